@@ -1,0 +1,50 @@
+# make help lists what there is. Everything runs in .venv, which `setup` makes.
+
+PYTHON  ?= python3
+SOURCES ?=
+OUT     ?= dataset
+WORKERS ?=
+# uv looks for local wheels only where it is told; pip's own folder serves both.
+export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
+export MPLBACKEND = Agg
+
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dataset check test test-all bench docs clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  variables: SOURCES=list or folder  OUT=folder  WORKERS=n  ARGS='any option of csg-data build'"
+
+setup: .venv/.ready ## make .venv with everything in it
+
+.venv/.ready: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+dataset: .venv/.ready ## build a dataset; without SOURCES, of the built-in sample
+	@$(BIN)/csg-data build --out $(OUT) $(if $(SOURCES),--sources '$(SOURCES)') $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
+
+check: .venv/.ready ## format, lint, types, import contracts
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/pyright
+
+test: .venv/.ready ## what CI runs: checks and the fast tests
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest -n 2
+
+test-all: .venv/.ready ## the slow tests too
+	@$(BIN)/pytest -n 2 -m "not gpu"
+
+bench: .venv/.ready ## the benchmarks, printed
+	@$(BIN)/python -m benchmarks
+
+docs: .venv/.ready ## write the generated pages anew
+	@$(BIN)/csg-data docs
+
+clean: ## remove what make dataset made
+	rm -rf dataset dataset.work

@@ -1,0 +1,152 @@
+"""Clip to shard members and back: names, bytes, which shard, and where in it.
+
+A shard is a plain WebDataset tar: members of one clip stand together and share its id as their key. Which shard a clip
+is in depends on its split and the prefix of its id alone, so adding or removing a clip touches only its own shards.
+"""
+
+import hashlib
+import io
+import json
+import tarfile
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from manifests.record import Clip
+
+# Sections' references into a run's own store; the dataset does not hold what they point to.
+RUN_ONLY: Mapping[str, object] = {"speech": {"voices"}, "pose": {"array"}}
+# Families and the members each holds, by the ending that follows `<clip id>.`
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "motion": ("pose.npy", "flac", "json"),
+    "video": ("mp4", "json"),
+}
+
+
+class ShardError(ValueError):
+    """A shard or a member that cannot be read as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file inside a shard: shard path, name, where its bytes begin, how many they are, and their hash."""
+
+    shard: str
+    name: str
+    offset: int
+    size: int
+    sha256: str
+
+
+# ---- the JSON member -------------------------------------------------------------------------------------------------
+
+
+def to_json(clip: Clip) -> bytes:
+    """A kept clip as its JSON member.
+
+    Every member has every key with a value of the same type, so that Arrow reads one schema from whichever comes first:
+    text that is not known is "", which no known text is.
+    """
+    held = clip.model_dump(mode="json", exclude=RUN_ONLY)  # type: ignore[arg-type]
+    return (json.dumps(without_null(held), ensure_ascii=False, sort_keys=True) + "\n").encode()
+
+
+def from_json(content: bytes) -> Clip:
+    """The clip of a JSON member. Raises ShardError where it is none."""
+    try:
+        held = json.loads(content)
+    except ValueError as error:
+        raise ShardError(f"a clip's JSON member is not JSON: {error}") from error
+    return Clip.model_validate(with_null(held, Clip))
+
+
+def without_null(value: object) -> object:
+    """Null as "" at every depth."""
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return {key: without_null(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_null(item) for item in value]
+    return value
+
+
+def with_null(value: object, kind: object) -> object:
+    """The inverse of `without_null`, by the type that the record gives each field."""
+    options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    if value == "" and type(None) in options:
+        return None
+    model = next((o for o in options if isinstance(o, type) and issubclass(o, BaseModel)), None)
+    if model is not None and isinstance(value, dict):
+        fields = model.model_fields
+        return {
+            key: with_null(item, fields[key].annotation) if key in fields else item
+            for key, item in value.items()
+        }
+    if isinstance(value, list) and (inner := get_args(options[0])):
+        return [with_null(item, inner[0]) for item in value]
+    return value
+
+
+# ---- which shard -----------------------------------------------------------------------------------------------------
+
+
+def buckets(sizes: Mapping[str, int], *, limit: int) -> dict[str, tuple[str, ...]]:
+    """Prefix of hexadecimal ids to the sorted ids that share it; a bucket over `limit` bytes splits in sixteen.
+
+    A pure function of the set: building anew equals adding or removing. The prefix of all is "". A single clip larger
+    than the limit has a bucket to itself.
+    """
+
+    def divide(prefix: str, ids: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+        if len(ids) <= 1 or sum(sizes[name] for name in ids) <= limit:
+            if ids:
+                yield prefix, tuple(ids)
+            return
+        for digit in "0123456789abcdef":
+            longer = prefix + digit
+            yield from divide(longer, [name for name in ids if name.startswith(longer)])
+
+    return dict(divide("", sorted(sizes)))
+
+
+def shard_name(split: str, prefix: str) -> str:
+    """File name of a shard: `train-00f-000.tar` holds ids that begin with 00f, `train-all-000.tar` every id."""
+    return f"{split}-{prefix or 'all'}-000.tar"
+
+
+# ---- tars ------------------------------------------------------------------------------------------------------------
+
+
+def write_tar(file: Path, shard: str, members: Iterable[tuple[str, bytes]]) -> tuple[Member, ...]:
+    """Write a tar whose bytes depend on names and contents alone; returns where each member lies."""
+    written: list[Member] = []
+    with file.open("wb") as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+        for name, content in members:
+            header = tarfile.TarInfo(name)
+            header.size, header.mode = len(content), 0o644
+            written.append(
+                Member(shard, name, tar.offset + tarfile.BLOCKSIZE, len(content), hashlib.sha256(content).hexdigest())
+            )
+            tar.addfile(header, io.BytesIO(content))
+    return tuple(written)
+
+
+def read_member(file: Path, *, offset: int, size: int) -> bytes:
+    """The bytes of one member, read directly. Raises ShardError where the shard is too short."""
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        content = stream.read(size)
+    if len(content) != size:
+        raise ShardError(f"{file.name}: a member of {size} bytes at {offset} has only {len(content)}")
+    return content
+
+
+def revision(members: Mapping[str, str]) -> str:
+    """Hash of a clip's members, given as ending to SHA-256: two clips of one id and revision hold the same bytes."""
+    text = "".join(f"{ending}:{sha256}\n" for ending, sha256 in sorted(members.items()))
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,100 @@
+"""The dataset card: README.md of a dataset, written from what the run measured and nothing else."""
+
+from typing import Protocol
+
+from manifests.geometry import FPS
+from manifests.record import Clip, Why
+from pipeline.audit.account import Account
+from pipeline.config import Run
+from pipeline.flow import Flow
+from pipeline.rules import Rule
+
+
+class Facts(Protocol):
+    """What the card needs of a finished run."""
+
+    @property
+    def account(self) -> Account: ...
+    @property
+    def sources(self) -> int: ...
+    @property
+    def clips(self) -> tuple[Clip, ...]: ...
+    @property
+    def root(self) -> str: ...
+
+
+def card(run: Run, flow: Flow, facts: Facts) -> str:
+    """Markdown with the front matter that dataset hubs read."""
+    clips, account = facts.clips, facts.account
+    lines = [
+        "---",
+        "task_categories: [other]",
+        "tags: [co-speech-gesture, whole-body-pose, talking-person, webdataset]",
+        "---",
+        f"# {plain(run.name)}",
+        "",
+        f"{len(clips)} clips, {account.kept / FPS:.1f} s of {account.frames / FPS:.1f} s, from {facts.sources} sources; "
+        f"{len({c.identity.group for c in clips if c.identity})} speakers.",
+        f"Root hash `{facts.root}`.",
+        "",
+        "| split | clips | seconds | speakers |",
+        "|---|---:|---:|---:|",
+        *[split_line(side, [c for c in clips if c.split == side]) for side in ("train", "val", "test")],
+        "",
+        "## Where every second went",
+        "",
+        "| | frames at 25 FPS | seconds |",
+        "|---|---:|---:|",
+        f"| in | {account.frames} | {account.frames / FPS:.2f} |",
+        *[
+            f"| dropped: {why} | {account.dropped[why]} | {account.dropped[why] / FPS:.2f} |"
+            for why in Why
+            if account.dropped.get(why)
+        ],
+        f"| kept | {account.kept} | {account.kept / FPS:.2f} |",
+        "",
+        "## Filters",
+        "",
+        "A filter that was not proven on real footage for the backend in use reports `unknown` and acts on nothing.",
+        "",
+        "| reason | keeps | unit | number from | proven for |",
+        "|---|---|---|---|---|",
+        *[rule_line(rule) for rule in (*flow.source_rules, *flow.clip_rules)],
+        "",
+        "## Licences of the sources",
+        "",
+        "| licence | clips |",
+        "|---|---:|",
+        *[
+            f"| {plain(licence or 'not stated')} | {sum(c.origin.licence == licence for c in clips)} |"
+            for licence in sorted({c.origin.licence for c in clips}, key=str)
+        ],
+        "",
+        "## Files",
+        "",
+        "`motion/*.tar`: `pose.npy` (F, 133, 3) float32 [x, y in pixels of the 512 crop, confidence], `flac` (16 kHz mono,",
+        "640·F samples), `json`. `video/*.tar`: `mp4` (H.264, 25 FPS, with sound), `json`. `clips.parquet`,",
+        "`decisions.parquet`, `sources.parquet`: one row per clip, per decision, per source. `dataset.json`: settings,",
+        "versions, counts and the root hash.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def split_line(side: str, clips: list[Clip]) -> str:
+    seconds = sum(clip.span.frames for clip in clips) / FPS
+    speakers = len({clip.identity.group for clip in clips if clip.identity})
+    return f"| {side} | {len(clips)} | {seconds:.1f} | {speakers} |"
+
+
+def rule_line(rule: Rule) -> str:
+    proven = "all backends" if "*" in rule.proven else ", ".join(rule.proven) or "none: unproven"
+    return (
+        f"| {rule.why} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "
+        f"{rule.source} | {proven} |"
+    )
+
+
+def plain(text: str) -> str:
+    """Text from outside as harmless Markdown: one line, no markup."""
+    return "".join(c if c.isalnum() or c in " -_.,:()/" else " " for c in text).strip()

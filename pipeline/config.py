@@ -1,0 +1,148 @@
+"""The settings of a run: one file, every key of which the command line can override."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.fetching.settings import FetchSettings
+
+
+class ConfigError(ValueError):
+    """A settings file or an override that cannot be."""
+
+
+class Settings(BaseModel):
+    """Base of every section: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Survey(Settings):
+    faces_every: float = Field(default=0.5, gt=0, description="seconds between two looks for faces")
+    face_score: float = Field(default=0.5, description="least detector score of a face, 0 to 1")
+
+
+class Speech(Settings):
+    backend: Literal["embedded", "pyannote"] = "embedded"
+    weights: Path | None = None
+
+
+class Spans(Settings):
+    shortest: float = Field(default=5.0, description="seconds; paper 003, section 3.2")
+    longest: float = Field(default=15.0, description="seconds; paper 003, section 3.2")
+    target: float = Field(default=10.0, description="seconds; paper 003 reports a mean of 9.88")
+
+
+class Pose(Settings):
+    backend: Literal["mediapipe", "onnx", "mmpose"] = "mediapipe"
+    weights: Path | None = None
+    longest_side: int = Field(default=640, description="pixels of the person's picture, at most")
+
+
+class Sync(Settings):
+    backend: Literal["embedded", "syncnet", "light-asd", "lr-asd"] = "embedded"
+    weights: Path | None = None
+
+
+class Crop(Settings):
+    size: int = Field(default=512, description="pixels; paper 003, section 3.2")
+    margin: float = Field(default=0.08, description="of the person's longer side, on each side")
+    crf: int = 18
+    preset: str = "veryfast"
+
+
+class Identity(Settings):
+    similarity: float | None = Field(
+        default=None, description="least cosine of one speaker's voices; none given: the encoder's own"
+    )
+
+
+class Split(Settings):
+    salt: str = "cospeech"
+    val: float = Field(default=0.05, ge=0, le=1)
+    test: float = Field(default=0.05, ge=0, le=1)
+
+
+class Pack(Settings):
+    shard_mib: int = Field(default=512, gt=0, description="MiB of members per shard and family, at most")
+
+
+class Run(Settings):
+    """Everything one run of `csg-data build` depends on."""
+
+    sources: str = Field(default="sample", description="list, folder, file or URL; `sample`: the built-in one")
+    out: Path = Path("dataset")
+    work: Path | None = Field(default=None, description="folder of measurements; default: <out>.work")
+    lock: Path | None = Field(default=None, description="lock file; default: in the work folder")
+    update_lock: bool = Field(default=False, description="accept sources whose bytes changed")
+    name: str = "co-speech gestures"
+    limit: int | None = Field(default=None, description="first N sources only")
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    scheduler: str | None = Field(default=None, description="address of a running Dask scheduler")
+    dashboard: int = Field(default=8787, description="port of the Dask dashboard on this machine; 0: any")
+    retries: int = Field(default=1, ge=0, description="further tries of a step that raised or died")
+    step_minutes: float = Field(default=60.0, gt=0, description="minutes a step may take before it is killed")
+    fetch: FetchSettings = FetchSettings()
+    survey: Survey = Survey()
+    speech: Speech = Speech()
+    spans: Spans = Spans()
+    pose: Pose = Pose()
+    sync: Sync = Sync()
+    crop: Crop = Crop()
+    identity: Identity = Identity()
+    split: Split = Split()
+    pack: Pack = Pack()
+    rules: dict[str, float] = Field(default={}, description="thresholds moved, by the name of the reason")
+
+    @property
+    def work_folder(self) -> Path:
+        return self.work or self.out.with_name(self.out.name + ".work")
+
+    @property
+    def lock_file(self) -> Path:
+        return self.lock or self.work_folder / "sources.lock.jsonl"
+
+
+def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
+    """Settings from a YAML file and `key.sub=value` overrides, checked. Raises ConfigError with one sentence."""
+    held: dict[str, object] = {}
+    if file is not None:
+        try:
+            held = yaml.safe_load(file.read_text()) or {}
+        except FileNotFoundError as error:
+            raise ConfigError(f"settings: there is no file {file}") from error
+        except yaml.YAMLError as error:
+            raise ConfigError(f"settings: {file} is not YAML: {error}") from error
+        if not isinstance(held, dict):
+            raise ConfigError(f"settings: {file} holds a {type(held).__name__}, not keys with values")
+    for override in overrides:
+        put(held, override)
+    try:
+        return Run.model_validate(held)
+    except ValidationError as error:
+        raise ConfigError("settings: " + "; ".join(sentences(error))) from error
+
+
+def put(held: dict[str, object], override: str) -> None:
+    """Write one `key.sub=value` into nested settings; the value is read as YAML."""
+    key, equals, text = override.partition("=")
+    if not equals:
+        raise ConfigError(f"settings: an override is key=value, got {override!r}")
+    *path, last = key.split(".")
+    for part in path:
+        inner = held.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(f"settings: {part} is a value, so {key} cannot be under it")
+        held = inner
+    held[last] = yaml.safe_load(text)
+
+
+def sentences(error: ValidationError) -> list[str]:
+    """Each fault as 'key: what is wrong, got value'."""
+    return [
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].lower()}, got {fault['input']!r}"
+        for fault in error.errors()
+    ]

@@ -1,0 +1,60 @@
+"""The reasons for which a source cannot be fetched: one exception for each `Why` of the stage, and nothing else."""
+
+from typing import ClassVar
+
+from manifests.record import Why
+
+
+class FetchError(Exception):
+    """A source that cannot be had, with its reason.
+
+    `transient` says that the same request may succeed later without anybody changing anything (timeout, refused
+    connection, too many requests, server error), so that a run may try again; the others are facts about the source.
+    """
+
+    why: ClassVar[Why] = Why.UNREACHABLE
+
+    def __init__(self, locator: str, detail: str, transient: bool = False) -> None:
+        super().__init__(locator, detail, transient)
+        self.locator = locator
+        self.detail = detail
+        self.transient = transient
+
+    def __str__(self) -> str:
+        return f"{self.locator}: {self.detail}"
+
+
+class Unreachable(FetchError):
+    """Nobody answered, or answered with an error of their own."""
+
+    why: ClassVar[Why] = Why.UNREACHABLE
+
+
+class Removed(FetchError):
+    """It was there, or might have been, and is not any more."""
+
+    why: ClassVar[Why] = Why.REMOVED
+
+
+class Private(FetchError):
+    """It is there, for people with an account, a key or a payment."""
+
+    why: ClassVar[Why] = Why.PRIVATE
+
+
+class NotMediaPage(FetchError):
+    """It answers, with something that is no video or leads to none."""
+
+    why: ClassVar[Why] = Why.NOT_MEDIA
+
+
+class LicenceNotAllowed(FetchError):
+    """Its licence is not among the allowed ones, or it states none where one is asked for."""
+
+    why: ClassVar[Why] = Why.LICENCE
+
+
+class OptedOut(FetchError):
+    """Its owner does not want it used: the opt-out list, or the server's X-Robots-Tag, says so."""
+
+    why: ClassVar[Why] = Why.OPTED_OUT

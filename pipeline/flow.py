@@ -1,0 +1,119 @@
+"""The dataset as an ordered row of stages. Read this first; then `rules.py`, which says what each of them drops.
+
+    source list
+        |  fetch     the bytes, hashed and pinned                         one source at a time
+        |  probe     streams, size, time base, timeline
+        |  speech    who speaks when                                      (cheapest first: sound before picture)
+        |  shots     \\  one low-resolution decode of the source,
+        |  people    /  watched by both
+        v  spans     candidates: one shot, one voice, one person, 5-15 s
+        |  pose      133 keypoints per frame                              one decode of the candidate,
+        |  posture   what the pose says about the clip's use              one candidate at a time,
+        |  sync      does this mouth speak this voice                     until a rule drops it
+        |  framing   the square around the speaker
+        |  crop      512x512 video, 16 kHz sound                          a second decode, survivors only
+        v  identity  who is who over the whole set                        all clips together
+        |  split     train, val, test by identity
+        v  pack      shards, manifests, card, root hash
+
+To add a stage: write one file in `stages/`, put it in the row here, and its rules in `rules.py`.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from manifests.record import Backend
+from pipeline.config import Run
+from pipeline.perception import pose, speech, sync
+from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
+from pipeline.stage import SourceStage, SpanStage, StageFacts, SurveyStage
+from pipeline.stages.s010_fetch import FetchSource
+from pipeline.stages.s020_probe import Probe
+from pipeline.stages.s030_speech import HearSpeech
+from pipeline.stages.s040_shots import FindShots
+from pipeline.stages.s050_people import FindPeople
+from pipeline.stages.s060_spans import Spans
+from pipeline.stages.s070_pose import EstimatePose
+from pipeline.stages.s080_posture import MeasurePosture
+from pipeline.stages.s090_sync import MeasureSync
+from pipeline.stages.s100_framing import FrameSpeaker
+from pipeline.stages.s110_crop import CropClip
+from pipeline.stages.s120_identity import Identify
+from pipeline.stages.s130_split import Splitting
+from pipeline.stages.s140_pack import Packing
+from pipeline.media.encode import Encoding
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The stages of one run in their order, grouped by what they are called on, and the rules between them."""
+
+    fetch: FetchSource
+    on_source: tuple[SourceStage, ...]
+    on_survey: tuple[SurveyStage, ...]
+    spans: Spans
+    on_clip: tuple[SpanStage, ...]
+    identity: Identify
+    split: Splitting
+    pack: Packing
+    source_rules: tuple[Rule, ...]
+    clip_rules: tuple[Rule, ...]
+    face_size: int | None
+    face_margin: float
+
+    @property
+    def stages(self) -> tuple[StageFacts | Spans | Packing, ...]:
+        """Every stage, in the order of the flow."""
+        return (
+            self.fetch,
+            *self.on_source,
+            *self.on_survey,
+            self.spans,
+            *self.on_clip,
+            self.identity,
+            self.split,
+            self.pack,
+        )
+
+
+def build(run: Run) -> Flow:
+    """The flow of a run's settings."""
+    return _build(run.model_dump_json())
+
+
+@lru_cache(maxsize=8)
+def _build(settings: str) -> Flow:
+    run = Run.model_validate_json(settings)
+    ears, mouth = speech.BACKENDS[run.speech.backend](weights=run.speech.weights), sync.BACKENDS[run.sync.backend](weights=run.sync.weights)
+    eyes = pose.BACKENDS[run.pose.backend](weights=run.pose.weights)
+    return Flow(
+        fetch=FetchSource(run.fetch, run.lock_file, update=run.update_lock),
+        on_source=(
+            Probe(),
+            HearSpeech(ears),
+        ),
+        on_survey=(
+            FindShots(),
+            FindPeople(every=run.survey.faces_every),
+        ),
+        spans=Spans(
+            shortest=run.spans.shortest, longest=run.spans.longest, target=run.spans.target
+        ),
+        on_clip=(
+            EstimatePose(eyes, run.pose.longest_side),
+            MeasurePosture(),
+            MeasureSync(mouth),
+            FrameSpeaker(size=run.crop.size, margin=run.crop.margin),
+            CropClip(Encoding(size=(run.crop.size, run.crop.size), crf=run.crop.crf, preset=run.crop.preset)),
+        ),
+        identity=Identify(
+            similarity=run.identity.similarity or ears.same_voice,
+            encoder=Backend(name=ears.name, version=ears.version, weights=ears.weights),
+        ),
+        split=Splitting(salt=run.split.salt, val=run.split.val, test=run.split.test),
+        pack=Packing(shard_mib=run.pack.shard_mib),
+        source_rules=with_thresholds(SOURCE_RULES, run.rules),
+        clip_rules=with_thresholds(CLIP_RULES, run.rules),
+        face_size=mouth.face_size,
+        face_margin=mouth.face_margin,
+    )

@@ -1,0 +1,208 @@
+"""Decodes the pictures of a source: all of them once (survey), or those of a span of the 25 FPS grid (span)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+import av
+import numpy as np
+from av.container import InputContainer
+from av.packet import Packet
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+from manifests.geometry import grid_to_source
+from pipeline.media.picture import Eye, Picture, Stored
+from pipeline.media.probe import (
+    MediaError,
+    NoVideo,
+    is_timeless,
+    open_media,
+    time_of,
+    video_stream,
+)
+
+__all__ = ["Count", "DecodeError", "Eye", "Picture", "span", "survey"]
+
+
+class DecodeError(MediaError):
+    """A picture that the timeline promises does not decode."""
+
+
+class Timed(Stored, Protocol):
+    """What decoding needs to know of a source: `Media` and `Probed` both say it."""
+
+    @property
+    def time_base(self) -> Fraction: ...
+
+
+@dataclass(slots=True)
+class Count:
+    """How many frames left a decoder, for the run's bookkeeping."""
+
+    decoded: int = 0
+
+
+SEEK_BACK = (0, 2, 10)
+"""Seconds before the wanted frame to seek to, one after the other; after them comes the start of the file.
+
+The first lands on the key frame before it, which is right unless the file's index or the codec's
+recovery points say otherwise; then an earlier start gives the same pictures as a whole decode.
+"""
+
+
+def survey(
+    path: Path, media: Timed, timeline: NDArray[np.int64], *, count: Count
+) -> Iterator[Picture]:
+    """Every source frame that decodes, in order, once.
+
+    A damaged stretch is skipped; a file that breaks off ends there. timeline: as in `Probed`.
+    Raises NotMedia, NoVideo.
+    """
+    with open_media(path) as container:
+        yield from _pictures(container, Eye.of(media), timeline, None, count)
+
+
+def span(
+    path: Path,
+    media: Timed,
+    timeline: NDArray[np.int64],
+    *,
+    start: int,
+    stop: int,
+    count: Count,
+) -> Iterator[tuple[int, Picture]]:
+    """(grid frame, picture) for each grid frame of [start, stop), in order, each once.
+
+    A source frame is repeated for several grid frames where the source is slower. Raises
+    DecodeError where a source frame that is needed does not decode; NotMedia, NoVideo.
+    """
+    wanted = grid_to_source(timeline, time_base=media.time_base, start=start, stop=stop)
+    if len(wanted) == 0:
+        return
+    done = 0
+    for picture in _from(path, media, timeline, int(wanted[0]), count):
+        while done < len(wanted) and wanted[done] == picture.index:
+            yield start + done, picture
+            done += 1
+        if done == len(wanted):
+            return
+        if picture.index > wanted[done]:
+            break
+    raise DecodeError(
+        f"{path.name}: source frame {wanted[done]} of {len(timeline)} does not decode "
+        f"(grid frame {start + done} of [{start}, {stop}))"
+    )
+
+
+def _from(
+    path: Path, media: Timed, timeline: NDArray[np.int64], first: int, count: Count
+) -> Iterator[Picture]:
+    """The pictures from timeline index `first` on, as a decode from the file's start gives them.
+
+    Starts after `first` only where `first` does not decode at all.
+    """
+    eye = Eye.of(media)
+    for target in _targets(timeline, first, media.time_base):
+        found = False
+        with open_media(path) as container:
+            for picture in _pictures(container, eye, timeline, target, count):
+                if picture.index > first and target is not None and not found:
+                    break
+                found = found or picture.index >= first
+                if found:
+                    yield picture
+        if found:
+            return
+
+
+def _targets(timeline: NDArray[np.int64], first: int, time_base: Fraction) -> Iterator[int | None]:
+    """Ticks to seek to, one after the other, until frame `first` comes out; None is the file's start."""
+    for back in SEEK_BACK:
+        target = int(timeline[first]) - round(back / time_base)
+        if target > int(timeline[0]):
+            yield target
+    yield None
+
+
+def _pictures(
+    container: InputContainer,
+    eye: Eye,
+    timeline: NDArray[np.int64],
+    target: int | None,
+    count: Count,
+) -> Iterator[Picture]:
+    """Pictures in order from the key frame before tick `target`, or from the start."""
+    stream = video_stream(container)
+    if stream is None:
+        raise NoVideo(f"{container.name} has no video stream that can be decoded")
+    packets, timeless = _packets(container, stream, target)
+    before, order = -1, -1
+    for frame in _decoded(packets):
+        order += 1
+        if frame is None:
+            continue
+        count.decoded += 1
+        index = order if timeless else _index(timeline, frame)
+        if before < index < len(timeline):
+            before = index
+            yield Picture(index, _at_size(frame, eye), eye)
+
+
+def _packets(
+    container: InputContainer, stream: VideoStream, target: int | None
+) -> tuple[Iterator[Packet], bool]:
+    """The packets from the key frame before tick `target`, and whether pictures are told apart by order alone."""
+    packets = _readable(container.demux(stream))
+    first = next(packets, None)
+    if first is None:
+        return packets, False
+    timeless = is_timeless(container, stream, first)
+    if target is None or timeless:
+        return chain((first,), packets), timeless
+    try:
+        container.seek(target, stream=stream)
+    except av.FFmpegError:
+        return iter(()), False
+    return _readable(container.demux(stream)), False
+
+
+def _readable(packets: Iterator[Packet]) -> Iterator[Packet]:
+    """Packets until the file ends or breaks off."""
+    try:
+        yield from packets
+    except av.FFmpegError:
+        return
+
+
+def _decoded(packets: Iterator[Packet]) -> Iterator[VideoFrame | None]:
+    """Frames as they leave the decoder; None for a packet that fails or a frame that is known to be broken."""
+    for packet in packets:
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            yield None
+            continue
+        for frame in frames:
+            yield None if frame.is_corrupt else frame
+
+
+def _index(timeline: NDArray[np.int64], frame: VideoFrame) -> int:
+    """Place of a frame in the timeline; -1 where its timestamp is not in it."""
+    time = time_of(frame)
+    if time is None:
+        return -1
+    index = int(np.searchsorted(timeline, time))
+    return index if index < len(timeline) and timeline[index] == time else -1
+
+
+def _at_size(frame: VideoFrame, eye: Eye) -> VideoFrame:
+    """The frame at the size of the source's first one: streams may change theirs in between."""
+    if (frame.width, frame.height) == eye.size:
+        return frame
+    return eye.convert(frame, eye.size, layout="yuv420p", flags=int(Interpolation.BILINEAR))

@@ -1,0 +1,198 @@
+"""One decoded frame and the ways to look at it: small, whole, cut to a box, or as raw planes; converted only when asked."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Protocol
+
+import cv2
+import numpy as np
+from av.video.frame import VideoFrame
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from numpy.typing import NDArray
+
+from manifests.geometry import compose, crop_affine, upright_size
+from manifests.record import Affine, Box
+
+UInt8 = NDArray[np.uint8]
+
+HD_HEIGHT = 720
+"""Untagged pictures from this height on are BT.709, smaller ones BT.601, as players take them."""
+
+
+class Stored(Protocol):
+    """What `Media` and `Probed` both say about the stored picture."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+    @property
+    def rotation(self) -> int: ...
+    @property
+    def pixel_aspect(self) -> Fraction: ...
+    @property
+    def full_range(self) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Eye:
+    """How the pictures of one source are made upright; keeps the scalers, so one per stream of pictures."""
+
+    size: tuple[int, int]
+    rotation: int
+    pixel_aspect: Fraction
+    full_range: bool
+    _scalers: dict[tuple[int, int, int, int, str], VideoReformatter] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, media: Stored) -> "Eye":
+        """The eye for a source."""
+        return cls(tuple(media.size), media.rotation, media.pixel_aspect, media.full_range)
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) of an upright picture with square pixels."""
+        return upright_size(self.size, rotation=self.rotation, pixel_aspect=self.pixel_aspect)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether stored pixels are upright pixels."""
+        return self.rotation == 0 and self.upright_size == self.size
+
+    def convert(
+        self, frame: VideoFrame, size: tuple[int, int], *, layout: str, flags: int
+    ) -> VideoFrame:
+        """A stored frame scaled to stored-orientation `size` in a pixel layout, its matrix and range respected."""
+        key = (frame.width, frame.height, *size, layout)
+        scaler = self._scalers.setdefault(key, VideoReformatter())
+        source = ColorRange.JPEG if self.full_range else ColorRange.MPEG
+        return scaler.reformat(
+            frame,
+            width=size[0],
+            height=size[1],
+            format=layout,
+            src_colorspace=matrix_of(frame, self.size),
+            dst_colorspace=matrix_of(frame, self.size),
+            interpolation=flags,
+            src_color_range=source,
+            dst_color_range=ColorRange.JPEG if layout in ("rgb24", "bgr24") else source,
+            threads=1,
+        )
+
+    def pixels(self, frame: VideoFrame, size: tuple[int, int], *, layout: str, flags: int) -> UInt8:
+        """(height, width, 3) upright at `size` = (width, height)."""
+        turned = self.rotation in (90, 270)
+        stored = (size[1], size[0]) if turned else size
+        pixels = self.convert(frame, stored, layout=layout, flags=flags).to_ndarray()
+        if self.rotation == 0:
+            return pixels
+        return np.ascontiguousarray(np.rot90(pixels, -self.rotation // 90))
+
+
+def matrix_of(frame: VideoFrame, size: tuple[int, int]) -> Colorspace:
+    """The YUV matrix of a frame: as tagged, else by its height."""
+    tagged = {
+        1: Colorspace.ITU709,
+        4: Colorspace.FCC,
+        5: Colorspace.ITU601,
+        6: Colorspace.ITU601,
+        7: Colorspace.SMPTE240M,
+        9: Colorspace.BT2020,
+        10: Colorspace.BT2020,
+    }
+    untagged = Colorspace.ITU709 if min(size) >= HD_HEIGHT else Colorspace.ITU601
+    return tagged.get(int(frame.colorspace), untagged)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded frame; `index` is its place in the source's timeline."""
+
+    index: int
+    frame: VideoFrame
+    eye: Eye
+
+    def small(self, size: tuple[int, int]) -> UInt8:
+        """(height, width, 3) BGR, upright, scaled fast and coarsely to `size` = (width, height): for shot detection."""
+        return self.eye.pixels(
+            self.frame, size, layout="bgr24", flags=int(Interpolation.FAST_BILINEAR)
+        )
+
+    def rgb(self, size: tuple[int, int] | None = None) -> UInt8:
+        """(height, width, 3) RGB, upright, square pixels; scaled by area to `size` = (width, height) where given."""
+        target = size or self.eye.upright_size
+        return self.eye.pixels(self.frame, target, layout="rgb24", flags=int(Interpolation.AREA))
+
+    def cut(self, box: Box, size: tuple[int, int]) -> UInt8:
+        """(height, width, 3) RGB of a box in upright pixels, scaled to `size` = (width, height); black outside the frame.
+
+        The mapping is `geometry.crop_affine(box, size)`. Raises ValueError for an empty box.
+        """
+        if box[2] <= 0 or box[3] <= 0:
+            raise ValueError(f"a box needs a positive width and height, got {box}")
+        x, y, width, height = self._around(box)
+        if width <= 0 or height <= 0:
+            return np.zeros((size[1], size[0], 3), dtype=np.uint8)
+        return _scale(self._region(x, y, width, height), (x, y), box, size)
+
+    def planes(self, x: int, y: int, width: int, height: int) -> bytes:
+        """Raw 8-bit 4:2:0 planes Y, U, V of a region of the stored frame, range and matrix as stored.
+
+        x and y are even; width and height are even unless they end at the frame's edge.
+        """
+        frame = self.frame
+        if frame.format.name not in ("yuv420p", "yuvj420p"):
+            flags = int(Interpolation.BILINEAR)
+            frame = self.eye.convert(frame, self.eye.size, layout="yuv420p", flags=flags)
+        return b"".join(part.tobytes() for part in _cut_planes(frame, x, y, width, height))
+
+    def _around(self, box: Box) -> tuple[int, int, int, int]:
+        """The even-edged part of the frame that a box needs, with room for the filter."""
+        wide, high = self.eye.upright_size
+        x0, y0 = (max(0, int(np.floor(v)) - 2) // 2 * 2 for v in box[:2])
+        x1 = min(wide, (int(np.ceil(box[0] + box[2])) + 3) // 2 * 2)
+        y1 = min(high, (int(np.ceil(box[1] + box[3])) + 3) // 2 * 2)
+        return x0, y0, x1 - x0, y1 - y0
+
+    def _region(self, x: int, y: int, width: int, height: int) -> UInt8:
+        """(height, width, 3) RGB of a region in upright pixels, converting no more than that where it can."""
+        if not self.eye.is_plain or self.frame.format.name not in ("yuv420p", "yuvj420p"):
+            return self.rgb()[y : y + height, x : x + width]
+        part = VideoFrame(width, height, "yuv420p")
+        for plane, values in zip(
+            part.planes, _cut_planes(self.frame, x, y, width, height), strict=True
+        ):
+            rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
+            rows[: values.shape[0], : values.shape[1]] = values
+        part.colorspace = self.frame.colorspace
+        flags = int(Interpolation.BILINEAR)
+        return self.eye.convert(part, (width, height), layout="rgb24", flags=flags).to_ndarray()
+
+
+def _cut_planes(frame: VideoFrame, x: int, y: int, width: int, height: int) -> list[UInt8]:
+    """Views of the Y, U and V planes of a region with even x and y."""
+    views: list[UInt8] = []
+    for number, plane in enumerate(frame.planes):
+        rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
+        half = 1 if number == 0 else 2
+        top, left = y // half, x // half
+        bottom, right = (y + height + half - 1) // half, (x + width + half - 1) // half
+        views.append(rows[top:bottom, left:right])
+    return views
+
+
+def _scale(region: UInt8, corner: tuple[int, int], box: Box, size: tuple[int, int]) -> UInt8:
+    """Scale a region whose first pixel lies at `corner` so that `box` fills `size`: by area, then exactly by a warp."""
+    height, width = region.shape[:2]
+    shrink_x, shrink_y = max(1.0, box[2] / size[0]), max(1.0, box[3] / size[1])
+    reduced = (max(1, round(width / shrink_x)), max(1, round(height / shrink_y)))
+    if reduced != (width, height):
+        region = cv2.resize(region, reduced, interpolation=cv2.INTER_AREA)
+    whole = (float(corner[0]), float(corner[1]), float(width), float(height))
+    to_crop = compose(crop_affine(box, size), inverse_scale(crop_affine(whole, reduced)))
+    matrix = np.asarray(to_crop, dtype=np.float64)
+    return cv2.warpAffine(region, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
+
+
+def inverse_scale(affine: Affine) -> Affine:
+    """The inverse of a map that only scales and shifts."""
+    (sx, _, tx), (_, sy, ty) = affine
+    return ((1.0 / sx, 0.0, -tx / sx), (0.0, 1.0 / sy, -ty / sy))

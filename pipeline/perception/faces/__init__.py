@@ -1,0 +1,16 @@
+"""Faces in sparsely sampled pictures, and the people they belong to."""
+
+from pipeline.perception.faces.detector import Face, FaceDetector, FaceError, FaceFinder
+from pipeline.perception.faces.tracks import Gate, follow
+from pipeline.perception.faces.watcher import FaceWatcher, Sampling
+
+__all__ = [
+    "Face",
+    "FaceDetector",
+    "FaceError",
+    "FaceFinder",
+    "FaceWatcher",
+    "Gate",
+    "Sampling",
+    "follow",
+]

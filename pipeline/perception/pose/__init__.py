@@ -1,0 +1,70 @@
+"""Whole-body pose of one person: 133 joints per picture, behind one narrow interface with several
+backends.
+
+A tracker follows one person through one span and starts fresh, so the pose is a pure function of
+the pictures it is shown and their order.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from pipeline.perception.pose.mediapipe import MediaPipePose
+from pipeline.perception.pose.mmpose import MMPose
+from pipeline.perception.pose.onnx import OnnxPose
+
+
+@runtime_checkable
+class PoseTracker(Protocol):
+    """Follows one person through the pictures of one span, in order."""
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "133 3"]:
+        """x, y in pixels of this RGB picture (centres at integers) and confidence of each joint.
+
+        A joint that was not found, or for which the backend has no source, is 0, 0, 0. Others may
+        lie outside.
+        """
+        ...
+
+
+@runtime_checkable
+class PoseBackend(Protocol):
+    """A way to find poses. Small and picklable; loads nothing until `track`."""
+
+    @property
+    def name(self) -> str:
+        """The key in `BACKENDS`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Name and version of the library that computes it."""
+        ...
+
+    @property
+    def weights(self) -> str | None:
+        """SHA-256 of the weights that are used."""
+        ...
+
+    @property
+    def valid_from(self) -> float:
+        """Confidence from which a joint counts as seen."""
+        ...
+
+    def missing(self) -> str | None:
+        """None where this backend works, else what it lacks and how to get it."""
+        ...
+
+    def track(self) -> AbstractContextManager[PoseTracker]:
+        """A tracker that knows nothing yet."""
+        ...
+
+
+BACKENDS: dict[str, Callable[..., PoseBackend]] = {
+    "mediapipe": MediaPipePose,
+    "onnx": OnnxPose,
+    "mmpose": MMPose,
+}

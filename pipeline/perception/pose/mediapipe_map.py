@@ -1,0 +1,69 @@
+"""Which of MediaPipe's landmarks each joint is taken from, as one table, and its page of docs."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32, Float64
+
+from manifests import keypoints as kp
+
+Part = Literal["pose", "face", "left_hand", "right_hand"]
+PARTS: tuple[Part, ...] = ("pose", "face", "left_hand", "right_hand")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The mean of these landmarks of one part."""
+
+    part: Part
+    points: tuple[int, ...]
+
+
+# BlazePose has 33 points; the ones that COCO has no joint for are not used.
+_BODY = (0, 2, 5, 7, 8, 11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28)
+_FEET = (31, None, 29, 32, None, 30)
+# The face mesh has 478 points; a pair stands for its middle. The person's right side comes first in
+# iBUG order.
+_JAW = (
+    *((127,), (234,), (93,), (132, 58), (172,), (136, 150), (149,), (176, 148)),
+    (152,),
+    *((377, 400), (378,), (365, 379), (397,), (361, 288), (323,), (454,), (356,)),
+)
+_BROWS = (
+    *((70, 46), (63, 53), (105, 52), (66, 65), (107, 55)),
+    *((336, 285), (296, 295), (334, 282), (293, 283), (300, 276)),
+)
+_NOSE = ((168,), (197,), (195, 5), (4,), (98,), (97,), (2,), (326,), (327,))
+_EYES = (
+    *((33,), (160,), (158,), (133,), (153,), (144,)),
+    *((362,), (385,), (387,), (263,), (373,), (380,)),
+)
+_LIPS = (
+    *((61,), (40,), (37,), (0,), (267,), (270,), (291,)),
+    *((321,), (405, 314), (17,), (84, 181), (91,)),
+    *((78,), (81,), (13,), (311,), (308,), (402,), (14,), (178,)),
+)
+
+SOURCES: tuple[Taken | None, ...] = (
+    *(Taken("pose", (point,)) for point in _BODY),
+    *(None if point is None else Taken("pose", (point,)) for point in _FEET),
+    *(Taken("face", points) for points in (*_JAW, *_BROWS, *_NOSE, *_EYES, *_LIPS)),
+    *(Taken("left_hand", (point,)) for point in range(21)),
+    *(Taken("right_hand", (point,)) for point in range(21)),
+)
+"""One entry for each joint; None: MediaPipe has nothing there, and the joint is always missing."""
+
+
+def to_wholebody(
+    parts: dict[Part, Float64[np.ndarray, "points 3"]],
+) -> Float32[np.ndarray, "133 3"]:
+    """The 133 joints from the parts that were found: x, y, confidence.
+
+    Each is the mean over its source's landmarks, or 0, 0, 0.
+    """
+    pose = np.zeros((kp.JOINTS, 3), dtype=np.float32)
+    for joint, taken in enumerate(SOURCES):
+        if taken is not None and taken.part in parts:
+            pose[joint] = parts[taken.part][list(taken.points)].mean(axis=0)
+    return pose

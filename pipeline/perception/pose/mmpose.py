@@ -1,0 +1,107 @@
+"""A thin adapter to mmpose's own inference, for those who have it installed and its configs and
+checkpoints at hand."""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from manifests import keypoints as kp
+
+INSTALL = "pip install --no-deps mmpose==1.3.2 mmdet==3.3.0; pip install mmengine mmcv==2.1.0"
+
+
+@dataclass(frozen=True, slots=True)
+class MMPose:
+    """A top-down whole-body model of mmpose: its config, its checkpoint, a torch device.
+
+    The same networks run faster through `OnnxPose`; this one serves to compare, and for models that
+    have no export.
+    """
+
+    name: ClassVar[str] = "mmpose"
+
+    config: Path
+    checkpoint: Path
+    device: str = "cpu"
+    valid_from: float = 0.3
+
+    @property
+    def version(self) -> str:
+        """Version of the installed mmpose, or "none"."""
+        return importlib.metadata.version("mmpose") if _installed() else "none"
+
+    @property
+    def weights(self) -> str | None:
+        """SHA-256 of the checkpoint; None where there is none."""
+        if not self.checkpoint.is_file():
+            return None
+        return _sha256(self.checkpoint, self.checkpoint.stat().st_mtime_ns)
+
+    def missing(self) -> str | None:
+        """None where mmpose is installed and both files are there."""
+        if not _installed():
+            return f"mmpose is not installed: {INSTALL}"
+        for path in (self.config, self.checkpoint):
+            if not path.is_file():
+                return f"no file at {path}: get it from mmpose's model zoo"
+        return None
+
+    @contextmanager
+    def track(self) -> Iterator["MMPoseTracker"]:
+        """A tracker; the model is loaded for each."""
+        from mmpose.apis import inference_topdown, init_model
+
+        model = init_model(str(self.config), str(self.checkpoint), device=self.device)
+        yield MMPoseTracker(model, inference_topdown)
+
+
+class _Instances(Protocol):
+    keypoints: Float32[np.ndarray, "people joints 2"]
+    keypoint_scores: Float32[np.ndarray, "people joints"]
+
+
+class _Sample(Protocol):
+    pred_instances: _Instances
+
+
+class _Infer(Protocol):
+    def __call__(self, model: object, img: np.ndarray, bboxes: np.ndarray) -> list[_Sample]: ...
+
+
+class MMPoseTracker:
+    """One model that looks at each picture by itself."""
+
+    def __init__(self, model: object, infer: _Infer) -> None:
+        self._model = model
+        self._infer = infer
+
+    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "133 3"]:
+        """See `PoseTracker`. Raises ValueError for a model that does not have 133 joints."""
+        whole = np.array([[0.0, 0.0, image.shape[1], image.shape[0]]], dtype=np.float32)
+        bgr = np.ascontiguousarray(image[..., ::-1])
+        found = self._infer(self._model, bgr, whole)[0].pred_instances
+        scores = found.keypoint_scores[0]
+        if len(scores) != kp.JOINTS:
+            raise ValueError(f"a whole-body model has {kp.JOINTS} joints, got {len(scores)}")
+        pose = np.concatenate([found.keypoints[0], scores[:, None]], axis=1).astype(np.float32)
+        pose[scores <= 0.0] = 0.0
+        return pose
+
+
+def _installed() -> bool:
+    return importlib.util.find_spec("mmpose") is not None
+
+
+@cache
+def _sha256(path: Path, stamp: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

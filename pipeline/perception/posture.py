@@ -1,0 +1,151 @@
+"""What a pose says about the use of a clip: pure measurements for the quality control of paper 003,
+section 3.2.
+
+All take a pose (F, 133, 3): x and y in upright pixels of the picture (centres at integers), 25
+frames a second, and confidence. `valid_from` is the confidence from which the backend's joints
+count as seen. What cannot be measured is None: a width without shoulders, a direction without a
+face.
+"""
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from manifests import keypoints as kp
+from manifests.geometry import FPS
+from manifests.motion import smooth
+
+Pose = Float[np.ndarray, "time 133 3"]
+
+MOVERS = (
+    *(kp.NOSE, kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER),
+    *(kp.LEFT_ELBOW, kp.RIGHT_ELBOW, kp.LEFT_WRIST, kp.RIGHT_WRIST),
+)
+
+
+def seen(pose: Pose, valid_from: float) -> Bool[np.ndarray, "time 133"]:
+    """Which joints count as seen; a missing one (confidence 0) never does."""
+    return (pose[..., 2] > 0.0) & (pose[..., 2] >= valid_from)
+
+
+def inside(pose: Pose, size: tuple[int, int]) -> Bool[np.ndarray, "time 133"]:
+    """Which joints lie within a picture of (width, height) = size."""
+    points = pose[..., :2]
+    return ((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=-1)
+
+
+def body_found(pose: Pose) -> float:
+    """Share of frames in which the backend found a body at all, 0 to 1. Raises ValueError without
+    frames.
+    """
+    return _share((pose[:, kp.BODY, 2] > 0.0).any(axis=1))
+
+
+def upper_body(pose: Pose, size: tuple[int, int], valid_from: float) -> float:
+    """Share of frames with both shoulders and at least one elbow seen inside the picture, 0 to 1.
+
+    size: (width, height) in pixels. Raises ValueError without frames.
+    """
+    there = seen(pose, valid_from) & inside(pose, size)
+    shoulders = there[:, [kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER]].all(axis=1)
+    return _share(shoulders & there[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW]].any(axis=1))
+
+
+def shoulder_width(pose: Pose, size: tuple[int, int], valid_from: float) -> float | None:
+    """Median distance of the shoulders over the frame height, ratio; None where they are never seen
+    together.
+    """
+    width = _shoulder_pixels(pose, valid_from)
+    return None if width is None else width / size[1]
+
+
+def facing(pose: Pose, valid_from: float) -> float | None:
+    """Median frontality of the head, 0 to 1; None without a face.
+
+    Where the nose tip stands between the two ends of the jaw line, along the line that joins them,
+    so that a tilted head changes nothing: 1 in the middle (frontal), 0 at or beyond an end
+    (profile).
+    """
+    frames = pose[_face_frames(pose, valid_from)]
+    if len(frames) == 0:
+        return None
+    right, left = frames[:, kp.JAW.start, :2], frames[:, kp.JAW.stop - 1, :2]
+    across = left - right
+    length = np.maximum((across**2).sum(axis=1), 1e-12)
+    place = ((frames[:, kp.NOSE_TIP, :2] - right) * across).sum(axis=1) / length
+    return float(np.median(np.clip(1.0 - np.abs(2.0 * place - 1.0), 0.0, 1.0)))
+
+
+def shoulder_facing(pose: Pose, valid_from: float) -> float | None:
+    """Median of the shoulders' distance along the picture's x over the distance from their middle
+    to the nose, ratio.
+
+    Positive with the person's left on the picture's right, as seen from the front; negative from
+    behind; near 0 from the side. None where nose and shoulders are never seen together.
+    """
+    there = seen(pose, valid_from)[:, [kp.NOSE, kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER]].all(axis=1)
+    if not there.any():
+        return None
+    nose, left, right = (
+        pose[there, joint, :2] for joint in (kp.NOSE, kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER)
+    )
+    reach = np.linalg.norm(nose - (left + right) / 2.0, axis=1)
+    return float(np.median((left[:, 0] - right[:, 0]) / np.maximum(reach, 1e-6)))
+
+
+def stillness(pose: Pose, valid_from: float) -> float | None:
+    """Median speed of nose, shoulders, elbows and wrists, in shoulder widths per second.
+
+    Paths are smoothed first (`manifests.motion.smooth`), since a tremor of one pixel is 25 pixels a
+    second. The median is over all pairs of neighbouring frames in which a joint is seen. None
+    without shoulders or without such a pair.
+    """
+    width = _shoulder_pixels(pose, valid_from)
+    speeds = _speeds(pose, valid_from)
+    if width is None or speeds.size == 0:
+        return None
+    return float(np.median(speeds)) / width
+
+
+def face_seen(pose: Pose, valid_from: float) -> float:
+    """Share of frames with a face, 0 to 1. Raises ValueError without frames."""
+    return _share(_face_frames(pose, valid_from))
+
+
+def hands_seen(pose: Pose, valid_from: float) -> float:
+    """Share of frames with at least one hand, 0 to 1: half its joints seen. Raises ValueError
+    without frames.
+    """
+    there = seen(pose, valid_from)
+    left, right = (there[:, hand].mean(axis=1) >= 0.5 for hand in (kp.LEFT_HAND, kp.RIGHT_HAND))
+    return _share(left | right)
+
+
+def _face_frames(pose: Pose, valid_from: float) -> Bool[np.ndarray, " time"]:
+    there = seen(pose, valid_from)
+    roots = there[:, [kp.NOSE_TIP, kp.JAW.start, kp.JAW.stop - 1]].all(axis=1)
+    return roots & (there[:, kp.FACE].mean(axis=1) >= 0.5)
+
+
+def _shoulder_pixels(pose: Pose, valid_from: float) -> float | None:
+    shoulders = [kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER]
+    both = seen(pose, valid_from)[:, shoulders].all(axis=1)
+    if not both.any():
+        return None
+    left, right = (pose[both, joint, :2].astype(np.float64) for joint in shoulders)
+    width = float(np.median(np.linalg.norm(left - right, axis=1)))
+    return width if width > 0.0 else None
+
+
+def _speeds(pose: Pose, valid_from: float) -> Float[np.ndarray, " pairs"]:
+    """Pixels per second of each mover over each pair of neighbouring frames that both show it."""
+    kept = np.where(seen(pose, valid_from)[..., None], pose, 0.0)
+    paths = smooth(kept.astype(np.float64))[:, list(MOVERS)]
+    there = paths[..., 2] > 0.0
+    steps = np.linalg.norm(np.diff(paths[..., :2], axis=0), axis=-1)
+    return steps[there[1:] & there[:-1]] * FPS
+
+
+def _share(true: Bool[np.ndarray, " time"]) -> float:
+    if len(true) == 0:
+        raise ValueError("a pose needs one frame, got 0")
+    return float(true.mean())

@@ -1,0 +1,15 @@
+"""Who speaks when in a recording: voiced stretches, turns of one voice, and what sounds beneath, behind one narrow
+interface with several backends."""
+
+from collections.abc import Callable
+
+from pipeline.perception.speech.embedded import Embedded
+from pipeline.perception.speech.heard import Heard, Listen, SpeechBackend, SpeechError
+from pipeline.perception.speech.pyannote import Pyannote
+
+BACKENDS: dict[str, Callable[..., SpeechBackend]] = {
+    "embedded": Embedded,
+    "pyannote": Pyannote,
+}
+
+__all__ = ["BACKENDS", "Embedded", "Heard", "Listen", "Pyannote", "SpeechBackend", "SpeechError"]

@@ -1,0 +1,121 @@
+"""The speech backend that needs no download: silero-vad for speech, resemblyzer's encoder for voices, both from their
+wheels, on one thread."""
+
+import hashlib
+import importlib.metadata
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float32, Int16
+
+from pipeline.perception.speech import detector, voices
+from pipeline.perception.speech.heard import (
+    RATE,
+    Heard,
+    Listen,
+    SpeechError,
+    Stretch,
+    turns_of,
+)
+from pipeline.perception.speech.turns import Grouping, chunks_of, cut, group, label, windows_in
+
+LIBRARIES = ("silero-vad", "onnxruntime", "resemblyzer", "torch", "numpy", "scipy")
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Speech, turns and voices. threshold: silero's speech probability; merge: pauses shorter than this, in seconds, do
+    not end a turn."""
+
+    name: ClassVar[str] = "embedded"
+    same_voice: ClassVar[float] = 0.80
+
+    threshold: float = 0.5
+    merge: float = 1.0
+    grouping: Grouping = field(default_factory=Grouping)
+
+    @property
+    def version(self) -> str:
+        """This backend's own version, then the libraries'."""
+        return " ".join(("1", *(f"{name}={_installed(name)}" for name in LIBRARIES)))
+
+    @property
+    def weights(self) -> str | None:
+        """SHA-256 over the detector's and the encoder's files, in this order; None where one is absent."""
+        paths = (detector.model_path(), voices.model_path())
+        return _sha256(*(path for path in paths if path)) if all(paths) else None
+
+    def missing(self) -> str | None:
+        """None where both wheels with their networks are installed."""
+        for name in ("onnxruntime", "torch"):
+            if _installed(name) is None:
+                return f"{name} is not installed: pip install {name}"
+        if detector.model_path() is None:
+            return f"silero-vad {_installed('silero-vad')} carries no {detector.MODEL}: pip install silero-vad==6.2.3"
+        if voices.model_path() is None:
+            return (
+                "resemblyzer's encoder is not installed: pip install --no-deps resemblyzer==0.1.4"
+            )
+        return None
+
+    def load(self) -> Listen:
+        """Both networks in memory."""
+        vad_path, voice_path = detector.model_path(), voices.model_path()
+        if (lack := self.missing()) or vad_path is None or voice_path is None:
+            raise SpeechError(f"speech backend embedded: {lack}")
+        return _Ears(
+            self,
+            detector.load_detector(vad_path, self.threshold),
+            voices.load_encoder(voice_path),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Ears:
+    """The loaded backend."""
+
+    backend: Embedded
+    detect: detector.Detect
+    encode: voices.Encode
+
+    def __call__(self, samples: Int16[np.ndarray, "samples"]) -> Heard:
+        sound = samples.astype(np.float32) / 32_768.0
+        voiced = self.detect(sound)
+        turns, heard = self.speakers(sound, voiced)
+        return Heard(voiced=voiced, turns=turns, overlaps=(), music=(), voices=heard)
+
+    def speakers(
+        self, sound: Float32[np.ndarray, "samples"], voiced: tuple[Stretch, ...]
+    ) -> tuple[tuple[tuple[float, float, int], ...], Float32[np.ndarray, "speakers D"]]:
+        """Turns, and the voice of each speaker."""
+        if not voiced:
+            return (), np.zeros((0, voices.SIZE), np.float32)
+        grouping = self.backend.grouping
+        chunks = chunks_of(voiced, grouping)
+        windows = windows_in(chunks, grouping.hop)
+        speech = np.concatenate([sound[round(a * RATE) : round(b * RATE)] for a, b in voiced])
+        mels = voices.mel(sound) * np.float32(voices.gain(speech) ** 2)
+        vectors = self.encode(cut(mels, windows))
+        seconds = np.full(len(vectors), grouping.hop, np.float32)
+        found = group(vectors, seconds, grouping)
+        parts = label(vectors, windows, found, chunks, grouping.switch)
+        order = list(dict.fromkeys(voice for *_, voice in parts))
+        return turns_of(parts, self.backend.merge), found[order]
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@cache
+def _sha256(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,107 @@
+"""What a speech backend hears, and the interface that every one of them fulfils."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Bool, Float32, Int16
+
+RATE = 16_000
+"""Samples per second that every backend takes."""
+
+Stretch = tuple[float, float]
+"""Seconds from the first sample, [start, stop)."""
+
+
+class SpeechError(RuntimeError):
+    """A speech backend that cannot run: a library, a folder or a weight file is not what it has to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """Who speaks when. All times are seconds from the first sample; every list is sorted by its start.
+
+    voiced: where anybody speaks, pauses out. turns: one voice each, pauses shorter than the
+    backend's merge gap included, speakers numbered by first appearance. overlaps: where two voices
+    sound at once. music: where music sounds. voices: one embedding of unit length per speaker.
+    """
+
+    voiced: tuple[Stretch, ...]
+    turns: tuple[tuple[float, float, int], ...]
+    overlaps: tuple[Stretch, ...]
+    music: tuple[Stretch, ...]
+    voices: Float32[np.ndarray, "speakers D"]
+
+
+Listen = Callable[[Int16[np.ndarray, "samples"]], Heard]
+"""A loaded backend: 16 kHz mono samples to what is heard in them."""
+
+
+@runtime_checkable
+class SpeechBackend(Protocol):
+    """A way to listen. Small, frozen and picklable; its fields are measurement parameters; loads nothing until `load`."""
+
+    @property
+    def name(self) -> str:
+        """The key in `BACKENDS`."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Versions of this backend and of the libraries that compute it."""
+        ...
+
+    @property
+    def weights(self) -> str | None:
+        """SHA-256 of the weights that are used, or None where they are absent."""
+        ...
+
+    @property
+    def same_voice(self) -> float:
+        """Cosine from which two of its `voices`, heard in different recordings, count as one speaker."""
+        ...
+
+    def missing(self) -> str | None:
+        """None where this backend works, else what it lacks and how to get it."""
+        ...
+
+    def load(self) -> Listen:
+        """The networks in memory, on one thread. Raises SpeechError where `missing` says something."""
+        ...
+
+
+def stretches(mask: Bool[np.ndarray, "step"], step: float) -> tuple[Stretch, ...]:
+    """The runs of True in a mask whose steps last `step` seconds, as seconds."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return tuple((float(a * step), float(b * step)) for a, b in edges.reshape(-1, 2))
+
+
+def joined(parts: tuple[Stretch, ...], gap: float) -> tuple[Stretch, ...]:
+    """Sorted stretches, with those less than `gap` seconds apart made one."""
+    result: list[Stretch] = []
+    for start, stop in parts:
+        if result and start - result[-1][1] < gap:
+            result[-1] = (result[-1][0], max(stop, result[-1][1]))
+        else:
+            result.append((start, stop))
+    return tuple(result)
+
+
+def turns_of(
+    parts: tuple[tuple[float, float, int], ...], gap: float
+) -> tuple[tuple[float, float, int], ...]:
+    """Stretches of one voice each, joined over pauses shorter than `gap` in which nobody else begins.
+
+    parts: (start, stop, any whole number for the voice), sorted. The result numbers the voices from
+    0 by first appearance.
+    """
+    numbers: dict[int, int] = {}
+    result: list[tuple[float, float, int]] = []
+    for start, stop, voice in parts:
+        speaker = numbers.setdefault(voice, len(numbers))
+        if result and result[-1][2] == speaker and start - result[-1][1] < gap:
+            result[-1] = (result[-1][0], max(stop, result[-1][1]), speaker)
+        else:
+            result.append((start, stop, speaker))
+    return tuple(result)

@@ -1,0 +1,136 @@
+"""The filters of the dataset, as a table: what is measured, the threshold, its unit, the reason, where the number is from.
+
+Read this second, after `flow.py`. The rules stand in the order of the flow; a subject is dropped for the first that it
+fails. A threshold is data: a run's settings may move it (`rules: {static: 0.2}`), and no pixel is read again for that.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Literal
+
+from pydantic import BaseModel
+
+from manifests.record import Why
+
+Comparator = Literal[">=", "<="]
+
+
+class RuleError(ValueError):
+    """A setting names a rule or a threshold that cannot be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One filter.
+
+    measurement: dotted name in the record, `section.field`; stage: who writes that section; proven: the backends for
+    which the filter was shown to separate real footage from the same footage with the fault edited in ("*": all).
+    For any other backend the verdict is `unknown`, which acts on nothing.
+    """
+
+    why: Why
+    stage: str
+    measurement: str
+    comparator: Comparator
+    threshold: float
+    unit: str
+    source: str
+    proven: tuple[str, ...] = ("*",)
+
+    @property
+    def section(self) -> str:
+        return self.measurement.split(".")[0]
+
+    def value(self, section: BaseModel) -> float | None:
+        """The measured number in a section of the record; None where there was nothing to measure it by."""
+        value: object = reduce(getattr, self.measurement.split(".")[1:], section)
+        return float(value) if isinstance(value, int | float) else None
+
+    def passes(self, value: float | None) -> bool:
+        """Whether the rule keeps. What could not be measured (no shoulder ever seen) is not kept."""
+        if value is None:
+            return False
+        return value >= self.threshold if self.comparator == ">=" else value <= self.threshold
+
+    def proven_for(self, backend: str) -> bool:
+        return "*" in self.proven or backend in self.proven
+
+
+SOURCE_RULES: tuple[Rule, ...] = (
+    Rule(Why.NO_AUDIO, "probe", "media.audible_frames", ">=", 1, "frames", "a voice is needed"),
+    Rule(
+        Why.TOO_SHORT, "probe", "media.grid_frames", ">=", 125, "frames at 25 FPS",
+        "5 s: paper 003, section 3.2",
+    ),
+    Rule(
+        Why.FRAME_TOO_SMALL, "probe", "media.short_side", ">=", 256, "pixels",
+        "a 512 crop enlarged twice at most (rule enlarged_too_much)",
+    ),
+    Rule(
+        Why.NO_SPEECH, "speech", "speech.voiced_frames", ">=", 1, "frames",
+        "a voice is needed; docs/truth.md",
+    ),
+    Rule(
+        Why.NOBODY, "people", "people.seen", ">=", 1, "faces",
+        "nobody to follow; docs/truth.md",
+    ),
+)  # fmt: skip
+
+CLIP_RULES: tuple[Rule, ...] = (
+    Rule(
+        Why.OVERLAPPED_SPEECH, "spans", "speech.overlap", "<=", 0.1, "ratio",
+        "paper 003, section 3.2, names the filter, not its number", proven=(),
+    ),
+    Rule(
+        Why.MUSIC, "spans", "speech.music", "<=", 0.5, "ratio",
+        "no number is published", proven=(),
+    ),
+    Rule(
+        Why.TOO_SMALL, "spans", "person.face_height", ">=", 0.06, "ratio of the frame height",
+        "docs/truth.md",
+    ),
+    Rule(
+        Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames", "docs/truth.md",
+    ),
+    Rule(
+        Why.UPPER_BODY_MISSING, "posture", "posture.upper_body", ">=", 0.5, "ratio of frames",
+        "docs/truth.md",
+    ),
+    Rule(Why.BACK_VIEW, "posture", "posture.face_seen", ">=", 0.5, "ratio of frames", "docs/truth.md"),
+    Rule(Why.SIDE_VIEW, "posture", "posture.facing", ">=", 0.4, "ratio", "docs/truth.md"),
+    Rule(
+        Why.STATIC, "posture", "posture.stillness", ">=", 0.02, "shoulder widths per second",
+        "docs/truth.md",
+    ),
+    Rule(
+        Why.NOT_SPEAKER, "sync", "sync.speaking", ">=", 0.0, "the backend's own score",
+        "no embedded backend is proven", proven=(),
+    ),
+    Rule(
+        Why.OUT_OF_SYNC, "sync", "sync.confidence", ">=", 3.0, "the backend's own score",
+        "LatentSync's rule for SyncNet", proven=(),
+    ),
+    Rule(
+        Why.OUTSIDE_FRAME, "framing", "framing.outside", "<=", 0.3, "ratio of the box",
+        "docs/truth.md",
+    ),
+    Rule(
+        Why.ENLARGED, "framing", "framing.enlarged", "<=", 2.0, "crop pixels per source pixel",
+        "a 512 crop of a 256 box",
+    ),
+)  # fmt: skip
+
+RULES = SOURCE_RULES + CLIP_RULES
+
+
+def with_thresholds(rules: tuple[Rule, ...], thresholds: Mapping[str, float]) -> tuple[Rule, ...]:
+    """The rules with some thresholds moved, by the name of their reason. Raises RuleError for an unknown name."""
+    known = {str(rule.why): rule for rule in rules}
+    for name in thresholds:
+        if name not in known:
+            raise RuleError(f"rules: no rule is called {name!r}; there are {', '.join(known)}")
+    return tuple(
+        replace(rule, threshold=thresholds[str(rule.why)]) if str(rule.why) in thresholds else rule
+        for rule in rules
+    )

@@ -1,0 +1,76 @@
+"""The frames of one candidate: one owner of its decode, from which pose takes pictures and sync takes faces."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.geometry import centre
+from manifests.record import Box, Clip, FaceSample, Source, Why
+from pipeline.media.audio import AudioError, read_audio
+from pipeline.media.decode import Count, DecodeError, Picture
+from pipeline.media.decode import span as decode
+from pipeline.run.store import Store
+from pipeline.stage import need
+from pipeline.verdict import Refusal
+
+
+@dataclass(slots=True)
+class SpanFrames:
+    """Decodes a span when it is iterated over, and keeps the face crops of the first pass for sync.
+
+    face_size: pixels of the square face crops, or None where the sync backend wants none; face_margin: of the face
+    box's height, on each side. Memory: face_size² · 3 bytes per frame, at most 15 s of them.
+    """
+
+    source: Source
+    clip: Clip
+    store: Store
+    face_size: int | None = None
+    face_margin: float = 0.0
+    count: Count = field(default_factory=Count)
+    _faces: NDArray[np.uint8] | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, Picture]]:
+        media, fetched = need(self.source.media, "media"), need(self.source.fetched, "fetched")
+        timeline = self.store.read_array(media.timeline)
+        span, faces = self.clip.span, []
+        try:
+            for frame, picture in decode(
+                Path(fetched.path), media, timeline, start=span.start, stop=span.stop, count=self.count
+            ):
+                if self.face_size and self._faces is None:
+                    box = face_square(self.clip.person.path, frame, margin=self.face_margin)
+                    faces.append(picture.cut(box, (self.face_size, self.face_size)))
+                yield frame, picture
+        except DecodeError as error:
+            raise Refusal(Why.UNDECODABLE, str(error)) from error
+        if faces:
+            self._faces = np.stack(faces)
+
+    def faces(self) -> NDArray[np.uint8] | None:
+        """Face crops (F, size, size, 3) RGB, from the pass that was made anyway or else from one of their own."""
+        if self.face_size and self._faces is None:
+            for _ in self:
+                pass
+        return self._faces
+
+    def sound(self, *, margin: int = 0, shift: int = 0) -> NDArray[np.int16]:
+        """16 kHz mono of the span moved by `shift` frames and widened by `margin` frames on each side."""
+        return self._read(16_000, margin=margin, shift=shift)[:, 0]
+
+    def full_sound(self, *, rate: int, shift: int = 0) -> NDArray[np.int16]:
+        """The source's own channels (samples, channels), at most two, at another rate."""
+        return self._read(rate, margin=0, shift=shift, channels=2)
+    
+
+def face_square(path: tuple[FaceSample, ...], frame: int, *, margin: float) -> Box:
+    """The square around a face at one frame, between the looks before and after it; side: height grown by the margin."""
+    frames = [sample.frame for sample in path]
+    boxes = np.asarray([sample.box for sample in path])
+    x, y, width, height = (float(np.interp(frame, frames, boxes[:, i])) for i in range(4))
+    mid_x, mid_y = centre((x, y, width, height))
+    side = float(round(height * (1.0 + 2.0 * margin)))
+    return float(round(mid_x - side / 2.0)), float(round(mid_y - side / 2.0)), side, side

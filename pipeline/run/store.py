@@ -1,0 +1,101 @@
+"""The content-addressed store of a run: arrays and files named by the SHA-256 of their bytes."""
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.record import Blob
+
+
+class StoreError(OSError):
+    """The store does not hold what a record says it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Blobs under one folder; every write goes to a temporary name first and is then renamed."""
+
+    root: Path
+
+    @property
+    def media(self) -> Path:
+        """Where fetched files lie."""
+        return self.root / "media"
+
+    def path(self, blob: Blob) -> Path:
+        return self.root / "blobs" / blob.sha256[:2] / f"{blob.sha256}{blob.suffix}"
+
+    def has(self, blob: Blob) -> bool:
+        return self.path(blob).is_file()
+
+    def put_bytes(self, content: bytes, *, suffix: str) -> Blob:
+        blob = Blob(sha256=hashlib.sha256(content).hexdigest(), suffix=suffix, bytes=len(content))
+        path = self.path(blob)
+        if not path.is_file():
+            with replacing(path) as temporary:
+                temporary.write_bytes(content)
+        return blob
+
+    def put_file(self, file: Path) -> Blob:
+        """Take over a finished file; it is moved."""
+        blob = Blob(sha256=sha256_of(file), suffix=file.suffix, bytes=file.stat().st_size)
+        path = self.path(blob)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, path)
+        return blob
+
+    def put_array(self, array: NDArray[np.generic]) -> Blob:
+        return self.put_bytes(array_bytes(array), suffix=".npy")
+
+    def read_array(self, blob: Blob) -> NDArray[np.generic]:
+        """The array of a blob. Raises StoreError where it is missing."""
+        try:
+            return np.load(self.path(blob), allow_pickle=False)
+        except FileNotFoundError as error:
+            raise StoreError(f"the store has no {blob.sha256[:12]}{blob.suffix}") from error
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A folder on the store's own disk that is gone afterwards."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix="scratch-", dir=self.root))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def array_bytes(array: NDArray[np.generic]) -> bytes:
+    """An array as the bytes of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
+    return buffer.getvalue()
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path`; renamed to it when the block ends well, removed otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,163 @@
+"""What is wrong with each faulty source: one planted fault a file, and what it is made from."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pipeline.sample import cast, film, voice
+from pipeline.sample.cast import Take
+from pipeline.sample.encode import join
+from pipeline.sample.figure import Shot
+from pipeline.sample.film import Scene
+from pipeline.sample.voice import Samples, Speech
+
+Reason = Literal[
+    "kept", "no_audio", "overlapped_speech", "static", "too_small", "upper_body_missing",
+    "side_view", "too_short", "undecodable", "not_speaker", "no_speech", "not_media",
+]  # fmt: skip
+"""What a run over the sample should say about a source."""
+
+SHORT_SECONDS = 3.0
+TRUNCATED_SHARE = 0.45
+QUIET_LEVEL = 0.0008
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """One row of truth.tsv. The seconds bound the part that the reason is about."""
+
+    file: str
+    expect: Literal["keep", "drop"]
+    why: Reason
+    first_second: float
+    last_second: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of the sample: its truth, and the take whose title and licence it carries."""
+
+    truth: Truth
+    take: Take
+
+
+def _take(name: str) -> Take:
+    return next(take for take in cast.TAKES if take.name == name)
+
+
+SMALL = replace(
+    _take("eva"), name="small", room="stage", seed=201, shot=Shot(scale=0.24, middle=0.5, top=-2430.0)
+)
+CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.35, middle=0.5, top=6.0))
+SIDE = replace(_take("dieter"), name="side", seed=203, turn=1.1)
+SECOND_SHOT = replace(_take("ada-again"), name="second-shot", seed=204)
+
+
+def scenes(seconds: float) -> dict[str, Scene]:
+    """All that has to be rendered, by name; everything else is made from these."""
+    films = {take.name: Scene((take,), seconds) for take in cast.TAKES}
+    films["small"] = Scene((SMALL,), seconds)
+    films["close"] = Scene((CLOSE,), seconds)
+    films["side"] = Scene((SIDE,), seconds)
+    films["two-shots"] = Scene((_take("ada"), SECOND_SHOT), seconds)
+    films["frozen"] = Scene((_take("eva"),), seconds, frozen=True)
+    return films
+
+
+def sources(seconds: float) -> tuple[Source, ...]:
+    """Every file of the sample in the order of sources.csv, with what is true of it."""
+    rows: list[Source] = [
+        Source(Truth(f"{take.name}.mp4", "keep", "kept", 0.0, seconds, _kept(take)), take)
+        for take in cast.TAKES
+    ]
+
+    def fault(
+        name: str, why: Reason, detail: str, take: str, *, first: float = 0.0, last: float = seconds
+    ) -> None:
+        rows.append(Source(Truth(name, "drop", why, first, last, detail), _take(take)))
+
+    fault("no-audio.mp4", "no_audio", "ben's picture without a sound stream", "ben")
+    fault("two-voices.mp4", "overlapped_speech", "ada and ben speak at once all through", "ada")
+    fault("frozen.mp4", "static", "one frame of eva repeated under her voice", "eva")
+    fault("tiny.mp4", "too_small", "eva in a large hall, face about 26 px high", "eva")
+    fault(
+        "close-up.mp4", "upper_body_missing", "ada's head fills the frame; no shoulders, no arms", "ada"
+    )
+    fault(
+        "profile.mp4", "side_view",
+        "dieter turned 63 degrees, the portrait wrapped round a solid head; body turned too", "dieter",
+    )  # fmt: skip
+    half = seconds / 2
+    fault(
+        "two-shots.mp4", "too_short",
+        f"a hard cut at {half:g} s to another room and camera; no shot lasts 5 s", "ada",
+    )  # fmt: skip
+    fault(
+        "short.mp4", "too_short", f"ben for {SHORT_SECONDS:g} s", "ben",
+        last=min(seconds, SHORT_SECONDS),
+    )  # fmt: skip
+    fault(
+        "truncated.mp4", "undecodable",
+        f"the first {TRUNCATED_SHARE:.0%} of ben.mp4's bytes; the index at its end is lost", "ben",
+    )  # fmt: skip
+    fault("not-media.mp4", "not_media", "text with the name of a video", "ada", last=0.0)
+    fault(
+        "dubbed.mp4", "not_speaker",
+        "dieter's lips move to his own words; a narrator who is not in view is heard", "dieter",
+    )  # fmt: skip
+    fault("silence.mp4", "no_speech", "carla's picture over the noise of an empty room", "carla")
+    return tuple(rows)
+
+
+def _kept(take: Take) -> str:
+    width, height = take.shot.size
+    return (
+        f"{take.person.name}, {take.person.language}, {width}x{height}, {float(take.fps):.2f} FPS"
+    )
+
+
+def files(films: dict[str, bytes], seconds: float) -> dict[str, bytes]:
+    """The bytes of every media file from the silent pictures of `scenes`, by file name."""
+    speech = {name: film.speech_of(_take(name), seconds) for name in ("ada", "ben", "eva", "dieter")}
+    made = {
+        f"{take.name}.mp4": with_voice(films[take.name], film.speech_of(take, seconds))
+        for take in cast.TAKES
+    }
+    both = voice.mix(speech["ada"], speech["ben"])
+    narrator = film.say(cast.NARRATION, cast.NARRATOR, seconds=seconds)
+    silence = voice.room(0.0 * speech["ada"].samples, seed=205, level=QUIET_LEVEL)
+    short = speech["ben"].samples[: round(SHORT_SECONDS * speech["ben"].rate)]
+    rate = narrator.rate
+    made |= {
+        "no-audio.mp4": join(films["ben"], None, rate=rate),
+        "two-voices.mp4": with_voice(films["ada"], both),
+        "frozen.mp4": with_voice(films["frozen"], speech["eva"]),
+        "tiny.mp4": with_voice(films["small"], film.speech_of(SMALL, seconds)),
+        "close-up.mp4": with_voice(films["close"], film.speech_of(CLOSE, seconds)),
+        "profile.mp4": with_voice(films["side"], film.speech_of(SIDE, seconds)),
+        "two-shots.mp4": with_voice(films["two-shots"], speech["ada"]),
+        "short.mp4": join(films["ben"], short, rate=rate, seconds=SHORT_SECONDS),
+        "truncated.mp4": truncate(made["ben.mp4"]),
+        "not-media.mp4": NOT_MEDIA.encode(),
+        "dubbed.mp4": _dub(films["dieter"], narrator),
+        "silence.mp4": join(films["carla"], silence, rate=rate),
+    }
+    return made
+
+
+NOT_MEDIA = "This file carries the name of a video, but it is a line of text.\n" * 40
+
+
+def with_voice(picture: bytes, speech: Speech) -> bytes:
+    """A silent MP4 and a speech in one file."""
+    return join(picture, speech.samples, rate=speech.rate)
+
+
+def _dub(picture: bytes, narrator: Speech) -> bytes:
+    heard: Samples = voice.room(narrator.samples, seed=206)
+    return join(picture, heard, rate=narrator.rate)
+
+
+def truncate(media: bytes) -> bytes:
+    """The beginning of a file: as if a download had stopped in the middle of the media data."""
+    return media[: int(len(media) * TRUNCATED_SHARE)]

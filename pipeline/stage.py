@@ -1,0 +1,145 @@
+"""What a stage is: a frozen dataclass that measures one thing and writes one section of the record, and never drops.
+
+Four scopes, by what a stage is called on:
+
+- a *source* stage is called on a source (fetch, probe, speech);
+- a *survey* stage watches the one low-resolution decode of a source (shots, people);
+- a *span* stage is called on one candidate, with the frames of its one decode (pose, posture, sync, crop);
+- a *set* stage is called on all clips together (identity, split).
+
+Where the flow turns sources into candidates (spans) and clips into files (pack) it has a function of its own.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel
+
+from manifests.record import Clip, Source
+from pipeline.media.decode import Picture
+from pipeline.run.store import Store
+
+Section = TypeVar("Section", bound=BaseModel)
+
+
+class MissingSection(RuntimeError):
+    """A stage was called before the stage that writes what it reads."""
+
+
+class Scope(StrEnum):
+    SOURCE = "source"
+    SURVEY = "survey"
+    SPAN = "span"
+    SET = "set"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What one call of a stage takes of a machine, at most."""
+
+    cpus: float = 1.0
+    ram_gib: float = 1.0
+    gpus: float = 0.0
+
+
+class StageFacts(Protocol):
+    """What every stage states about itself."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]  # raised when a measurement can change
+    scope: ClassVar[Scope]
+    reads: ClassVar[frozenset[str]]
+    writes: ClassVar[str]
+    needs: ClassVar[Needs]
+
+
+@runtime_checkable
+class SourceStage(StageFacts, Protocol):
+    def __call__(self, source: Source, store: Store, /) -> Source: ...
+
+
+class Watcher(Protocol):
+    """Sees the survey's pictures in order, then says what they were."""
+
+    def see(self, picture: Picture, /) -> None: ...
+
+    def finish(self, source: Source, /) -> Source: ...
+
+
+@runtime_checkable
+class SurveyStage(StageFacts, Protocol):
+    def watch(self, source: Source, store: Store, /) -> Watcher: ...
+
+
+class Frames(Protocol):
+    """The frames of one candidate; the first pass over them is its one decode."""
+
+    store: Store
+    source: Source
+
+    def __iter__(self) -> Iterator[tuple[int, Picture]]: ...
+
+    def faces(self) -> NDArray[np.uint8] | None: ...
+
+    def margin(self, wanted: int) -> int: ...
+
+    def sound(self, *, margin: int = 0, shift: int = 0) -> NDArray[np.int16]: ...
+
+    def full_sound(self, *, rate: int, shift: int = 0) -> NDArray[np.int16]: ...
+
+
+@runtime_checkable
+class SpanStage(StageFacts, Protocol):
+    def __call__(self, clip: Clip, frames: Frames, /) -> Clip: ...
+
+
+@runtime_checkable
+class SetStage(StageFacts, Protocol):
+    def __call__(self, clips: Sequence[Clip], store: Store, /) -> tuple[Clip, ...]: ...
+
+
+Stage = SourceStage | SurveyStage | SpanStage | SetStage
+
+
+def need(section: Section | None, name: str) -> Section:
+    """The section, or MissingSection with its name: the border check of every stage."""
+    if section is None:
+        raise MissingSection(f"this stage reads the section {name!r}, which no stage has written yet")
+    return section
+
+
+def fingerprint(stage: StageFacts) -> str:
+    """Hash of everything about a stage that can change its result: name, version, parameters, backend and its weights."""
+    return digest({"stage": stage.name, "version": stage.version, "parameters": describe(stage)})
+
+
+def describe(thing: object) -> object:
+    """A value as plain data for hashing; dataclasses by class name, fields, and their backend facts."""
+    if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
+        facts = {f.name: describe(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
+        for fact in ("name", "version", "weights"):
+            if isinstance(value := getattr(thing, fact, None), str | int):
+                facts.setdefault(fact, value)
+        return {"class": type(thing).__name__, **facts}
+    if isinstance(thing, BaseModel):
+        return thing.model_dump(mode="json")
+    if isinstance(thing, tuple | list):
+        return [describe(item) for item in thing]
+    if isinstance(thing, dict):
+        return {str(key): describe(item) for key, item in thing.items()}
+    if thing is None or isinstance(thing, str | int | float | bool):
+        return thing
+    return str(thing)
+
+
+def digest(value: object) -> str:
+    """SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""One stage, one file, numbered in the order of the flow; `pipeline/flow.py` puts them in a row."""

@@ -1,0 +1,36 @@
+"""Probe: streams, size, time base and timeline of a source, by demuxing it once and decoding one frame."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from manifests.record import Media, Source, Why
+from pipeline.media.probe import MediaError, NoFrames, NotMedia, NoVideo, probe
+from pipeline.run.store import Store
+from pipeline.stage import Needs, Scope, need
+from pipeline.verdict import Refusal
+
+REASONS = {NotMedia: Why.NOT_MEDIA, NoVideo: Why.NO_VIDEO, NoFrames: Why.UNDECODABLE}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What the file says of itself. Refuses what is not media, has no video, or has no frame that decodes."""
+
+    name: ClassVar = "probe"
+    version: ClassVar = 1
+    scope: ClassVar = Scope.SOURCE
+    reads: ClassVar = frozenset({"fetched"})
+    writes: ClassVar = "media"
+    needs: ClassVar = Needs(ram_gib=0.3)
+
+    def __call__(self, source: Source, store: Store, /) -> Source:
+        try:
+            probed = probe(Path(need(source.fetched, "fetched").path))
+        except MediaError as error:
+            raise Refusal(REASONS.get(type(error), Why.UNDECODABLE), str(error)) from error
+        facts = {field.name: getattr(probed, field.name) for field in dataclasses.fields(probed)}
+        return source.model_copy(
+            update={"media": Media.model_validate({**facts, "timeline": store.put_array(probed.timeline)})}
+        )

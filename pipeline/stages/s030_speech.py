@@ -1,0 +1,66 @@
+"""Speech: who speaks when, where voices overlap, where music sounds, over the whole sound track of a source."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from manifests.geometry import FPS
+from manifests.record import Backend, Interval, Source, Speech, Turn, Why
+from pipeline.media.audio import AudioError, read_all
+from pipeline.perception.speech import Hear, SpeechBackend
+from pipeline.run.store import Store
+from pipeline.stage import Needs, Scope, need
+from pipeline.verdict import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class HearSpeech:
+    """Speaker turns on the 25 FPS grid (paper 003, section 3.2, speaks of PyAnnote)."""
+
+    name: ClassVar = "speech"
+    version: ClassVar = 1
+    scope: ClassVar = Scope.SOURCE
+    reads: ClassVar = frozenset({"media"})
+    writes: ClassVar = "speech"
+    needs: ClassVar = Needs(ram_gib=1.0)
+
+    backend: SpeechBackend
+
+    def __call__(self, source: Source, store: Store, /) -> Source:
+        media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
+        try:
+            track = read_all(Path(fetched.path), media)
+        except AudioError as error:
+            raise Refusal(Why.NO_AUDIO, str(error)) from error
+        heard = loaded(self.backend)(track.samples)
+        first = track.start
+        speech = Speech(
+            backend=Backend(
+                name=self.backend.name, version=self.backend.version, weights=self.backend.weights
+            ),
+            voiced=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.voiced),
+            turns=tuple(
+                Turn(start=span.start, stop=span.stop, speaker=speaker)
+                for a, b, speaker in heard.turns
+                if (span := on_grid(a, b, first, media.grid_frames)).stop > span.start
+            ),
+            overlaps=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.overlaps),
+            music=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.music),
+            voices=store.put_array(heard.voices.astype(np.float32)) if len(heard.voices) else None,
+        )
+        return source.model_copy(update={"speech": speech})
+
+
+@lru_cache(maxsize=2)
+def loaded(backend: SpeechBackend) -> Hear:
+    """The backend's networks, loaded once per worker."""
+    return backend.load()
+
+
+def on_grid(start: float, stop: float, first: int, frames: int) -> Interval:
+    """Seconds from the first sample, which lies at grid frame `first`, as grid frames inside the source."""
+    begin = min(max(0, first + round(start * FPS)), frames)
+    return Interval(start=begin, stop=max(begin, min(first + round(stop * FPS), frames)))

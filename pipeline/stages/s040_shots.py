@@ -1,0 +1,84 @@
+"""Shots: where the picture is cut, and how much the camera moves, watched on the survey decode."""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+
+from manifests.geometry import grid_to_source
+from manifests.record import Backend, Media, Shot, Shots, Source
+from pipeline.media.decode import Picture
+from pipeline.perception.shots import Kind, ShotDetector, ShotWatcher
+from pipeline.run.store import Store
+from pipeline.stage import Needs, Scope, need
+
+
+@dataclass(frozen=True, slots=True)
+class FindShots:
+    """Shot boundaries by PySceneDetect's detectors (paper 003, section 3.2: sudden changes of camera or colour)."""
+
+    name: ClassVar = "shots"
+    version: ClassVar = 1
+    scope: ClassVar = Scope.SURVEY
+    reads: ClassVar = frozenset({"media"})
+    writes: ClassVar = "shots"
+    needs: ClassVar = Needs(ram_gib=0.5)
+
+    detector: ShotDetector = field(default_factory=ShotDetector)
+
+    def watch(self, source: Source, store: Store, /) -> "Watching":
+        media = need(source.media, "media")
+        return Watching(
+            detector=self.detector,
+            watcher=self.detector.start(media.rate),
+            size=small_size(media.upright_size, self.detector.long_side),
+            to_grid=grid_starts(media, store),
+        )
+
+
+@dataclass(slots=True)
+class Watching:
+    """One source being watched for shots."""
+
+    detector: ShotDetector
+    watcher: ShotWatcher
+    size: tuple[int, int]
+    to_grid: np.ndarray
+    last: int = -1
+
+    def see(self, picture: Picture, /) -> None:
+        self.watcher.see(picture.index, picture.small(self.size))
+        self.last = picture.index
+
+    def finish(self, source: Source, /) -> Source:
+        media = need(source.media, "media")
+        until = int(self.to_grid[self.last + 1]) if self.last >= 0 else 0
+        found = [
+            Shot(
+                start=int(self.to_grid[part.first]),
+                stop=int(self.to_grid[part.stop]),
+                camera_motion=part.camera_motion,
+            )
+            for part in self.watcher.finish()
+            if part.kind is Kind.SHOT
+        ]
+        backend = Backend(name=self.detector.name, version=self.detector.version)
+        shots = Shots(
+            backend=backend,
+            shots=tuple(shot for shot in found if shot.stop > shot.start),
+            decoded_until=min(until, media.grid_frames),
+        )
+        return source.model_copy(update={"shots": shots})
+
+
+def small_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
+    """(width, height) of a picture shrunk to a longer side; never enlarged."""
+    scale = min(1.0, long_side / max(size))
+    return max(2, round(size[0] * scale)), max(2, round(size[1] * scale))
+
+
+def grid_starts(media: Media, store: Store) -> np.ndarray:
+    """For each source frame, and one past the last, the first grid frame that shows it or a later one."""
+    timeline = store.read_array(media.timeline)
+    shown = grid_to_source(timeline, time_base=media.time_base, start=0, stop=media.grid_frames)
+    return np.searchsorted(shown, np.arange(media.source_frames + 1), side="left")

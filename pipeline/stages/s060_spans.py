@@ -1,0 +1,291 @@
+"""Spans: turns one measured source into its candidates, each one shot, one voice, one person, 5 to 15 s.
+
+Pure: nothing is decoded here. What does not become a candidate gets its reason frame by frame, for the accounting.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from manifests.geometry import FPS, centre
+from manifests.record import (
+    Box,
+    Clip,
+    ClipMedia,
+    ClipOrigin,
+    ClipShot,
+    ClipSpeech,
+    FaceSample,
+    Interval,
+    Media,
+    People,
+    Person,
+    Shot,
+    Source,
+    Span,
+    Speech,
+    Track,
+    Turn,
+    Why,
+)
+from pipeline.stage import need
+
+# How far a person reaches from the middle of the face, in heights of the detector's face box, which runs from the brows
+# to the chin and is about 0.6 of a head. Half an arm span is 3.75 heads (drawing canon of 7.5 heads), thus 6 boxes.
+REACH_SIDE = 6.5
+REACH_UP = 2.5
+REACH_DOWN = 13.0
+# The face's place enters the clip id in steps of this share of the frame height, so that a detector's last digits do not.
+FACE_STEP = 1.0 / 16.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """Cut a source into candidates (paper 003, section 3.2: clips of 5 to 15 s, each person independently).
+
+    shortest, longest, target: seconds.
+    """
+
+    name: ClassVar = "spans"
+    version: ClassVar = 1
+    reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
+
+    shortest: float = 5.0
+    longest: float = 15.0
+    target: float = 10.0
+
+    @property
+    def least(self) -> int:
+        """Frames of the shortest candidate."""
+        return round(self.shortest * FPS)
+
+    def worth_a_look(self, source: Source) -> bool:
+        """Whether any turn within the sound is long enough for a clip: else no picture needs decoding."""
+        media, speech = need(source.media, "media"), need(source.speech, "speech")
+        return any(stop - start >= self.least for _, start, stop in audible_turns(media, speech))
+
+    def __call__(self, source: Source) -> tuple[Clip, ...]:
+        """The candidates of a source, sorted by (start, stop, person)."""
+        clips = [
+            candidate(source, turn, shot, track, start, stop)
+            for turn, shot, track, start, stop in runs(source)
+            if stop - start >= self.least
+            for start, stop in self.pieces(start, stop, need(source.speech, "speech"))
+        ]
+        return tuple(sorted(clips, key=lambda c: (c.span.start, c.span.stop, c.person.number)))
+
+    def pieces(self, start: int, stop: int, speech: Speech) -> list[tuple[int, int]]:
+        """A run cut at pauses into pieces near the target length, none outside the limits."""
+        if stop - start <= round(self.longest * FPS):
+            return [(start, stop)]
+        cuts = cut_points(start, stop, speech.voiced)
+        return cut_at_pauses(
+            start, stop, cuts, least=self.least, most=round(self.longest * FPS), target=round(self.target * FPS)
+        )
+
+    def leftovers(self, source: Source) -> list[Why | None]:
+        """For each grid frame of the source why it is in no candidate, or None where it is in one."""
+        media, speech = need(source.media, "media"), need(source.speech, "speech")
+        reasons: list[Why | None] = [Why.NO_AUDIO] * media.grid_frames
+        mark(reasons, *media.audible, why=Why.NO_SPEECH)
+        for _, start, stop in audible_turns(media, speech):
+            long = stop - start >= self.least
+            mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
+        if source.shots is None or source.people is None:
+            return reasons
+        for turn, start, stop in audible_turns(media, speech):
+            if stop - start < self.least:
+                continue
+            for shot in source.shots.shots:
+                begin, end = max(start, shot.start), min(stop, shot.stop)
+                if end - begin < self.least:
+                    continue
+                mark(reasons, begin, end, why=Why.NOBODY)
+        for _, _, _, start, stop in sorted(runs(source), key=lambda r: r[4] - r[3]):
+            mark(reasons, start, stop, why=None if stop - start >= self.least else Why.SPAN_TOO_SHORT)
+        for frame in range(source.shots.decoded_until, media.grid_frames):
+            reasons[frame] = Why.UNDECODABLE
+        return reasons
+
+
+def mark(reasons: list[Why | None], start: int, stop: int, *, why: Why | None) -> None:
+    """Write one reason over the frames of a span."""
+    reasons[start:stop] = [why] * max(0, stop - start)
+
+
+def audible_turns(media: Media, speech: Speech) -> Iterator[tuple[Turn, int, int]]:
+    """Each turn with its frames inside the sound."""
+    for turn in speech.turns:
+        start, stop = max(turn.start, media.audible[0]), min(turn.stop, media.audible[1])
+        if stop > start:
+            yield turn, start, stop
+
+
+def runs(source: Source) -> Iterator[tuple[Turn, Shot, Track, int, int]]:
+    """Every stretch of one voice, one shot and one visible person, whatever its length."""
+    media, speech = need(source.media, "media"), need(source.speech, "speech")
+    shots, people = need(source.shots, "shots"), need(source.people, "people")
+    for turn, start, stop in audible_turns(media, speech):
+        for shot in shots.shots:
+            for track in people.tracks:
+                if not shot.start <= track.start < shot.stop:
+                    continue
+                seen, gone = presence(track, shot, people)
+                begin = max(start, shot.start, seen)
+                end = min(stop, shot.stop, gone, shots.decoded_until)
+                if end > begin:
+                    yield turn, shot, track, begin, end
+
+
+def presence(track: Track, shot: Shot, people: People) -> tuple[int, int]:
+    """Frames of a shot in which a person is taken to be in view: up to half way to the next look that missed them."""
+    looks = [frame for frame in people.sampled if shot.start <= frame < shot.stop]
+    before = [frame for frame in looks if frame < track.start]
+    after = [frame for frame in looks if frame >= track.stop]
+    start = (before[-1] + track.start + 1) // 2 if before else shot.start
+    stop = (after[0] + track.stop) // 2 if after else shot.stop
+    return start, stop
+
+
+# ---- cutting long runs -----------------------------------------------------------------------------------------------
+
+
+def cut_points(start: int, stop: int, voiced: tuple[Interval, ...]) -> dict[int, float]:
+    """Frames at which a run may be cut, with what the cut costs: 0 inside a pause, 1 in the middle of speech."""
+    points = {frame: 1.0 for frame in range(start + FPS, stop - FPS + 1, FPS // 2)}
+    for earlier, later in zip(voiced, voiced[1:], strict=False):
+        middle = (earlier.stop + later.start) // 2
+        if start < middle < stop:
+            points[middle] = 0.0
+    return points
+
+
+def cut_at_pauses(
+    start: int, stop: int, points: dict[int, float], *, least: int, most: int, target: int
+) -> list[tuple[int, int]]:
+    """The cheapest way to cut [start, stop) at the given points into pieces of `least` to `most` frames.
+
+    Cost of a piece: its squared relative distance from the target; of a cut: as given. Exact by dynamic programming.
+    """
+    frames = sorted({start, stop, *points})
+    best: dict[int, tuple[float, int]] = {start: (0.0, start)}
+    for end in frames[1:]:
+        options = [
+            (best[begin][0] + ((end - begin - target) / target) ** 2 + points.get(end, 0.0), begin)
+            for begin in frames
+            if begin in best and least <= end - begin <= most
+        ]
+        if options:
+            best[end] = min(options)
+    pieces: list[tuple[int, int]] = []
+    end = stop
+    while end != start:
+        pieces.append((best[end][1], end))
+        end = best[end][1]
+    return pieces[::-1]
+
+
+# ---- candidates ------------------------------------------------------------------------------------------------------
+
+
+def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, stop: int) -> Clip:
+    """The record of one candidate, with what the source's sections say about its span."""
+    media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
+    speech, shots = need(source.speech, "speech"), need(source.shots, "shots")
+    person = who(track, need(source.people, "people"), media, start, stop)
+    return Clip(
+        id=clip_id(fetched.sha256, start, stop, person.face, media.upright_size[1]),
+        origin=ClipOrigin(
+            locator=source.origin.locator,
+            sha256=fetched.sha256,
+            speaker=source.origin.speaker,
+            speech_type=source.origin.speech_type,
+            licence=fetched.licence,
+            title=source.origin.title,
+            language=source.origin.language,
+        ),
+        media=ClipMedia(
+            upright_size=media.upright_size,
+            rotation=media.rotation,
+            pixel_aspect=media.pixel_aspect,
+            rate=media.rate,
+            variable_rate=media.variable_rate,
+        ),
+        span=Span(start=start, stop=stop),
+        person=person,
+        shot=ClipShot(backend=shots.backend, camera_motion=shot.camera_motion or 0.0),
+        speech=ClipSpeech(
+            backend=speech.backend,
+            voices=speech.voices,
+            speaker=turn.speaker,
+            voiced=share(speech.voiced, start, stop),
+            overlap=share(speech.overlaps, start, stop),
+            music=share(speech.music, start, stop),
+        ),
+    )
+
+
+def who(track: Track, people: People, media: Media, start: int, stop: int) -> Person:
+    """The person of a candidate: their face through the span, and the part of the picture that is theirs."""
+    face = median_face(near(track, start, stop))
+    others = [
+        other for other in people.tracks if other.person != track.person and other.start < stop and other.stop > start
+    ]
+    return Person(
+        number=track.person,
+        face=face,
+        region=region(face, [median_face(near(other, start, stop)) for other in others], media.upright_size),
+        path=near(track, start, stop),
+        in_view=1 + len(others),
+        face_height=face[3] / media.upright_size[1],
+    )
+
+
+def near(track: Track, start: int, stop: int) -> tuple[FaceSample, ...]:
+    """The samples inside a span and the one next to it on each side; all of them lie in one shot."""
+    inside = [i for i, sample in enumerate(track.samples) if start <= sample.frame < stop]
+    if not inside:
+        closest = min(track.samples, key=lambda s: min(abs(s.frame - start), abs(s.frame - stop)))
+        return (closest,)
+    return track.samples[max(0, inside[0] - 1) : inside[-1] + 2]
+
+
+def median_face(samples: tuple[FaceSample, ...]) -> Box:
+    """Component-wise median box of some samples."""
+    x, y, width, height = np.median([sample.box for sample in samples], axis=0)
+    return float(x), float(y), float(width), float(height)
+
+
+def region(face: Box, others: list[Box], size: tuple[int, int]) -> Box:
+    """Integer box that holds one person's reach and stops half way to each neighbour's face."""
+    middle, top = centre(face)
+    left, right = middle - REACH_SIDE * face[3], middle + REACH_SIDE * face[3]
+    for other in others:
+        neighbour = centre(other)[0]
+        if neighbour > middle:
+            right = min(right, (middle + neighbour) / 2.0)
+        else:
+            left = max(left, (middle + neighbour) / 2.0)
+    x0, x1 = max(0, int(left)), min(size[0], int(np.ceil(right)) + 1)
+    y0, y1 = max(0, int(top - REACH_UP * face[3])), min(size[1], int(top + REACH_DOWN * face[3]) + 1)
+    return float(x0), float(y0), float(max(2, x1 - x0)), float(max(2, y1 - y0))
+
+
+def share(intervals: tuple[Interval, ...], start: int, stop: int) -> float:
+    """Share of a span that lies in any of the intervals."""
+    covered: NDArray[np.bool_] = np.zeros(stop - start, dtype=bool)
+    for interval in intervals:
+        covered[max(0, interval.start - start) : max(0, interval.stop - start)] = True
+    return float(covered.mean())
+
+
+def clip_id(media_sha256: str, start: int, stop: int, face: Box, frame_height: int) -> str:
+    """24 hexadecimal digits that name a clip by content: media, span, and where the face is."""
+    step = FACE_STEP * frame_height
+    x, y = (round(value / step) for value in centre(face))
+    text = f"{media_sha256}:{start}:{stop - start}:{x}:{y}"
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

@@ -1,0 +1,49 @@
+"""Sync: does this mouth speak this voice, at which offset, how sure."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from manifests.record import Backend, Clip, Sync
+from pipeline.perception.sync import Lips, SyncBackend, load
+from pipeline.stage import Frames, Needs, Scope, need
+
+# Frames of sound heard on each side of the picture, so that a late or early voice can be found: SyncNet's ±15.
+MARGIN = 15
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSync:
+    """Lips against voice (paper 003, section 3.2: SyncNet removes clips whose lips do not fit).
+
+    The audio window is moved by the measured offset only where the backend is as sure as it was when it was measured to
+    be right (`sure_from`); for a backend that was never proven it stays (DESIGN rule 5).
+    """
+
+    name: ClassVar = "sync"
+    version: ClassVar = 1
+    scope: ClassVar = Scope.SPAN
+    reads: ClassVar = frozenset({"media", "span", "person", "pose"})
+    writes: ClassVar = "sync"
+    needs: ClassVar = Needs(ram_gib=1.0)
+
+    backend: SyncBackend
+
+    def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
+        pose = frames.store.read_array(need(need(clip.pose, "pose").array, "pose.array")).astype(np.float32)
+        margin = frames.margin(MARGIN)
+        score = load(self.backend)(
+            Lips(faces=frames.faces(), pose=pose), frames.sound(margin=margin), margin=margin
+        )
+        sure = self.backend.sure_from is not None and score.confidence >= self.backend.sure_from
+        section = Sync(
+            backend=Backend(
+                name=self.backend.name, version=self.backend.version, weights=self.backend.weights
+            ),
+            offset=score.offset,
+            confidence=score.confidence,
+            speaking=score.speaking,
+            shifted=score.offset if sure and abs(score.offset) <= margin else 0,
+        )
+        return clip.model_copy(update={"sync": section})

@@ -1,0 +1,163 @@
+"""What becomes of a subject: the verdicts, the refusal a stage may raise, and the pure function that applies the rules."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from manifests.record import Backend, Clip, Decision, Source, Verdict, Why
+from pipeline.rules import Rule
+
+Subject = TypeVar("Subject", Source, Clip)
+
+
+class Refusal(Exception):
+    """A stage cannot measure its subject, for a reason that is a fact about the subject.
+
+    Not a failure: it is never retried, and it drops the subject with its reason.
+    """
+
+    def __init__(self, why: Why, detail: str) -> None:
+        super().__init__(detail)
+        self.why = why
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A surprise: what was being done, to what, and the exception in words."""
+
+    subject: str
+    stage: str
+    error: str
+    traceback: str
+
+
+def decide(subject: Source | Clip, rules: Iterable[Rule]) -> tuple[Decision, ...]:
+    """Apply every rule whose measurement the subject carries, in the order of the rules.
+
+    Pure: the same record and rules give the same decisions. A rule not proven for the backend that measured says
+    `unknown` and acts on nothing (DESIGN rule 5).
+    """
+    return tuple(
+        judge(subject, rule, section)
+        for rule in rules
+        if (section := section_of(subject, rule)) is not None
+    )
+
+
+def judge(subject: Source | Clip, rule: Rule, section: BaseModel) -> Decision:
+    """One rule on one subject."""
+    value = rule.value(section)
+    backend = getattr(section, "backend", None)
+    backend = backend if isinstance(backend, Backend) else OWN
+    if not rule.proven_for(backend.name):
+        verdict = Verdict.UNKNOWN
+    else:
+        verdict = Verdict.KEPT if rule.passes(value) else Verdict.DROPPED
+    return decision(
+        subject,
+        stage=rule.stage,
+        backend=backend,
+        measurement=rule.measurement,
+        value=value,
+        unit=rule.unit,
+        comparator=rule.comparator,
+        threshold=rule.threshold,
+        verdict=verdict,
+        reason=rule.why if verdict is Verdict.DROPPED else None,
+    )
+
+
+def refused(subject: Source | Clip, refusal: Refusal, *, stage: str) -> Decision:
+    """The row of a subject that a stage could not measure."""
+    return decision(
+        subject,
+        stage=stage,
+        backend=OWN,
+        measurement=f"{stage}.possible",
+        value=None,
+        unit="",
+        comparator="",
+        threshold=None,
+        verdict=Verdict.DROPPED,
+        reason=refusal.why,
+        detail=refusal.detail,
+    )
+
+
+def failed(subject: Source | Clip, failure: Failed) -> Decision:
+    """The row of a subject on which the run itself failed."""
+    return decision(
+        subject,
+        stage=failure.stage,
+        backend=OWN,
+        measurement=f"{failure.stage}.possible",
+        value=None,
+        unit="",
+        comparator="",
+        threshold=None,
+        verdict=Verdict.FAILED,
+        reason=Why.FAILED,
+        detail=failure.error,
+    )
+
+
+def section_of(subject: Source | Clip, rule: Rule) -> BaseModel | None:
+    """The section a rule reads, or None where no stage has written it."""
+    section = getattr(subject, rule.section, None)
+    return section if isinstance(section, BaseModel) else None
+
+
+def dropped(decisions: Sequence[Decision]) -> Decision | None:
+    """The first decision that drops, or None: what a subject is dropped for."""
+    return next((d for d in decisions if d.verdict in (Verdict.DROPPED, Verdict.FAILED)), None)
+
+
+OWN = Backend(name="cospeech", version="1")
+
+
+def decision(
+    subject: Source | Clip,
+    *,
+    stage: str,
+    backend: Backend,
+    measurement: str,
+    value: float | None,
+    unit: str,
+    comparator: str,
+    threshold: float | None,
+    verdict: Verdict,
+    reason: Why | None,
+    detail: str | None = None,
+) -> Decision:
+    """A decision row with the place of its subject filled in."""
+    if isinstance(subject, Clip):
+        name, start, stop = subject.id, subject.span.start, subject.span.stop
+        person: int | None = subject.person.number
+    else:
+        name, start, person = subject.origin.locator, 0, None
+        stop = subject.media.grid_frames if subject.media else 0
+    return Decision(
+        subject=name,
+        source=subject.origin.locator,
+        start=start,
+        stop=stop,
+        person=person,
+        stage=stage,
+        version=VERSIONS.get(stage, 1),
+        backend=backend.name,
+        weights=backend.weights,
+        measurement=measurement,
+        value=value,
+        unit=unit,
+        comparator=comparator,
+        threshold=threshold,
+        verdict=verdict,
+        reason=reason,
+        detail=detail,
+    )
+
+
+VERSIONS: dict[str, int] = {}
