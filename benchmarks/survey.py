@@ -100,7 +100,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def measure(path: Path, media: Probed, finder: FaceFinder) -> tuple[dict[str, float], Found]:
-    """CPU seconds of each variant, the least of the rounds, and the findings of the whole survey."""
+    """CPU seconds of each variant, the least of the rounds, and what the survey found."""
     full = ShotDetector()
     still = replace(full, camera=CameraMotion(steps_per_second=1e-6))
     variants: dict[str, Callable[[], object]] = {

@@ -63,8 +63,8 @@ class Why(StrEnum):
     # pose and posture
     NO_POSE = "no_pose"
     UPPER_BODY_MISSING = "upper_body_missing"
-    SIDE_VIEW = "side_view"
     BACK_VIEW = "back_view"
+    SIDE_VIEW = "side_view"
     STATIC = "static"
     # sync
     NOT_SPEAKER = "not_the_speaker"
@@ -196,6 +196,9 @@ class Interval(Record):
 
 class Speech(Record):
     backend: Backend
+    sound: Blob = Field(description=".npy (N,) int16: the whole track, 16 kHz mono")
+    sound_start: int = Field(description="16 kHz samples from the first video timestamp to the first of `sound`")
+    sound_samples: int
     voiced: tuple[Interval, ...] = Field(description="where anybody speaks, without the pauses")
     turns: tuple[Turn, ...]
     overlaps: tuple[Interval, ...] = Field(description="where two voices sound at once")

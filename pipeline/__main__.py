@@ -1,55 +1,164 @@
 """The command `csg-data`: build a dataset, look at what a run would do, check the machine and its weights."""
 
 import json
-import platform
-import time
-from datetime import UTC, datetime
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.table import Table
+
+from pipeline.config import ConfigError, Run, load
 
 app = typer.Typer(
-    help="Talking-person video into a co-speech gesture dataset.", no_args_is_help=True, add_completion=False
+    help="Talking-person video into a co-speech gesture dataset.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
+weights_app = typer.Typer(help="List, fetch and verify the weights of the reference backends.", no_args_is_help=True)
+app.add_typer(weights_app, name="weights")
 console = Console()
 errors = Console(stderr=True)
 
 Override = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="Any setting, such as spans.shortest=6 or rules.static=0.1."),
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="Any setting, such as spans.shortest=6 or rules.static=0.1."
+    ),
+]
+ConfigFile = Annotated[
+    Path | None, typer.Option(help="Settings as YAML; every key can be overridden with --set.")
 ]
 
 
 @app.command()
 def build(
-    config: Annotated[Path | None, typer.Option(help="Settings as YAML; every key can be given with --set.")] = None,
+    config: ConfigFile = None,
     sources: Annotated[
-        str | None, typer.Option(help="List (CSV, TSV, YAML, JSONL, Parquet), folder, glob, file, URL, or `sample`.")
+        str | None,
+        typer.Option(help="List (CSV, TSV, YAML, JSONL, Parquet), folder, glob, file or URL.  [default: the built-in sample]"),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the dataset.  [default: dataset]")] = None,
     workers: Annotated[int | None, typer.Option(help="Worker processes.  [default: one per core]")] = None,
     scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
     limit: Annotated[int | None, typer.Option(help="First N sources only.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done and what is done already.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is done and what would be; do nothing.")] = False,
     set_: Override = None,
 ) -> None:
     """Build a dataset. Repeating the same line does only what is left."""
-    from pipeline.config import load
-
     given = {"sources": sources, "out": out, "workers": workers, "scheduler": scheduler, "limit": limit}
-    overrides = [f"{key}={json.dumps(str(value) if isinstance(value, Path) else value)}" for key, value in given.items() if value is not None]
-    run = load(config, (*overrides, *(set_ or ())))
+    run = settings(config, given, set_)
     if dry_run:
+        from pipeline.run.build import with_sample
         from pipeline.run.dry import plan
 
-        console.print(plan(run))
+        console.print(plan(with_sample(run, console)))
         return
     from pipeline.run.build import build as build_dataset
 
     raise typer.Exit(build_dataset(run, console))
 
 
+@app.command()
+def doctor(config: ConfigFile = None, set_: Override = None) -> None:
+    """Say which backends work here, what the others lack and how to get it, and which filters are proven."""
+    from pipeline.audit.doctor import findings, table
+
+    console.print(table(findings(settings(config, {}, set_))))
+
+
+@app.command()
+def sample(
+    folder: Annotated[Path, typer.Argument(help="Where to write the videos, sources.csv and truth.tsv.")],
+) -> None:
+    """Make the built-in sample: drawn speakers with synthetic voices, and sources with one planted fault each."""
+    from pipeline.sample import make_sample
+
+    console.print(str(make_sample(folder)))
+
+
+@app.command("settings")
+def show_settings(config: ConfigFile = None, set_: Override = None) -> None:
+    """Print every setting with its value, as the YAML that --config takes."""
+    import yaml
+
+    run = settings(config, {}, set_)
+    typer.echo(yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False), nl=False)
+
+
+WeightsFolder = Annotated[Path | None, typer.Option("--to", help="Folder.  [default: COSPEECH_WEIGHTS, or the user's cache]")]
+
+
+@weights_app.command("list")
+def list_weights(to: WeightsFolder = None) -> None:
+    """Show all known weights and whether they are here."""
+    from pipeline.weights import folder, states
+
+    place = to or folder()
+    table = Table(box=None, pad_edge=False, title=str(place), title_justify="left")
+    for column in ("name", "state", "MB", "licence", "used by"):
+        table.add_column(column, overflow="fold")
+    for item, state in states(place):
+        table.add_row(item.name, state, f"{item.bytes / 1e6:.1f}", item.licence, item.used_by)
+    console.print(table)
+
+
+@weights_app.command("fetch")
+def fetch_weights(
+    names: Annotated[list[str], typer.Argument(help="Names as `csg-data weights list` shows them.")],
+    source: Annotated[Path | None, typer.Option("--from", help="A folder that holds the files, instead of the publisher.")] = None,
+    to: WeightsFolder = None,
+) -> None:
+    """Fetch weights and check them against their pinned SHA-256."""
+    from pipeline.weights import folder, get, known
+
+    for name in names:
+        console.print(str(get(known(name), to or folder(), source=source)))
+
+
+@weights_app.command("verify")
+def verify_weights(to: WeightsFolder = None) -> None:
+    """Hash what is here; exit 1 where a file is not the pinned one."""
+    from pipeline.weights import folder, states
+
+    found = [(item, state) for item, state in states(to or folder()) if state != "absent"]
+    for item, state in found:
+        console.print(f"{item.name}: {state}")
+    if not found:
+        console.print(f"no weights in {to or folder()}")
+    raise typer.Exit(int(any(state == "other bytes" for _, state in found)))
+
+
+SAMPLE_SETTINGS = Path(__file__).parents[1] / "manifests" / "sources" / "sample.yaml"
+
+
+def settings(config: Path | None, given: dict[str, object], overrides: list[str] | None) -> Run:
+    """The settings of a command line: the file, then its own options, then --set; the sample's without any sources."""
+    told = [
+        f"{key}={json.dumps(str(value) if isinstance(value, Path) else value)}"
+        for key, value in given.items()
+        if value is not None
+    ]
+    if config is None and given.get("sources") is None:
+        config = SAMPLE_SETTINGS
+    return load(config, (*told, *(overrides or ())))
+
+
+def main() -> None:
+    """The console script: a user's mistake is one sentence and exit code 2."""
+    from pipeline.fetching import LockError, OptOutError
+    from pipeline.rules import RuleError
+    from pipeline.sources import SourceListError
+    from pipeline.weights import WeightsError
+
+    try:
+        app()
+    except (ConfigError, RuleError, SourceListError, LockError, OptOutError, WeightsError) as error:
+        errors.print(str(error), style="red", markup=False, highlight=False)
+        sys.exit(2)
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -22,7 +22,6 @@ class Settings(BaseModel):
 
 class Survey(Settings):
     faces_every: float = Field(default=0.5, gt=0, description="seconds between two looks for faces")
-    face_score: float = Field(default=0.5, description="least detector score of a face, 0 to 1")
 
 
 class Speech(Settings):

@@ -19,12 +19,15 @@
 To add a stage: write one file in `stages/`, put it in the row here, and its rules in `rules.py`.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeVar
 
 from manifests.record import Backend
-from pipeline.config import Run
+from pipeline.config import Pose, Run, Speech
 from pipeline.perception import pose, speech, sync
+from pipeline.perception.faces import Sampling
 from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
 from pipeline.stage import SourceStage, SpanStage, StageFacts, SurveyStage
 from pipeline.stages.s010_fetch import FetchSource
@@ -42,6 +45,8 @@ from pipeline.stages.s120_identity import Identify
 from pipeline.stages.s130_split import Splitting
 from pipeline.stages.s140_pack import Packing
 from pipeline.media.encode import Encoding
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,9 @@ def build(run: Run) -> Flow:
 @lru_cache(maxsize=8)
 def _build(settings: str) -> Flow:
     run = Run.model_validate_json(settings)
-    ears, mouth = speech.BACKENDS[run.speech.backend](weights=run.speech.weights), sync.BACKENDS[run.sync.backend](weights=run.sync.weights)
-    eyes = pose.BACKENDS[run.pose.backend](weights=run.pose.weights)
+    ears = chosen(speech.BACKENDS, run.speech)
+    eyes = chosen(pose.BACKENDS, run.pose)
+    mouth = sync.BACKENDS[run.sync.backend](weights=run.sync.weights)
     return Flow(
         fetch=FetchSource(run.fetch, run.lock_file, update=run.update_lock),
         on_source=(
@@ -94,7 +100,7 @@ def _build(settings: str) -> Flow:
         ),
         on_survey=(
             FindShots(),
-            FindPeople(every=run.survey.faces_every),
+            FindPeople(sampling=Sampling(every=run.survey.faces_every)),
         ),
         spans=Spans(
             shortest=run.spans.shortest, longest=run.spans.longest, target=run.spans.target
@@ -117,3 +123,9 @@ def _build(settings: str) -> Flow:
         face_size=mouth.face_size,
         face_margin=mouth.face_margin,
     )
+
+
+def chosen(backends: Mapping[str, Callable[..., Made]], settings: Speech | Pose) -> Made:
+    """The backend that the settings name; the file or folder of weights is its first parameter."""
+    make = backends[settings.backend]
+    return make() if settings.weights is None else make(settings.weights)

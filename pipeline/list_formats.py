@@ -130,10 +130,12 @@ def yaml_cells(node: yaml.Node) -> object:
     if isinstance(node, yaml.MappingNode):
         pairs = ((key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode))
         return {
-            key.value: yaml_cells(value) if isinstance(value, yaml.ScalarNode) else [value.id]
+            key.value: yaml_cells(value)
+            if isinstance(value, yaml.ScalarNode)
+            else [type(value).__name__]
             for key, value in pairs
         }
-    return [node.id]
+    return [type(node).__name__]
 
 
 def parquet_rows(stream: IO[bytes]) -> Iterator[Row]:

@@ -47,6 +47,7 @@ class Located:
 
     @property
     def locator(self) -> str:
+        """The public name of the source."""
         return self.origin.locator
 
 

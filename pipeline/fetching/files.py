@@ -3,7 +3,8 @@
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -37,15 +38,14 @@ class Hashed:
 
 def hash_local(locator: str, path: Path, folder: Folder) -> Hashed:
     """A file of this machine as it lies: not copied, read only if it changed since it was read last."""
-    try:
+    with reading(locator):
         facts = path.stat()
         if not stat.S_ISREG(facts.st_mode):
             raise NotMediaPage(locator, f"is no file but a {kind_of(facts.st_mode)}")
         if facts.st_size == 0:
             raise NotMediaPage(locator, "is an empty file")
-        return Hashed(path, folder.hash_of(path), facts.st_size)
-    except OSError as error:
-        raise by_os_error(error, locator) from error
+        path.open("rb").close()
+    return Hashed(path, folder.hash_of(path), facts.st_size)
 
 
 def kind_of(mode: int) -> str:
@@ -61,33 +61,33 @@ def stream(locator: str, url: str, partial: Partial, settings: FetchSettings) ->
         have = partial.have
         try:
             return attempt(locator, url, partial, settings)
-        except remote_errors() as error:
-            fault = by_os_error(error, locator)
+        except FetchError as fault:
             failures = 0 if partial.have > have else failures + 1
             if not fault.transient or failures > settings.retries:
-                raise fault from error
+                raise
             time.sleep(min(60.0, settings.backoff * 2.0 ** max(0, failures - 1)))
 
 
 def attempt(locator: str, url: str, partial: Partial, settings: FetchSettings) -> str:
     """One reading, from where the partial file ends if it is still the same object."""
-    system, path = url_to_fs(url)
-    system.invalidate_cache()
-    facts = system.info(path)
+    with reading(locator):
+        system, path = url_to_fs(url)
+        system.invalidate_cache()
+        facts = system.info(path)
     if facts["type"] != "file":
         raise NotMediaPage(locator, f"is no file but a {facts['type']}")
+    if facts["size"] == 0:
+        raise NotMediaPage(locator, "is an empty file")
     state = {
         "validator": validator_of(facts),
         "total": str(facts["size"]),
         "suffix": safe_suffix(path),
     }
-    if facts["size"] == 0:
-        raise NotMediaPage(locator, "is an empty file")
-    if partial.state() != state or partial.have > facts["size"]:
+    if partial.state() != state:
         partial.begin(state)
     copy(locator, system, path, partial, settings)
     if facts["size"] is not None and partial.have != facts["size"]:
-        raise OSError(f"{partial.have} of {facts['size']} bytes came")
+        raise Unreachable(locator, f"{partial.have} of {facts['size']} bytes came", True)
     return state["suffix"]
 
 
@@ -98,17 +98,31 @@ def copy(
     partial: Partial,
     settings: FetchSettings,
 ) -> None:
-    """Append what is missing."""
+    """Append what is missing. Only reading is the source's fault: a full disk here is raised as it is."""
+    with reading(locator):
+        source = system.open(path, "rb")
+
+    def read(most: int) -> bytes:
+        with reading(locator):
+            return cast(bytes, source.read(most))  # opened for bytes
+
+    with source:
+        if partial.have:
+            source.seek(partial.have)
+        try:
+            append(read, partial.file, rate=settings.rate_limit, most=settings.max_bytes)
+        except TooManyBytes as error:
+            partial.clear()
+            raise NotMediaPage(locator, str(error)) from error
+
+
+@contextmanager
+def reading(locator: str) -> Iterator[None]:
+    """Turns what a file system raises into the reason it stands for."""
     try:
-        with system.open(path, "rb") as source:
-            if partial.have:
-                source.seek(partial.have)
-            limits = {"rate": settings.rate_limit, "most": settings.max_bytes}
-            read = cast(Callable[[int], bytes], source.read)  # opened for bytes
-            append(read, partial.file, **limits)
-    except TooManyBytes as error:
-        partial.clear()
-        raise NotMediaPage(locator, str(error)) from error
+        yield
+    except remote_errors() as error:
+        raise by_os_error(error, locator) from error
 
 
 def validator_of(facts: Mapping[str, object]) -> str:

@@ -176,7 +176,7 @@ def web_missing() -> str | None:
     YouTube's addresses are behind a puzzle that yt-dlp lets a JavaScript runtime solve, with the scripts of the package
     yt-dlp-ejs. Other sites do without.
     """
-    kinds: dict[str, Any] = supported_js_runtimes.value
+    kinds = cast("dict[str, Any]", supported_js_runtimes.value)
     found = [kind().info for kind in kinds.values()]
     runtimes = [runtime for runtime in found if runtime is not None]
     lacking: list[str] = []
@@ -214,13 +214,12 @@ def classify(error: BaseException, locator: str) -> FetchError:
 
 def by_status(status: int, locator: str, text: str) -> FetchError:
     """The reason in an HTTP status."""
+    text = text if str(status) in text else f"HTTP {status}: {text}"
     if status in GONE:
-        return Removed(locator, f"HTTP {status}: {text}")
+        return Removed(locator, text)
     if status in CLOSED:
-        return Private(locator, f"HTTP {status}: {text}")
-    return Unreachable(
-        locator, f"HTTP {status}: {text}", status in (408, 425, 429) or status >= 500
-    )
+        return Private(locator, text)
+    return Unreachable(locator, text, status in (408, 425, 429) or status >= 500)
 
 
 def by_words(text: str, locator: str) -> FetchError:

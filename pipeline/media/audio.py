@@ -74,9 +74,7 @@ def read_audio(path: Path, media: Heard, *, start: int, stop: int) -> Int16:
     return _read(path, media, (start, stop), rate=SAMPLE_RATE, mono=True)[0]
 
 
-def read_sound(
-    path: Path, media: Heard, *, start: int, stop: int, rate: int = 48_000
-) -> Int16:
+def read_sound(path: Path, media: Heard, *, start: int, stop: int, rate: int = 48_000) -> Int16:
     """(rate / 25 * (stop - start), C) int16 for playback: one or two channels as they are, more averaged to one.
 
     rate: samples per second, a multiple of 25. Raises NoAudio, AudioRange.
@@ -106,9 +104,7 @@ CHUNK = 30 * SAMPLE_RATE
 """Output samples that are resampled at once: bounds the memory of a long track."""
 
 
-def _read(
-    path: Path, media: Heard, frames: tuple[int, int], *, rate: int, mono: bool
-) -> Int16:
+def _read(path: Path, media: Heard, frames: tuple[int, int], *, rate: int, mono: bool) -> Int16:
     """(C, rate / 25 * frames) int16 of a window."""
     start, stop = frames
     if start < 0 or stop < start:
@@ -154,13 +150,13 @@ class Kernel:
     @staticmethod
     @lru_cache(maxsize=8)
     def between(source: int, target: int) -> "Kernel":
-        """Kaiser window, stopband near -90 dB, passband to 0.93 of the lower Nyquist frequency."""
+        """Kaiser window, stopband near -80 dB, passband to 0.87 of the lower Nyquist frequency."""
         up, down = target // gcd(source, target), source // gcd(source, target)
         if up == down == 1:
             return Kernel(1, 1, 0, np.ones(1, dtype=np.float32))
         half = ceil(ZERO_CROSSINGS * max(up, down) / down) * down
-        cutoff = 0.965 / max(up, down)
-        taps = firwin(2 * half + 1, cutoff, window=("kaiser", 9.0)) * up
+        cutoff = 0.9375 / max(up, down)
+        taps = firwin(2 * half + 1, cutoff, window=("kaiser", 8.0)) * up
         return Kernel(up, down, half, taps.astype(np.float32))
 
     def reach(self, begin: int, end: int) -> tuple[int, int]:
@@ -177,8 +173,8 @@ class Kernel:
         return result[:, begin + shift : end + shift]
 
 
-ZERO_CROSSINGS = 80
-"""Half length of the resampling filter in samples of the lower rate; 5 ms at 16 kHz."""
+ZERO_CROSSINGS = 40
+"""Half length of the resampling filter in samples of the lower rate; 2.5 ms at 16 kHz."""
 
 
 # ---- decoding --------------------------------------------------------------------------------------------------------

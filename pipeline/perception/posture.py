@@ -21,6 +21,14 @@ MOVERS = (
     *(kp.LEFT_ELBOW, kp.RIGHT_ELBOW, kp.LEFT_WRIST, kp.RIGHT_WRIST),
 )
 
+NOSE_REACH = 1.5
+"""How far the nose tip stands out before the line between the ends of the jaw, in half lengths of
+that line.
+
+Measured as offset over tangent of the turn that MediaPipe's three-dimensional mesh has, on 28
+frames of 10 real heads turned by 2 to 56 degrees: median 1.5, all between 1.3 and 1.7.
+"""
+
 
 def seen(pose: Pose, valid_from: float) -> Bool[np.ndarray, "time 133"]:
     """Which joints count as seen; a missing one (confidence 0) never does."""
@@ -59,20 +67,39 @@ def shoulder_width(pose: Pose, size: tuple[int, int], valid_from: float) -> floa
 
 
 def facing(pose: Pose, valid_from: float) -> float | None:
-    """Median frontality of the head, 0 to 1; None without a face.
+    """Median frontality of the head, 0 to 1: 1 frontal, 0.5 turned by 45 degrees, 0 profile; None
+    without a head.
 
-    Where the nose tip stands between the two ends of the jaw line, along the line that joins them,
-    so that a tilted head changes nothing: 1 in the middle (frontal), 0 at or beyond an end
-    (profile).
+    See `head_turn`; a frame's frontality is 1 - turn / 90.
     """
-    frames = pose[_face_frames(pose, valid_from)]
-    if len(frames) == 0:
-        return None
-    right, left = frames[:, kp.JAW.start, :2], frames[:, kp.JAW.stop - 1, :2]
+    turn = head_turn(pose, valid_from)
+    known = turn[~np.isnan(turn)]
+    return None if len(known) == 0 else float(np.median(1.0 - known / 90.0))
+
+
+def head_turn(pose: Pose, valid_from: float) -> Float[np.ndarray, " time"]:
+    """By how many degrees the head is turned away from the camera in each frame, 0 to 90; NaN where
+    it is not seen.
+
+    Read from where the nose tip stands between the two ends of the jaw line, along the line that
+    joins them, so that a tilted head changes nothing; in frames without a face, from the body's
+    nose between the ears.
+    """
+    turn = np.full(len(pose), np.nan)
+    ears = (pose[:, [kp.LEFT_EAR, kp.RIGHT_EAR], 2] > 0.0).all(axis=1)
+    nose = ears & seen(pose, valid_from)[:, kp.NOSE]
+    turn[nose] = _turn(pose[nose], (kp.RIGHT_EAR, kp.NOSE, kp.LEFT_EAR))
+    face = _face_frames(pose, valid_from)
+    turn[face] = _turn(pose[face], (kp.JAW.start, kp.NOSE_TIP, kp.JAW.stop - 1))
+    return turn
+
+
+def _turn(pose: Pose, joints: tuple[int, int, int]) -> Float[np.ndarray, " time"]:
+    right, nose, left = (pose[:, joint, :2].astype(np.float64) for joint in joints)
     across = left - right
     length = np.maximum((across**2).sum(axis=1), 1e-12)
-    place = ((frames[:, kp.NOSE_TIP, :2] - right) * across).sum(axis=1) / length
-    return float(np.median(np.clip(1.0 - np.abs(2.0 * place - 1.0), 0.0, 1.0)))
+    off_middle = 2.0 * ((nose - right) * across).sum(axis=1) / length - 1.0
+    return np.degrees(np.arctan(np.abs(off_middle) / NOSE_REACH))
 
 
 def shoulder_facing(pose: Pose, valid_from: float) -> float | None:

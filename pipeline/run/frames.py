@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.geometry import centre
+from manifests.geometry import SAMPLES_PER_FRAME, centre
 from manifests.record import Box, Clip, FaceSample, Source, Why
-from pipeline.media.audio import AudioError, read_audio
+from pipeline.media.audio import AudioRange, read_sound
 from pipeline.media.decode import Count, DecodeError, Picture
 from pipeline.media.decode import span as decode
 from pipeline.run.store import Store
@@ -57,14 +57,42 @@ class SpanFrames:
                 pass
         return self._faces
 
+    def margin(self, wanted: int) -> int:
+        """The wanted frames of sound on each side of the span, or as many as there are on the shorter one."""
+        first, last = self._covered()
+        return max(0, min(wanted, self.clip.span.start - first, last - self.clip.span.stop))
+
     def sound(self, *, margin: int = 0, shift: int = 0) -> NDArray[np.int16]:
-        """16 kHz mono of the span moved by `shift` frames and widened by `margin` frames on each side."""
-        return self._read(16_000, margin=margin, shift=shift)[:, 0]
+        """16 kHz mono of the span moved by `shift` frames and widened by `margin` frames on each side.
+
+        Refuses a window that the sound does not cover: silence is never padded in.
+        """
+        speech = need(self.source.speech, "speech")
+        start, stop = self.clip.span.start - margin + shift, self.clip.span.stop + margin + shift
+        first, last = self._covered()
+        if start < first or stop > last:
+            raise Refusal(Why.NO_AUDIO, f"sound covers frames [{first}, {last}), needed [{start}, {stop})")
+        track = np.load(self.store.path(speech.sound), mmap_mode="r", allow_pickle=False)
+        begin, end = (frame * SAMPLES_PER_FRAME - speech.sound_start for frame in (start, stop))
+        return np.array(track[begin:end])
 
     def full_sound(self, *, rate: int, shift: int = 0) -> NDArray[np.int16]:
-        """The source's own channels (samples, channels), at most two, at another rate."""
-        return self._read(rate, margin=0, shift=shift, channels=2)
-    
+        """(samples, channels) of the span in the source's own channels, at most two, at another rate."""
+        media, fetched = need(self.source.media, "media"), need(self.source.fetched, "fetched")
+        span = self.clip.span
+        try:
+            return read_sound(
+                Path(fetched.path), media, start=span.start + shift, stop=span.stop + shift, rate=rate
+            )
+        except AudioRange as error:
+            raise Refusal(Why.NO_AUDIO, str(error)) from error
+
+    def _covered(self) -> tuple[int, int]:
+        """Grid frames [first, last) that the decoded track covers whole."""
+        speech = need(self.source.speech, "speech")
+        end = speech.sound_start + speech.sound_samples
+        return -(-speech.sound_start // SAMPLES_PER_FRAME), end // SAMPLES_PER_FRAME
+
 
 def face_square(path: tuple[FaceSample, ...], frame: int, *, margin: float) -> Box:
     """The square around a face at one frame, between the looks before and after it; side: height grown by the margin."""

@@ -5,7 +5,6 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.sample.portrait import Face, Image, Point, Rgb
 
@@ -120,7 +119,13 @@ def draw_torso(
         collar = np.asarray(build.under if build.garment == "blazer" else build.cloth, np.float32)
         bright = collar * 1.04 * (0.8 + 0.2 * light)[..., None]
         for sign in (-1.0, 1.0):
-            flap = [(sign * 22, 206), (sign * 42, 214), (sign * 46, 236), (sign * 24, 262), (0, 250)]
+            flap = [
+                (sign * 22, 206),
+                (sign * 42, 214),
+                (sign * 46, 236),
+                (sign * 24, 262),
+                (0, 250),
+            ]
             mask = _fill(
                 size, [(CENTRE_X + px, py) for px, py in flap], scale=scale, origin=origin, soft=0.6
             )
@@ -132,9 +137,7 @@ def draw_torso(
     return np.dstack([np.clip(rgb, 0, 255), 255 * cover]).astype(np.float32)
 
 
-def draw_long_hair(
-    face: Face, *, size: tuple[int, int], scale: float, origin: Point
-) -> Image:
+def draw_long_hair(face: Face, *, size: tuple[int, int], scale: float, origin: Point) -> Image:
     """Hair that falls behind the neck to the shoulders, RGBA 0 to 255."""
     half: list[Point] = [(40, 40), (70, 70), (78, 120), (80, 180), (84, 240), (70, 275), (30, 282)]
     mask = _fill(size, _curve(_mirrored(half)), scale=scale, origin=origin, soft=1.2)
@@ -145,7 +148,7 @@ def draw_long_hair(
     return np.dstack([np.clip(rgb, 0, 255), 255 * mask]).astype(np.float32)
 
 
-def draw_room(room: Room, *, size: tuple[int, int], seed: int) -> NDArray[np.uint8]:
+def draw_room(room: Room, *, size: tuple[int, int], seed: int) -> Image:
     """A blurred room, (height, width, 3) RGB. Deterministic for a seed."""
     random = np.random.default_rng(seed)
     width, height = size

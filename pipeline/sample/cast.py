@@ -79,7 +79,7 @@ DIETER = Person(
         moustache=0.9, glasses=(54, 54, 64), age=1.0, width=1.08, mirrored=True, seed=14,
     ),
     Build((206, 214, 226), garment="shirt", girth=1.2, shoulders=1.06, arms=1.0),
-    Voice("de+m1", words_per_minute=150, pitch=30, pitch_range=40, tract=0.98),
+    Voice("de+boris", words_per_minute=150, pitch=40, pitch_range=40, tract=1.05),
     "de",
     energy=0.65,
 )  # fmt: skip
@@ -90,7 +90,7 @@ EVA = Person(
         seed=15,
     ),
     Build((34, 138, 142), garment="tee", sleeves="short", shoulders=0.94, girth=0.92),
-    Voice("en-gb-scotland+f5", words_per_minute=172, pitch=50, pitch_range=80, tract=1.16),
+    Voice("en-gb-scotland+steph", words_per_minute=172, pitch=75, pitch_range=80, tract=1.2),
     "en",
     energy=0.9,
 )  # fmt: skip
@@ -119,7 +119,8 @@ TAKES: tuple[Take, ...] = (
         "ben", BEN,
         "Good evening, here is the news about the weather: a warm wind moves over the mountains "
         "tomorrow morning, and by noon the whole valley may be bright again before more rain.",
-        "stage", Shot(scale=1.22, middle=0.54, top=-18.0), FILM_30, "news", "Warm wind tomorrow", 103,
+        "stage", Shot(scale=1.22, middle=0.54, top=-18.0), FILM_30, "news",
+        "Warm wind tomorrow", 103,
     ),
     Take(
         "carla", CARLA,
@@ -132,7 +133,8 @@ TAKES: tuple[Take, ...] = (
         "dieter", DIETER,
         "Als ich vor vielen Jahren mit dem Bau von Booten begann, wollte mir niemand sagen, wie "
         "man ein Brett so biegt, dass es nicht bricht und dass das Wasser draußen bleibt.",
-        "plain", Shot(scale=1.36, middle=0.47, top=-6.0), NTSC, "interview", "Vom Bau der Boote", 105,
+        "plain", Shot(scale=1.36, middle=0.47, top=-6.0), NTSC, "interview",
+        "Vom Bau der Boote", 105,
     ),
     Take(
         "eva", EVA,

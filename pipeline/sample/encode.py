@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 from av.codec.context import Flags
-from numpy.typing import NDArray
 
 from pipeline.sample.voice import Samples
 
@@ -16,9 +16,7 @@ AUDIO_CHUNK = 1024
 BIT_EXACT = {"fflags": "+bitexact"}
 
 
-def encode_video(
-    frames: Iterable[NDArray[np.uint8]], *, fps: Fraction, size: tuple[int, int]
-) -> bytes:
+def encode_video(frames: Iterable[Image], *, fps: Fraction, size: tuple[int, int]) -> bytes:
     """A silent MP4. frames: (height, width, 3) RGB; size: (width, height), both even."""
     target = io.BytesIO()
     with av.open(target, "w", format="mp4", options=BIT_EXACT) as container:
@@ -29,16 +27,15 @@ def encode_video(
         stream.codec_context.flags |= Flags.bitexact
         stream.codec_context.time_base = 1 / fps
         for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
+            frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = number, 1 / fps
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return target.getvalue()
 
 
-def join(
-    video: bytes, sound: Samples | None, *, rate: int, seconds: float | None = None
-) -> bytes:
+def join(video: bytes, sound: Samples | None, *, rate: int, seconds: float | None = None) -> bytes:
     """Put sound beside an encoded picture without encoding the picture again.
 
     sound: (samples,) float32 mono at `rate` hertz, or None for no sound stream at all;

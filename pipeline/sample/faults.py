@@ -46,7 +46,11 @@ def _take(name: str) -> Take:
 
 
 SMALL = replace(
-    _take("eva"), name="small", room="stage", seed=201, shot=Shot(scale=0.24, middle=0.5, top=-2430.0)
+    _take("eva"),
+    name="small",
+    room="stage",
+    seed=201,
+    shot=Shot(scale=0.24, middle=0.5, top=-2430.0),
 )
 CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.35, middle=0.5, top=6.0))
 SIDE = replace(_take("dieter"), name="side", seed=203, turn=1.1)
@@ -81,11 +85,14 @@ def sources(seconds: float) -> tuple[Source, ...]:
     fault("frozen.mp4", "static", "one frame of eva repeated under her voice", "eva")
     fault("tiny.mp4", "too_small", "eva in a large hall, face about 26 px high", "eva")
     fault(
-        "close-up.mp4", "upper_body_missing", "ada's head fills the frame; no shoulders, no arms", "ada"
+        "close-up.mp4",
+        "upper_body_missing",
+        "ada's head fills the frame; no shoulders, no arms",
+        "ada",
     )
     fault(
         "profile.mp4", "side_view",
-        "dieter turned 63 degrees, the portrait wrapped round a solid head; body turned too", "dieter",
+        "dieter turned 63 degrees: his picture wrapped round a solid head, body too", "dieter",
     )  # fmt: skip
     half = seconds / 2
     fault(
@@ -118,7 +125,9 @@ def _kept(take: Take) -> str:
 
 def files(films: dict[str, bytes], seconds: float) -> dict[str, bytes]:
     """The bytes of every media file from the silent pictures of `scenes`, by file name."""
-    speech = {name: film.speech_of(_take(name), seconds) for name in ("ada", "ben", "eva", "dieter")}
+    speech = {
+        name: film.speech_of(_take(name), seconds) for name in ("ada", "ben", "eva", "dieter")
+    }
     made = {
         f"{take.name}.mp4": with_voice(films[take.name], film.speech_of(take, seconds))
         for take in cast.TAKES

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.sample import body, limbs
 from pipeline.sample.body import Build, Room
@@ -59,7 +58,7 @@ class Figure:
             torso = _stack(body.draw_long_hair(face, size=shot.size, **options), torso)
         self._torso, self._corner = _trim(torso, margin=round(8 * shot.scale))
 
-    def draw(self, moment: Moment) -> NDArray[np.uint8]:
+    def draw(self, moment: Moment) -> Image:
         """One frame, (height, width, 3) RGB."""
         frame = self._room.copy()
         scale = self.shot.scale
@@ -79,9 +78,7 @@ class Figure:
             self._draw_arm(frame, moment.arms[1], 1.0, sway)
         return frame
 
-    def _draw_arm(
-        self, frame: NDArray[np.uint8], arm: Arm, side: float, sway: tuple[float, float]
-    ) -> None:
+    def _draw_arm(self, frame: Image, arm: Arm, side: float, sway: tuple[float, float]) -> None:
         bones = self.arm_bones(arm, side)
         scale, origin = self.shot.scale, self.shot.origin
         shift = np.array([sway[0] - origin[0] * scale, sway[1] - origin[1] * scale, 0.0])
@@ -92,16 +89,18 @@ class Figure:
             )
             for bone in bones
         ]  # fmt: skip
-        colour, cover, (x, y) = limbs.draw_bones(placed, size=self.shot.size)
-        if cover.size == 0:
+        patch, (x, y) = limbs.draw_bones(placed, size=self.shot.size)
+        if patch.size == 0:
             return
-        soft = cv2.blur(cover, (round(14 * scale), round(14 * scale)))
+        rows, columns = slice(y, y + patch.shape[0]), slice(x, x + patch.shape[1])
+        width = round(14 * scale)
+        soft = cv2.blur(patch[..., 3], (width, width))
         # The arm grows out of the shoulder there: no shadow of its own.
-        high = np.arange(y, y + cover.shape[0], dtype=np.float32)[:, None] / scale + origin[1]
-        soft = soft * np.clip((high - body.SHOULDER_Y) / 60.0, 0, 1)
-        region = frame[y : y + cover.shape[0], x : x + cover.shape[1]]
-        below = region * (1 - SHADOW * soft[..., None])
-        region[...] = (below + (colour - below) * cover[..., None]).astype(np.uint8)
+        high = np.arange(y, y + patch.shape[0], dtype=np.float32)[:, None] / scale + origin[1]
+        fade = np.float32(SHADOW) * np.clip((high - body.SHOULDER_Y) / 60.0, 0, 1)
+        light = cv2.cvtColor((255 - soft * fade).astype(np.uint8), cv2.COLOR_GRAY2RGB)
+        frame[rows, columns] = cv2.multiply(frame[rows, columns], light, scale=1 / 255.0)
+        _paste(frame, patch, (x, y))
 
     def arm_bones(self, arm: Arm, side: float) -> list[limbs.Bone]:
         """Bones of one arm in portrait pixels; side -1 is the arm on the left of the picture."""
@@ -149,7 +148,7 @@ def _stack(below: Image, above: Image) -> Image:
     return np.dstack([rgb, cover * 255.0]).astype(np.float32)
 
 
-def _trim(layer: Image, *, margin: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def _trim(layer: Image, *, margin: int) -> tuple[Image, tuple[int, int]]:
     """The part of an RGBA layer that holds anything, with a margin, and where it lies."""
     rows = np.flatnonzero(layer[..., 3].max(axis=1) > 1)
     columns = np.flatnonzero(layer[..., 3].max(axis=0) > 1)
@@ -163,9 +162,7 @@ def _trim(layer: Image, *, margin: int) -> tuple[NDArray[np.uint8], tuple[int, i
     return np.clip(part, 0, 255).astype(np.uint8), (int(left), int(top))
 
 
-def _paste(
-    frame: NDArray[np.uint8], patch: NDArray[np.uint8], corner: tuple[int, int]
-) -> None:
+def _paste(frame: Image, patch: Image, corner: tuple[int, int]) -> None:
     """Lay an RGBA patch over a frame, in place."""
     x, y = corner
     region = frame[y : y + patch.shape[0], x : x + patch.shape[1]]

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.sample import encode, voice
 from pipeline.sample.cast import Take
 from pipeline.sample.figure import Figure
 from pipeline.sample.motion import moments
+from pipeline.sample.portrait import Image
 from pipeline.sample.voice import Speech, Voice
 
 
@@ -50,7 +50,7 @@ def frame_count(seconds: float, fps: Fraction) -> int:
     return int(Fraction(seconds).limit_denominator(1000) * fps)
 
 
-def frames(scene: Scene) -> Iterator[NDArray[np.uint8]]:
+def frames(scene: Scene) -> Iterator[Image]:
     """The frames of a scene, (height, width, 3) RGB."""
     first = scene.takes[0]
     speech = speech_of(first, scene.seconds)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.sample import portrait
 from pipeline.sample.portrait import Face, Image, Point
@@ -15,8 +14,9 @@ WIDEST_GAP = 15.0
 """Distance between the lips at opening 1, in portrait pixels (the face is 105 high)."""
 NATIVE_GAP = 6.8
 HALF_MOUTH = 20.0
-LEFT, TOP, RIGHT, BOTTOM = 165, 86, 285, 206
-"""The part of the portrait that lips and lids move, in portrait pixels."""
+LIPS = (165, 134, 285, 206)
+LIDS = (190, 88, 262, 114)
+"""Parts of the portrait that move by themselves: left, top, right, bottom in portrait pixels."""
 PIVOT: Point = (224.5, 186.0)
 """Where the head turns on the neck."""
 
@@ -39,10 +39,15 @@ class Look:
 
 
 def depth(x: Image, y: Image) -> Image:
-    """Height of the face above the plane of the ears, in portrait pixels."""
-    dx, dy = (x - 224.5) / 54.0, (y - 108.0) / 82.0
-    skull = 44.0 * np.clip(1.0 - dx**2 - dy**2, 0.0, 1.0)
-    nose = 15.0 * np.exp(-(((x - 223.5) / 8.0) ** 2) - ((y - 126.0) / 13.0) ** 2)
+    """Height of the face above the plane of the ears, in portrait pixels.
+
+    x: (width,) and y: (height,), in portrait pixels; the result is (height, width).
+    """
+    skull = 44.0 * np.maximum(
+        1.0 - ((x - 224.5) / 54.0) ** 2 - ((y - 108.0) / 82.0)[:, None] ** 2, 0
+    )
+    ridge = np.exp(-(((x - 223.5) / 8.0) ** 2))
+    nose = 15.0 * ridge * np.exp(-(((y - 126.0) / 13.0) ** 2))[:, None]
     return (skull + nose).astype(np.float32)
 
 
@@ -71,8 +76,9 @@ def move_lips(x: Image, y: Image, look: Look) -> tuple[Image, Image, Image]:
     return source_x.astype(np.float32), source_y.astype(np.float32), cavity.astype(np.float32)
 
 
-def close_lids(x: Image, y: Image, source_y: Image, blink: float) -> Image:
+def close_lids(x: Image, y: Image, blink: float) -> Image:
     """Source y with the upper lids lowered: the skin above each eye is stretched over it."""
+    source_y = y
     for eye in portrait.EYES:
         bow = np.clip(1.0 - ((x - eye[0]) / 11.5) ** 2, 0.0, 1.0)
         brow, lid = eye[1] - 9.0, eye[1] - 3.4 * bow
@@ -124,6 +130,13 @@ def turn_maps(outline: Image, angle: float) -> tuple[Image, Image]:
     return maps[0], maps[1]
 
 
+def _window(box: tuple[int, int, int, int]) -> tuple[slice, slice]:
+    """Rows and columns of a head image for a box in portrait pixels."""
+    left, top = (round(v) for v in portrait.to_head((box[0], box[1])))
+    right, bottom = (round(v) for v in portrait.to_head((box[2], box[3])))
+    return slice(top, bottom), slice(left, right)
+
+
 class Head:
     """One person's head, ready to be drawn in any state. Fields are read-only after creation.
 
@@ -134,43 +147,45 @@ class Head:
         self.face = face
         self._turn = None
         self.still = portrait.head_image(face)
-        left, top = (round(v) for v in portrait.to_head((LEFT, TOP)))
-        right, bottom = (round(v) for v in portrait.to_head((RIGHT, BOTTOM)))
-        self._rows, self._columns = slice(top, bottom), slice(left, right)
-        x, y = portrait.grid()
-        self._x, self._y = x[self._rows, self._columns], y[self._rows, self._columns]
         self._rest = self.still.astype(np.uint8)
         if turn:
             self._turn = turn_maps(self.still[..., 3], -turn if face.mirrored else turn)
-        self._part = self._rest[self._rows, self._columns].copy()
+        self._lips, self._lids = (_window(box) for box in (LIPS, LIDS))
 
-    def speak(self, look: Look) -> NDArray[np.uint8]:
+    def speak(self, look: Look) -> Image:
         """The head with lips and lids moved, RGBA, not premultiplied, not yet placed."""
-        source_x, source_y, cavity = move_lips(self._x, self._y, look)
-        if look.blink > 0.02:
-            source_y = close_lids(self._x, self._y, source_y, look.blink)
-        zoom = np.float32(portrait.ZOOM)
-        moved = cv2.remap(
-            self._part,
-            ((source_x - np.float32(LEFT)) * zoom).astype(np.float32),
-            ((source_y - np.float32(TOP)) * zoom).astype(np.float32),
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        head = self._rest.copy()
+        x, y = (part[self._lips] for part in portrait.grid())
+        source_x, source_y, cavity = move_lips(x, y, look)
+        moved = self._fetch(source_x, source_y, self._lips)
         rows, columns = np.nonzero(cavity)
         share = cavity[rows, columns][:, None]
         pixels = moved[rows, columns, :3].astype(np.float32)
         dark = np.asarray(CAVITY, np.float32)
         moved[rows, columns, :3] = (pixels + (dark - pixels) * share).astype(np.uint8)
-        head = self._rest.copy()
-        head[self._rows, self._columns] = moved
+        head[self._lips] = moved
+        if look.blink > 0.02:
+            x, y = (part[self._lids] for part in portrait.grid())
+            head[self._lids] = self._fetch(x, close_lids(x, y, look.blink), self._lids)
         if self._turn is not None:
             head = cv2.remap(head, *self._turn, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
         return head
 
+    def _fetch(self, x: Image, y: Image, window: tuple[slice, slice]) -> Image:
+        """Pixels of the still head at portrait positions near `window`."""
+        rows, columns = window
+        offset_x, offset_y = portrait.to_head((0.0, 0.0))
+        return cv2.remap(
+            self._rest[rows, columns],
+            (x * portrait.ZOOM + (offset_x - columns.start)).astype(np.float32),
+            (y * portrait.ZOOM + (offset_y - rows.start)).astype(np.float32),
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+
     def place(
         self, look: Look, *, scale: float, origin: Point, size: tuple[int, int]
-    ) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    ) -> tuple[Image, tuple[int, int]]:
         """The head as it lies on the canvas.
 
         scale: canvas pixels per portrait pixel; origin: portrait point that falls on canvas
@@ -183,7 +198,7 @@ class Head:
             (PIVOT[0] + look.shift[0] - origin[0]) * scale,
             (PIVOT[1] + look.shift[1] - origin[1]) * scale,
         )
-        reach = (round(100 * wide), round(185 * scale))
+        reach = (round(84 * wide), round(176 * scale))
         left, top = max(0, round(pivot[0]) - reach[0]), max(0, round(pivot[1]) - reach[1])
         right = min(size[0], round(pivot[0]) + reach[0])
         bottom = min(size[1], round(pivot[1]) + round(32 * scale))
@@ -195,9 +210,11 @@ class Head:
         sign = np.float32(-1.0 if self.face.mirrored else 1.0)
         x = PIVOT[0] + sign * (column * cos + row * sin) / np.float32(wide)
         y = PIVOT[1] + (row * cos - column * sin) / np.float32(scale)
-        height = depth(x, y) if self._turn is None else np.zeros_like(x)
-        x = x - sign * np.float32(np.sin(look.yaw)) * height
-        y = y - np.float32(np.sin(look.pitch)) * (height - 20.0) * (height > 0)
+        if self._turn is None:
+            # The roll is small enough to leave it out of the height.
+            height = depth(PIVOT[0] + sign * column[0] / wide, PIVOT[1] + row[:, 0] / scale)
+            x -= sign * np.float32(np.sin(look.yaw)) * height
+            y -= np.float32(np.sin(look.pitch)) * np.maximum(height - 20.0, 0)
         offset_x, offset_y = portrait.to_head((0.0, 0.0))
         patch = cv2.remap(
             talking,

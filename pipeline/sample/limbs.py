@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.sample.portrait import Image
 
 Vector = NDArray[np.float64]
 """(3,): x right, y down, z towards the viewer."""
@@ -55,7 +58,12 @@ def _turn(axis: int, angle: float) -> NDArray[np.float64]:
 
 
 def hand_bones(
-    wrist: Vector, along: float, shape: HandShape, *, side: float, length: float,
+    wrist: Vector,
+    along: float,
+    shape: HandShape,
+    *,
+    side: float,
+    length: float,
     colour: tuple[float, float, float],
 ) -> list[Bone]:
     """The bones of one hand.
@@ -93,20 +101,22 @@ def hand_bones(
             here = there
     out = 0.35 + 0.75 * shape.thumb
     here = np.array([0.07, 0.09, 0.03])
-    for reach, radius, end_radius in ((0.24, 0.10, 0.068), (0.17, 0.062, 0.057), (0.14, 0.055, 0.045)):
+    for reach, radius, end_radius in (
+        (0.24, 0.10, 0.068),
+        (0.17, 0.062, 0.057),
+        (0.14, 0.055, 0.045),
+    ):
         there = here + reach * np.array([np.cos(out), np.sin(out), 0.22])
         bones.append(Bone(at(here), at(there), radius * length, end_radius * length, colour))
         here, out = there, out - 0.22
     return bones
 
 
-def draw_bones(
-    bones: Sequence[Bone], *, size: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32], tuple[int, int]]:
+def draw_bones(bones: Sequence[Bone], *, size: tuple[int, int]) -> tuple[Image, tuple[int, int]]:
     """Render bones in canvas pixels; the nearest surface wins at each pixel.
 
-    Returns colour (height, width, 3), coverage (height, width) in 0 to 1 and the canvas position
-    of the patch's corner; the patch holds only what lies on a canvas of `size` (width, height).
+    Returns an RGBA patch (height, width, 4), not premultiplied, and the canvas position of its
+    corner; the patch holds only what lies on a canvas of `size` (width, height).
     """
     ends = np.array([[*bone.start[:2], *bone.end[:2]] for bone in bones])
     widest = np.array([[max(bone.radius, bone.end_radius) + 2] for bone in bones])
@@ -116,43 +126,80 @@ def draw_bones(
     left, top = (int(v) for v in low.min(axis=0))
     right, bottom = (int(v) for v in high.max(axis=0))
     shape = (max(bottom - top, 0), max(right - left, 0))
-    colour = np.zeros((*shape, 3), np.float32)
-    cover = np.zeros(shape, np.float32)
-    near = np.full(shape, -1e9, np.float32)
+    if 0 in shape:
+        return np.zeros((0, 0, 4), np.uint8), (left, top)
+    surface = _Surface(shape)
+    palette = sorted({bone.colour for bone in bones})
     for bone, (x0, y0), (x1, y1) in zip(bones, low, high, strict=True):
-        if x1 <= x0 or y1 <= y0:
-            continue
-        window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
-        _draw_bone(bone, (int(x0), int(y0)), colour[window], cover[window], near[window])
-    return colour, cover, (left, top)
+        if x1 > x0 and y1 > y0:
+            window = (slice(y0 - top, y1 - top), slice(x0 - left, x1 - left))
+            surface.add(bone, palette.index(bone.colour), window, (int(x0), int(y0)))
+    return surface.patch(palette), (left, top)
 
 
-def _draw_bone(
-    bone: Bone, corner: tuple[int, int], colour: NDArray[np.float32],
-    cover: NDArray[np.float32], near: NDArray[np.float32],
-) -> None:
-    height, width = near.shape
-    x = np.arange(width, dtype=np.float32)[None, :] + np.float32(corner[0] - bone.start[0])
-    y = np.arange(height, dtype=np.float32)[:, None] + np.float32(corner[1] - bone.start[1])
+class _Surface:
+    """What is nearest at each pixel so far: shade, which colour, height and coverage."""
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.shade = np.zeros(shape, np.float32)
+        self.cover = np.zeros(shape, np.float32)
+        self.height = np.full(shape, -1e9, np.float32)
+        self.colour = np.zeros(shape, np.uint8)
+
+    def add(
+        self, bone: Bone, colour: int, window: tuple[slice, slice], corner: tuple[int, int]
+    ) -> None:
+        """Put a bone into the part `window`, whose first pixel is canvas pixel `corner`."""
+        height, cover = self.height[window], self.cover[window]
+        rows, columns = height.shape
+        x = np.arange(columns, dtype=np.float32)[None, :] + np.float32(corner[0] - bone.start[0])
+        y = np.arange(rows, dtype=np.float32)[:, None] + np.float32(corner[1] - bone.start[1])
+        inside, level, shade = _rod(bone, x, y)
+        wins = (inside > 0) & (level > height)
+        # At its soft edge a bone lets the shade beneath shine through, if there is one.
+        share = np.maximum(inside, cover <= 0) * wins
+        self.shade[window] += (shade - self.shade[window]) * share
+        np.copyto(self.colour[window], np.uint8(colour), where=share > 0.5)
+        np.copyto(height, level, where=wins)
+        np.maximum(cover, inside, out=cover)
+
+    def patch(self, palette: Sequence[tuple[float, float, float]]) -> Image:
+        """Everything in colour, RGBA."""
+        table = np.array(palette, np.float32)
+        planes = [
+            np.minimum(np.take(table[:, channel], self.colour) * self.shade, 255).astype(np.uint8)
+            for channel in range(3)
+        ]
+        return cv2.merge([*planes, (self.cover * np.float32(255)).astype(np.uint8)])
+
+
+def _rod(
+    bone: Bone, x: NDArray[np.float32], y: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Coverage (0 to 1), height towards the viewer and shade (about 0.4 to 1.1) of a bone.
+
+    x: (1, width), y: (height, 1), pixels from the bone's start.
+    """
     way = (bone.end - bone.start).astype(np.float32)
-    length2 = max(float(way[0] ** 2 + way[1] ** 2), 1e-6)
-    share = np.clip((x * way[0] + y * way[1]) / np.float32(length2), 0, 1)
+    length2 = np.float32(max(float(way[0] ** 2 + way[1] ** 2), 1e-6))
+    share = x * (way[0] / length2) + y * (way[1] / length2)
+    np.maximum(share, 0, out=share)
+    np.minimum(share, 1, out=share)
     radius = np.float32(bone.radius) + np.float32(bone.end_radius - bone.radius) * share
     off_x, off_y = x - share * way[0], y - share * way[1]
     distance2 = off_x * off_x + off_y * off_y
-    inside = np.clip(radius - np.sqrt(distance2) + np.float32(0.5), 0, 1)
-    rise = np.sqrt(np.clip(1 - distance2 / (radius * radius), 0, 1))
+    inside = radius - np.sqrt(distance2)
+    inside += np.float32(0.5)
+    np.maximum(inside, 0, out=inside)
+    np.minimum(inside, 1, out=inside)
+    reciprocal = 1 / radius
+    rise = np.sqrt(np.maximum(1 - distance2 * reciprocal * reciprocal, 0))
     level = np.float32(bone.start[2]) + share * way[2] + rise * radius
-    wins = (inside > 0) & (level > near)
-    light = (off_x * LIGHT[0] + off_y * LIGHT[1]) / radius + rise * LIGHT[2]
-    shade = np.float32(0.50) + np.float32(0.56) * np.clip(light, 0, 1)
-    shade *= np.float32(0.72) + np.float32(0.28) * np.clip(rise * np.float32(2.2), 0, 1)
+    light = (off_x * LIGHT[0] + off_y * LIGHT[1]) * reciprocal + rise * LIGHT[2]
+    shade = np.float32(0.50) + np.float32(0.56) * np.maximum(light, 0)
+    # Darker towards the silhouette, so that fingers stand out from each other.
+    shade *= np.float32(0.72) + np.float32(0.28) * np.minimum(rise * np.float32(2.2), 1)
     if bone.folds:
-        ripple = np.sin(share * np.float32(np.sqrt(length2) / bone.radius * 5.0) + off_x * 0.08)
-        shade *= 1 + np.float32(bone.folds) * ripple
-    tint = np.asarray(bone.colour, np.float32)
-    # A soft edge keeps what lies beneath it: only fully covered pixels replace the colour.
-    weight = np.where(wins, np.maximum(inside, cover <= 0), 0).astype(np.float32)[..., None]
-    colour += (shade[..., None] * tint - colour) * weight
-    near[...] = np.where(wins, level, near)
-    np.maximum(cover, inside, out=cover)
+        waves = np.float32(np.sqrt(length2) / bone.radius * 5.0)
+        shade *= 1 + np.float32(bone.folds) * np.sin(share * waves + off_x * np.float32(0.08))
+    return inside, level, shade

@@ -105,7 +105,9 @@ def _hand_keys(random: np.random.Generator, count: int, *, energy: float) -> NDA
             random.uniform(58, 100) + 45 * raised * random.random(),
             432 - 110 * raised + random.uniform(-12, 12),
             random.uniform(0.0, 0.5),
-            *np.clip(curl + random.uniform(-0.06, 0.12, 4) + np.array([0, 0.02, 0.05, 0.08]), 0, 0.9),
+            *np.clip(
+                curl + random.uniform(-0.06, 0.12, 4) + np.array([0, 0.02, 0.05, 0.08]), 0, 0.9
+            ),
             random.uniform(0.45, 1.0),
             random.uniform(0.8, 1.5),
             (np.pi - random.uniform(0.0, 0.5)) if back else random.uniform(-0.3, 0.55),

@@ -11,10 +11,10 @@ from typing import Literal
 import cv2
 import numpy as np
 import skimage.data
-from numpy.typing import NDArray
+from cv2.typing import MatLike
 
-Image = NDArray[np.float32]
-"""(height, width, channels), 0 to 255; RGBA is not premultiplied here."""
+Image = MatLike
+"""(height, width) or (height, width, channels), 0 to 255; RGBA is not premultiplied here."""
 
 Rgb = tuple[float, float, float]
 Point = tuple[float, float]
@@ -87,7 +87,9 @@ def to_head(point: Point) -> Point:
 def grid() -> tuple[Image, Image]:
     """Portrait x and y of every pixel of a head image, each (height, width)."""
     x, y = np.meshgrid(np.arange(SIZE[0], dtype=np.float32), np.arange(SIZE[1], dtype=np.float32))
-    return x / np.float32(ZOOM) + np.float32(ORIGIN[0]), y / np.float32(ZOOM) + np.float32(ORIGIN[1])
+    return x / np.float32(ZOOM) + np.float32(ORIGIN[0]), y / np.float32(ZOOM) + np.float32(
+        ORIGIN[1]
+    )
 
 
 def _polygon(points: tuple[Point, ...], *, soft: float) -> Image:
@@ -183,9 +185,7 @@ def _skull(face: Face, image: Image, face_mask: Image) -> tuple[Image, Image]:
         painted = _over(painted, np.asarray(BASE_SKIN, np.float32) * 0.62, shade * lobe * 0.8)
         ears = np.maximum(ears, lobe)
     below_fringe = np.clip((y - (85.5 + (x - 205) * 0.07)) / 4.0, 0, 1) * face_mask
-    inside = _polygon(
-        tuple((CENTRE_X + (px - CENTRE_X) * 0.93, py) for px, py in JAW), soft=5.0
-    )
+    inside = _polygon(tuple((CENTRE_X + (px - CENTRE_X) * 0.93, py) for px, py in JAW), soft=5.0)
     keep = below_fringe * np.clip(inside + np.clip((y - 128) / 8, 0, 1), 0, 1)
     head = _over(painted.astype(np.float32), image, keep.astype(np.float32))
     return head, np.maximum(np.maximum(outline, ears), 0.0)
@@ -207,9 +207,11 @@ def _short_hair(face: Face, head: Image) -> tuple[Image, Image]:
 def _beard(face: Face, head: Image, jaw: Image) -> Image:
     """Stubble or beard on the jaw, moustache above the lip, sparing the lips."""
     x, y = grid()
-    colour = np.asarray(face.hair, np.float32) * 0.8 * _streaks(
-        face.seed + 3, along=2.5, across=1.2
-    )[..., None]
+    colour = (
+        np.asarray(face.hair, np.float32)
+        * 0.8
+        * _streaks(face.seed + 3, along=2.5, across=1.2)[..., None]
+    )
     spread = np.abs(x - CENTRE_X)
     low = np.clip((y - (150.0 - 0.0 * spread)) / 6.0, 0, 1)
     cheeks = np.clip((spread - 33.0) / 8.0, 0, 1) * np.clip((y - 118.0) / 12.0, 0, 1)
@@ -251,8 +253,12 @@ def _glasses(colour: Rgb, head: Image) -> Image:
     for eye in EYES:
         centre = to_head((eye[0], eye[1] + 2.0))
         points = cv2.ellipse2Poly((round(centre[0]), round(centre[1])), (33, 25), 2, 0, 360, 5)
-        cv2.polylines(drawn, [points], True, 255, 4, cv2.LINE_AA)
-    for ends in (((220.5, 101.0), (230.5, 101.5)), ((187, 100), (179, 98)), ((264, 103), (271, 101))):
+        cv2.polylines(drawn, [np.array(points)], True, 255, 4, cv2.LINE_AA)
+    for ends in (
+        ((220.5, 101.0), (230.5, 101.5)),
+        ((187, 100), (179, 98)),
+        ((264, 103), (271, 101)),
+    ):
         start, end = (tuple(round(v) for v in to_head(point)) for point in ends)
         cv2.line(drawn, start, end, 255, 4, cv2.LINE_AA)
     mask = cv2.GaussianBlur(drawn.astype(np.float32) / 255.0, (0, 0), 0.8)
@@ -276,7 +282,9 @@ def head_image(face: Face) -> Image:
         tuple((CENTRE_X + (x - CENTRE_X) * (1 + (face.jaw - 1) * 0.8), y) for x, y in JAW), soft=1.2
     )
     face_mask = _polygon(HAIRLINE, soft=2.0)
-    whites = np.maximum(*(_ellipse(eye, (EYE_HALF[0] * face.eyes, EYE_HALF[1] * face.eyes)) for eye in EYES))
+    whites = np.maximum(
+        *(_ellipse(eye, (EYE_HALF[0] * face.eyes, EYE_HALF[1] * face.eyes)) for eye in EYES)
+    )
     teeth = _ellipse((MOUTH[0], MOUTH[1] + 2.5), (19.0, 4.5 * face.lips), soft=0.3)
     if face.style in ("own", "long", "bun"):
         outline = np.maximum(jaw, _polygon(HAIR, soft=1.6))

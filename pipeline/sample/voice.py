@@ -34,9 +34,9 @@ class VoiceError(RuntimeError):
 class Voice:
     """One speaker's voice.
 
-    name: espeak-ng voice with its variant ("en-gb+m3"); words_per_minute, pitch (0-99) and
-    pitch_range (0-99) are espeak's own; tract stretches the sound after synthesis, so that pitch and
-    resonances move together (below 1: a larger person).
+    name: espeak-ng voice with its variant ("en-us+m3"); words_per_minute, pitch (0-99) and
+    pitch_range (0-99) are espeak's own; tract stretches the sound after synthesis, so that pitch
+    and resonances move together (below 1: a larger person).
     """
 
     name: str
@@ -121,7 +121,9 @@ def _synthesise(engine: ctypes.CDLL, text: str, voice: Voice) -> Speech:
         raise VoiceError(f"espeak-ng did not start: code {rate}, wanted a sample rate")
     heard_rate = rate * voice.tract
 
-    def on_sound(sound, count, events) -> int:  # noqa: ANN001  (ctypes hands pointers over)
+    def on_sound(
+        sound: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]"
+    ) -> int:
         if sound and count > 0:
             chunks.append(np.ctypeslib.as_array(sound, (count,)).copy())
         at = 0
@@ -185,9 +187,7 @@ def level(samples: Samples, *, target: float = SPOKEN_LEVEL) -> Samples:
     loud = samples[np.abs(samples) > 0.003]
     if loud.size == 0:
         return samples
-    gain = min(
-        target / float(np.sqrt(np.mean(loud**2))), 0.97 / float(np.max(np.abs(samples)))
-    )
+    gain = min(target / float(np.sqrt(np.mean(loud**2))), 0.97 / float(np.max(np.abs(samples))))
     return (samples * np.float32(gain)).astype(np.float32)
 
 

@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from manifests.geometry import FPS
+from manifests.geometry import FPS, SAMPLES_PER_FRAME
 from manifests.record import Backend, Interval, Source, Speech, Turn, Why
-from pipeline.media.audio import AudioError, read_all
-from pipeline.perception.speech import Hear, SpeechBackend
+from pipeline.media.audio import NoAudio, read_all
+from pipeline.perception.speech import Listen, SpeechBackend
 from pipeline.run.store import Store
 from pipeline.stage import Needs, Scope, need
 from pipeline.verdict import Refusal
@@ -33,14 +33,17 @@ class HearSpeech:
         media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
         try:
             track = read_all(Path(fetched.path), media)
-        except AudioError as error:
+        except NoAudio as error:
             raise Refusal(Why.NO_AUDIO, str(error)) from error
         heard = loaded(self.backend)(track.samples)
-        first = track.start
+        first = track.first / SAMPLES_PER_FRAME
         speech = Speech(
             backend=Backend(
                 name=self.backend.name, version=self.backend.version, weights=self.backend.weights
             ),
+            sound=store.put_array(track.samples),
+            sound_start=track.first,
+            sound_samples=len(track.samples),
             voiced=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.voiced),
             turns=tuple(
                 Turn(start=span.start, stop=span.stop, speaker=speaker)
@@ -55,12 +58,12 @@ class HearSpeech:
 
 
 @lru_cache(maxsize=2)
-def loaded(backend: SpeechBackend) -> Hear:
+def loaded(backend: SpeechBackend) -> Listen:
     """The backend's networks, loaded once per worker."""
     return backend.load()
 
 
-def on_grid(start: float, stop: float, first: int, frames: int) -> Interval:
+def on_grid(start: float, stop: float, first: float, frames: int) -> Interval:
     """Seconds from the first sample, which lies at grid frame `first`, as grid frames inside the source."""
-    begin = min(max(0, first + round(start * FPS)), frames)
-    return Interval(start=begin, stop=max(begin, min(first + round(stop * FPS), frames)))
+    begin = min(max(0, round(first + start * FPS)), frames)
+    return Interval(start=begin, stop=max(begin, min(round(first + stop * FPS), frames)))

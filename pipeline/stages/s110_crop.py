@@ -36,7 +36,7 @@ class CropClip:
             encode_clip(
                 (picture for _, picture in frames),
                 media=need(frames.source.media, "media"),
-                box=framing.box,
+                box=whole(framing.box),
                 frames=clip.span.frames,
                 sound=frames.full_sound(rate=self.encoding.audio_rate, shift=shift),
                 out=video,
@@ -52,6 +52,11 @@ class CropClip:
                 pose=frames.store.put_array(placed),
             )
         return clip.model_copy(update={"crop": section})
+
+
+def whole(box: Box) -> tuple[int, int, int, int]:
+    """A box of whole pixels as integers."""
+    return round(box[0]), round(box[1]), round(box[2]), round(box[3])
 
 
 def pose_in_crop(pose: NDArray[np.float32], box: Box, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -74,15 +74,11 @@ class MediaPipePose:
     network.
 
     Landmarks are raw: the graph's own temporal filter is off. The graph follows the body from
-    picture to picture. detection, tracking: confidence from which a body is taken as found, and as
-    followed.
+    picture to picture and looks for it anew where it is less than half sure.
     """
 
     name: ClassVar[str] = "mediapipe"
     valid_from: ClassVar[float] = 0.5
-
-    detection: float = 0.5
-    tracking: float = 0.5
 
     @property
     def version(self) -> str:
@@ -124,12 +120,6 @@ class MediaPipePose:
         return SolutionBase(
             binary_graph_path=GRAPH,
             side_inputs=SIDE_INPUTS,
-            calculator_params={
-                "poselandmarkcpu__posedetectioncpu__TensorsToDetectionsCalculator"
-                ".min_score_thresh": self.detection,
-                "poselandmarkcpu__poselandmarkbyroicpu__tensorstoposelandmarksandsegmentation"
-                "__ThresholdingCalculator.threshold": self.tracking,
-            },
             outputs=[*LANDMARKS.values(), *PRESENCES.values()],
         )
 

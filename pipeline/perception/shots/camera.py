@@ -1,7 +1,7 @@
 """How fast the camera moves: the speed of the left and right border, where the background shows.
 
 Corners in both borders are followed by sparse optical flow (Lucas and Kanade 1981, in the pyramidal
-form of Bouguet 2000) between small grey pictures about 0.2 s apart. A camera moves both borders; a
+form of Bouguet 2000) between small grey pictures about 0.4 s apart. A camera moves both borders; a
 hand that reaches into one of them does not move the other, so the slower border counts.
 """
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+
+ENOUGH = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)  # steps, pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +22,10 @@ class CameraMotion:
     stays below 0.0003, a bookshelf or a skyline reaches 0.005 to 0.05.
     """
 
-    steps_per_second: float = 5.0
+    steps_per_second: float = 2.5
     side: float = 0.25  # width of each border, ratio of the picture's width
     floor: float = 0.75  # height below which desk, lap and hands begin, ratio of the height
-    corners: int = 24  # in each border, at most
+    corners: int = 16  # in each border, at most
     least_corners: int = 3  # in each border; fewer say nothing about it
     least_texture: float = 0.0005
     quantile: float = 0.3  # of the corners' speeds: people in the border are faster than it
@@ -40,7 +42,7 @@ class CameraMotion:
         left = self._corners(before[rows, :side])
         right = self._corners(before[rows, width - side :])
         if min(len(left), len(right)) < self.least_corners:
-            return None
+            return None  # also where the picture is too small to have borders
         points = np.concatenate((left, right + np.float32([width - side, 0])))
         moved, found, _ = cv2.calcOpticalFlowPyrLK(
             before,
@@ -49,6 +51,7 @@ class CameraMotion:
             np.empty_like(points[:, None]),
             winSize=(11, 11),
             maxLevel=2,
+            criteria=ENOUGH,
         )
         lengths = np.linalg.norm(moved[:, 0] - points, axis=-1)
         seen = found.ravel() == 1
@@ -59,6 +62,8 @@ class CameraMotion:
 
     def _corners(self, part: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "corner 2"]:
         """The strongest corners of one border, at least 3 pixels apart, as (x, y)."""
+        if min(part.shape) < 3:
+            return np.empty((0, 2), dtype=np.float32)
         texture = cv2.cornerMinEigenVal(part, 3)
         peaks = (texture >= cv2.dilate(texture, np.ones((5, 5), np.uint8))) & (
             texture >= self.least_texture

@@ -12,29 +12,39 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from pipeline.perception.speech import detector, voices
+from pipeline.perception.speech.grouping import Grouping, find_voices
 from pipeline.perception.speech.heard import (
     RATE,
     Heard,
     Listen,
     SpeechError,
     Stretch,
+    joined,
     turns_of,
 )
-from pipeline.perception.speech.turns import Grouping, chunks_of, cut, group, label, windows_in
+from pipeline.perception.speech.turns import Part, cut, label, means, pure, windows_in
 
 LIBRARIES = ("silero-vad", "onnxruntime", "resemblyzer", "torch", "numpy", "scipy")
+_PASSES = 2
+"""Labellings; from the second on a voice is the mean of windows in which nobody else was heard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Speech, turns and voices. threshold: silero's speech probability; merge: pauses shorter than this, in seconds, do
-    not end a turn."""
+    """Speech, turns and voices; measured by `benchmarks/speech_turns.py`.
+
+    threshold: silero's speech probability. merge: pauses shorter than this, in seconds, do not end a
+    turn. bridge: pauses shorter than this do not end a window. switch: what a change of voice costs,
+    as a difference of cosines summed over slots of 0.1 s.
+    """
 
     name: ClassVar[str] = "embedded"
     same_voice: ClassVar[float] = 0.80
 
     threshold: float = 0.5
     merge: float = 1.0
+    bridge: float = 0.3
+    switch: float = 0.5
     grouping: Grouping = field(default_factory=Grouping)
 
     @property
@@ -93,17 +103,20 @@ class _Ears:
         """Turns, and the voice of each speaker."""
         if not voiced:
             return (), np.zeros((0, voices.SIZE), np.float32)
-        grouping = self.backend.grouping
-        chunks = chunks_of(voiced, grouping)
-        windows = windows_in(chunks, grouping.hop)
+        chunks = joined(voiced, self.backend.bridge)
+        windows = windows_in(chunks, self.backend.grouping.hop)
         speech = np.concatenate([sound[round(a * RATE) : round(b * RATE)] for a, b in voiced])
         mels = voices.mel(sound) * np.float32(voices.gain(speech) ** 2)
         vectors = self.encode(cut(mels, windows))
-        seconds = np.full(len(vectors), grouping.hop, np.float32)
-        found = group(vectors, seconds, grouping)
-        parts = label(vectors, windows, found, chunks, grouping.switch)
+        labels = find_voices(vectors, windows.middles, self.backend.grouping)
+        found = np.zeros((int(labels.max()) + 1, voices.SIZE), np.float32)
+        parts: tuple[Part, ...] = ()
+        for _ in range(_PASSES):
+            found = means(vectors, labels, found)
+            parts = label(vectors, windows, found, chunks, self.backend.switch)
+            labels = pure(windows, parts)
         order = list(dict.fromkeys(voice for *_, voice in parts))
-        return turns_of(parts, self.backend.merge), found[order]
+        return turns_of(parts, self.backend.merge), means(vectors, labels, found)[order]
 
 
 def _installed(name: str) -> str | None:

@@ -1,9 +1,10 @@
 """The Light-ASD and LR-ASD networks: is this face speaking this sound, frame by frame.
 
-Written from the published facts and the names and shapes of the published state dicts, which load strictly.
-Light-ASD: Liao et al., CVPR 2023 (arXiv:2303.04439). LR-ASD: Liao et al., IJCV 2025.
+Written from the published facts and the names and shapes of the published state dicts, which load
+strictly. Light-ASD: Liao et al., CVPR 2023 (arXiv:2303.04439). LR-ASD: Liao et al., IJCV 2025.
 
-Letters: B batch, T picture frames at 25 FPS, S sound features at 100 Hz, K cepstral coefficients, H W pixels, D features.
+Letters: B batch, T picture frames at 25 FPS, S sound features at 100 Hz, K cepstral coefficients, H
+W pixels, D features.
 """
 
 from collections import OrderedDict
@@ -49,11 +50,13 @@ def _over_sound(channels: int, *, kernel: int) -> nn.Conv2d:
     return nn.Conv2d(channels, channels, (1, kernel), padding=(0, kernel // 2), bias=False)
 
 
-# ---- blocks ----------------------------------------------------------------------------------------------------------
+# ---- blocks --------------------------------------------------------------------------------------
 
 
 class LightBlock(nn.Module):
-    """Two branches of a spatial and a temporal convolution, kernels 3 and 5, summed and mixed (Light-ASD, section 3.2)."""
+    """Two branches of a spatial and a temporal convolution, kernels 3 and 5, summed and mixed
+    (Light-ASD, section 3.2).
+    """
 
     def __init__(self, first: str, layers: OrderedDict[str, nn.Module]) -> None:
         super().__init__()
@@ -65,6 +68,7 @@ class LightBlock(nn.Module):
         return F.relu(self.get_submodule(f"bn_{name}")(self.get_submodule(name)(x)))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, ...) to (B, outputs, ...); a stride halves height and width."""
         small = self._step("t_3", self._step(f"{self.first}_3", x))
         large = self._step("t_5", self._step(f"{self.first}_5", x))
         return self._step("last", small + large)
@@ -106,6 +110,7 @@ class ReachBlock(nn.Module):
             self.add_module(name, layer)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, inputs, ...) to (B, outputs, ...); a stride halves height and width."""
         for kind in (self.first, "t"):
             for number in (1, 2):
                 convolved = self.get_submodule(f"{kind}_{number}")(x)
@@ -145,17 +150,20 @@ def reach_sound_block(inputs: int, outputs: int) -> ReachBlock:
     return ReachBlock("m", layers)
 
 
-# ---- encoders --------------------------------------------------------------------------------------------------------
+# ---- encoders ------------------------------------------------------------------------------------
 
 
 class PictureEncoder(nn.Module):
-    """Grey faces to 128 features per frame: three blocks, halved in between, the maximum over the picture."""
+    """Grey faces to 128 features per frame: three blocks, halved in between, the maximum over the
+    picture.
+    """
 
     def __init__(self, block1: nn.Module, block2: nn.Module, block3: nn.Module) -> None:
         super().__init__()
         self.block1, self.block2, self.block3 = block1, block2, block3
 
     def forward(self, x_BTHW: Float[Tensor, "B T H W"]) -> Float[Tensor, "B T D"]:
+        """Features of grey faces, 0 to 255."""
         x = (x_BTHW[:, None] / 255.0 - GREY_MEAN) / GREY_STD
         for block in (self.block1, self.block2):
             x = F.max_pool3d(block(x), (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
@@ -163,20 +171,23 @@ class PictureEncoder(nn.Module):
 
 
 class SoundEncoder(nn.Module):
-    """Cepstra at 100 Hz to 128 features at 25 Hz: three blocks, time halved in between, the mean over the cepstrum."""
+    """Cepstra at 100 Hz to 128 features at 25 Hz: three blocks, time halved in between, the mean
+    over the cepstrum.
+    """
 
     def __init__(self, block1: nn.Module, block2: nn.Module, block3: nn.Module) -> None:
         super().__init__()
         self.block1, self.block2, self.block3 = block1, block2, block3
 
     def forward(self, x_BSK: Float[Tensor, "B S K"]) -> Float[Tensor, "B T D"]:
+        """Features of cepstra; T is S / 4."""
         x = x_BSK.mT[:, None]
         for block in (self.block1, self.block2):
             x = F.max_pool2d(block(x), (1, 3), stride=(1, 2), padding=(0, 1))
         return self.block3(x).mean(dim=2).mT
 
 
-# ---- joining sound and picture ---------------------------------------------------------------------------------------
+# ---- joining sound and picture -------------------------------------------------------------------
 
 
 def _gru(inputs: int, outputs: int) -> nn.GRU:
@@ -192,6 +203,7 @@ class StackedGru(nn.Module):
         self.gru_backward = _gru(FEATURES, FEATURES)
 
     def forward(self, x_BTD: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
+        """Features that know the frames before and after."""
         ahead = F.gelu(self.gru_forward(x_BTD)[0])
         back = self.gru_backward(ahead.flip(1))[0].flip(1)
         return F.gelu(back)
@@ -206,6 +218,7 @@ class Gate(nn.Module):
         self.bn = nn.BatchNorm1d(features, eps=0.001, momentum=0.01)
 
     def forward(self, a_BTD: Tensor, b_BTD: Tensor) -> Tensor:
+        """(B, T, D) twice to (B, T, 2 D)."""
         both = torch.cat((a_BTD, b_BTD), dim=2).mT
         return (both * torch.sigmoid(self.bn(self.attention(both)))).mT
 
@@ -220,6 +233,7 @@ class GatedGru(nn.Module):
         self.attention = Gate(FEATURES)
 
     def forward(self, x_BTD: Float[Tensor, "B T E"]) -> Float[Tensor, "B T D"]:
+        """Features that know the frames before and after."""
         ahead = self.gru_forward(x_BTD)[0]
         back = self.gru_backward(x_BTD.flip(1))[0].flip(1)
         return self.attention(ahead, back)
@@ -233,10 +247,11 @@ class Head(nn.Module):
         self.FC = nn.Linear(FEATURES, 2)
 
     def forward(self, x_BTD: Float[Tensor, "B T D"]) -> Float[Tensor, "B T 2"]:
+        """The logits."""
         return self.FC(x_BTD)
 
 
-# ---- the two networks ------------------------------------------------------------------------------------------------
+# ---- the two networks ----------------------------------------------------------------------------
 
 
 class LightModel(nn.Module):
@@ -260,7 +275,9 @@ class LightModel(nn.Module):
 
 
 class ReachModel(nn.Module):
-    """LR-ASD without its heads: sound and picture features side by side, gated, read by GRUs both ways."""
+    """LR-ASD without its heads: sound and picture features side by side, gated, read by GRUs both
+    ways.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -281,7 +298,9 @@ class ReachModel(nn.Module):
 
 
 class ActiveSpeakerNet(nn.Module):
-    """One of the two models with the heads it was published with; names as in the published state dicts."""
+    """One of the two models with the heads it was published with; names as in the published state
+    dicts.
+    """
 
     def __init__(self, model: LightModel | ReachModel) -> None:
         super().__init__()
@@ -289,8 +308,12 @@ class ActiveSpeakerNet(nn.Module):
         self.lossAV = Head()
         self.lossV = Head()  # read from the picture alone; it helped training
 
-    def picture(self, faces_THW: Float[Tensor, "T H W"], *, at_once: int = 64) -> Float[Tensor, "T D"]:
-        """Features per frame of one face track, grey 0 to 255; `at_once` frames at a time, the result does not depend on it."""
+    def picture(
+        self, faces_THW: Float[Tensor, "T H W"], *, at_once: int = 64
+    ) -> Float[Tensor, "T D"]:
+        """Features per frame of one face track, grey 0 to 255; `at_once` frames at a time, the
+        result does not depend on it.
+        """
         pieces = []
         for start in range(0, len(faces_THW), at_once):
             before = min(REACH, start)

@@ -1,8 +1,10 @@
-"""Mel-frequency cepstra as the lip-sync and active-speaker networks were trained on: 13 coefficients at 100 Hz.
+"""Mel-frequency cepstra as the lip-sync and active-speaker networks were trained on: 13
+coefficients at 100 Hz.
 
-The definition is the widespread one of Davis & Mermelstein 1980 with the constants the networks expect: pre-emphasis 0.97,
-25 ms rectangular windows every 10 ms, 512-point power spectrum, 26 triangles on the mel scale from 0 Hz to half the rate,
-natural logarithm, orthonormal DCT-II, sine lifter 22, and the logarithm of the window's energy in place of coefficient 0.
+The definition is the widespread one of Davis & Mermelstein 1980 with the constants the networks
+expect: pre-emphasis 0.97, 25 ms rectangular windows every 10 ms, 512-point power spectrum, 26
+triangles on the mel scale from 0 Hz to half the rate, natural logarithm, orthonormal DCT-II, sine
+lifter 22, and the logarithm of the window's energy in place of coefficient 0.
 """
 
 from functools import cache
@@ -11,10 +13,11 @@ import numpy as np
 from jaxtyping import Float, Float32, Int16
 from scipy.fft import dct
 
-from manifests.geometry import SAMPLE_RATE
+from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 
 WINDOW = SAMPLE_RATE * 25 // 1000
 STEP = SAMPLE_RATE * 10 // 1000
+STEPS_PER_FRAME = SAMPLES_PER_FRAME // STEP
 FFT = 512
 BANDS = 26
 COEFFICIENTS = 13
@@ -39,6 +42,15 @@ def mfcc(sound: Int16[np.ndarray, "samples"]) -> Float32[np.ndarray, "step 13"]:
     return cepstra.astype(np.float32)
 
 
+def band_power(sound: Int16[np.ndarray, "samples"]) -> Float[np.ndarray, "step 26"]:
+    """Power of 16 kHz mono sound in the 26 mel bands, one row per 10 ms. Raises ValueError for
+    empty sound.
+    """
+    if len(sound) == 0:
+        raise ValueError("band power needs one sample, got 0")
+    return _power(_windows(_emphasised(sound))) @ triangles().T
+
+
 @cache
 def triangles() -> Float[np.ndarray, "band bin"]:
     """The 26 triangular bands over the bins of the power spectrum; corners at whole bins."""
@@ -47,8 +59,12 @@ def triangles() -> Float[np.ndarray, "band bin"]:
     corners = np.floor((FFT + 1) * hertz / SAMPLE_RATE)
     low, middle, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     bins = np.arange(FFT // 2 + 1)
-    rising = np.where((bins >= low) & (bins < middle), (bins - low) / np.maximum(middle - low, 1.0), 0.0)
-    falling = np.where((bins >= middle) & (bins < high), (high - bins) / np.maximum(high - middle, 1.0), 0.0)
+    rising = np.where(
+        (bins >= low) & (bins < middle), (bins - low) / np.maximum(middle - low, 1.0), 0.0
+    )
+    falling = np.where(
+        (bins >= middle) & (bins < high), (high - bins) / np.maximum(high - middle, 1.0), 0.0
+    )
     return rising + falling
 
 

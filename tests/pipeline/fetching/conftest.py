@@ -95,7 +95,7 @@ def handler_of(site: Site) -> type[BaseHTTPRequestHandler]:
             start = self.start_of(said, wanted) if status == 200 else 0
             if start >= len(said.body) > 0 and wanted and said.ranges:
                 status, start = 416, len(said.body)
-            content = said.body[start:]
+            content = said.body[start:] if status < 400 else b"no"
             self.send_response(206 if start and status == 200 else status)
             self.send_header("Content-Type", said.kind)
             if said.length:

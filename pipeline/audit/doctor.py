@@ -1,0 +1,111 @@
+"""What works on this machine, what is missing and how to get it, and which filters are proven."""
+
+import importlib.util
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
+
+from rich.console import Group
+from rich.table import Table
+
+from pipeline.config import Run
+from pipeline.fetching import web_missing
+from pipeline.perception import pose, speech, sync
+from pipeline.perception.faces import FaceDetector
+from pipeline.rules import RULES
+
+State = Literal["works", "missing", "unproven", "proven"]
+COLOURS: dict[State, str] = {"works": "green", "proven": "green", "missing": "yellow", "unproven": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the doctor's table."""
+
+    part: str
+    name: str
+    state: State
+    note: str
+
+
+def findings(run: Run) -> list[Finding]:
+    """Everything the doctor looks at, nothing of it changed."""
+    return [*machine(), *backends(run), *filters()]
+
+
+def machine() -> Iterator[Finding]:
+    """The interpreter, the libraries that decode and encode, YouTube's needs, a GPU."""
+    yield Finding("machine", "python", "works", platform.python_version())
+    for package in ("av", "imageio-ffmpeg", "onnxruntime", "torch", "distributed"):
+        yield Finding("machine", package, *installed(package))
+    web = web_missing()
+    yield Finding("machine", "youtube", "works" if web is None else "missing", web or "yt-dlp has what it needs")
+    yield Finding("machine", "s3", *optional("s3fs", "pip install 'cospeech[s3]'"))
+    yield gpu()
+
+
+def gpu() -> Finding:
+    """Whether a CUDA device is there; nothing needs one."""
+    import torch
+
+    if torch.cuda.is_available():
+        return Finding("machine", "gpu", "works", torch.cuda.get_device_name(0))
+    return Finding("machine", "gpu", "missing", "no CUDA device; every embedded backend runs on the CPU")
+
+
+def backends(run: Run) -> Iterator[Finding]:
+    """Every perception backend; the chosen ones are marked."""
+    faces = FaceDetector()
+    yield backend("people", "mediapipe", faces.missing(), chosen=True)
+    for name, make in speech.BACKENDS.items():
+        yield backend("speech", name, make().missing(), chosen=name == run.speech.backend)
+    for name, make in pose.BACKENDS.items():
+        yield backend("pose", name, make().missing(), chosen=name == run.pose.backend)
+    for name, make in sync.BACKENDS.items():
+        chosen = name == run.sync.backend
+        made = make(weights=run.sync.weights if chosen else None)
+        yield backend("sync", name, made.missing(), chosen=chosen)
+
+
+def backend(kind: str, name: str, missing: str | None, *, chosen: bool) -> Finding:
+    note = missing or "ready"
+    return Finding(kind, f"{name}{' (chosen)' if chosen else ''}", "missing" if missing else "works", note)
+
+
+def filters() -> Iterator[Finding]:
+    """Which rules act, and for which backends."""
+    for rule in RULES:
+        if not rule.proven:
+            yield Finding("filter", rule.why, "unproven", "reports unknown and acts on nothing")
+        else:
+            where = "all backends" if "*" in rule.proven else ", ".join(rule.proven)
+            yield Finding("filter", rule.why, "proven", f"{where}; number from: {rule.source}")
+
+
+def installed(package: str) -> tuple[State, str]:
+    try:
+        return "works", version(package)
+    except PackageNotFoundError:
+        return "missing", f"pip install {package}"
+
+
+def optional(module: str, how: str) -> tuple[State, str]:
+    return ("works", "ready") if importlib.util.find_spec(module) else ("missing", how)
+
+
+def table(found: list[Finding]) -> Group:
+    """The findings, one table a part."""
+    tables: list[Table] = []
+    for part in dict.fromkeys(finding.part for finding in found):
+        drawn = Table(box=None, pad_edge=False, title=part, title_justify="left", show_header=False)
+        drawn.add_column(min_width=24)
+        drawn.add_column(min_width=9)
+        drawn.add_column(overflow="fold")
+        for finding in found:
+            if finding.part == part:
+                colour = COLOURS[finding.state]
+                drawn.add_row(finding.name, f"[{colour}]{finding.state}[/]", finding.note)
+        tables.append(drawn)
+    return Group(*tables)

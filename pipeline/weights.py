@@ -1,0 +1,136 @@
+"""Weights of the reference backends: what there is, fetched from its publisher or a folder, pinned by SHA-256.
+
+Nothing is ever loaded that does not have the pinned hash. Files lie in one folder, `~/.cache/cospeech/weights` unless
+COSPEECH_WEIGHTS names another.
+"""
+
+import os
+import shutil
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.run.store import replacing, sha256_of
+
+State = Literal["here", "absent", "other bytes"]
+
+
+class WeightsError(ValueError):
+    """Weights that are not known, not there, or not the pinned bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One published file. used_by: the setting that takes it; licence: as its publisher states it."""
+
+    name: str
+    file: str
+    url: str
+    sha256: str
+    bytes: int
+    licence: str
+    used_by: str
+
+
+KNOWN: tuple[Weights, ...] = (
+    Weights(
+        "dwpose",
+        "dw-ll_ucoco_384.onnx",
+        "https://huggingface.co/yzd-v/DWPose/resolve/1a7144101628d69ee7a3768d1ee3a094070dc388/dw-ll_ucoco_384.onnx",
+        "724f4ff2439ed61afb86fb8a1951ec39c6220682803b4a8bd4f598cd913b1843",
+        134_399_116,
+        "Apache-2.0",
+        "pose.backend=onnx pose.weights=FILE",
+    ),
+    Weights(
+        "syncnet",
+        "syncnet_v2.model",
+        "https://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
+        "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442",
+        54_573_114,
+        "stated by the publisher for research",
+        "sync.backend=syncnet sync.weights=FILE",
+    ),
+    Weights(
+        "light-asd",
+        "light_asd_finetuning_TalkSet.model",
+        "https://raw.githubusercontent.com/Junhua-Liao/Light-ASD/main/weight/finetuning_TalkSet.model",
+        "efc375833887eefa9d209dc92810e18519b04c3c73ea35a549f2a7f40b7d94d5",
+        4_175_289,
+        "MIT",
+        "sync.backend=light-asd sync.weights=FILE",
+    ),
+    Weights(
+        "lr-asd",
+        "lr_asd_finetuning_TalkSet.model",
+        "https://raw.githubusercontent.com/Junhua-Liao/LR-ASD/main/weight/finetuning_TalkSet.model",
+        "6b4ef53694e874e96cf630198dc479c78aebb3993bbf166aee3d926dfe7d9342",
+        3_426_337,
+        "MIT",
+        "sync.backend=lr-asd sync.weights=FILE",
+    ),
+)
+
+
+def folder() -> Path:
+    """Where weights lie on this machine."""
+    named = os.environ.get("COSPEECH_WEIGHTS")
+    return Path(named) if named else Path.home() / ".cache" / "cospeech" / "weights"
+
+
+def known(name: str) -> Weights:
+    """The weights of a name. Raises WeightsError with the names that there are."""
+    for weights in KNOWN:
+        if weights.name == name:
+            return weights
+    raise WeightsError(f"weights: nothing is called {name!r}; there are {', '.join(w.name for w in KNOWN)}")
+
+
+def state(weights: Weights, place: Path) -> State:
+    """Whether the file lies in a folder with the pinned bytes."""
+    file = place / weights.file
+    if not file.is_file():
+        return "absent"
+    return "here" if sha256_of(file) == weights.sha256 else "other bytes"
+
+
+def states(place: Path) -> Iterator[tuple[Weights, State]]:
+    """All known weights with their state."""
+    for weights in KNOWN:
+        yield weights, state(weights, place)
+
+
+def get(weights: Weights, place: Path, *, source: Path | None = None, timeout: float = 60.0) -> Path:
+    """Put the file into a folder, from `source` (a folder that holds it) or its publisher; checked before it is named.
+
+    timeout: seconds without an answer. Raises WeightsError where it cannot be had or is not the pinned bytes.
+    """
+    target = place / weights.file
+    if state(weights, place) == "here":
+        return target
+    with replacing(target) as temporary:
+        try:
+            if source is not None:
+                shutil.copyfile(source / weights.file, temporary)
+            else:
+                download(weights, temporary, timeout)
+        except OSError as error:
+            where = source / weights.file if source else weights.url
+            raise WeightsError(f"weights: {weights.name} cannot be had from {where}: {error}") from error
+        found = sha256_of(temporary)
+        if found != weights.sha256:
+            raise WeightsError(f"weights: {weights.name} should have SHA-256 {weights.sha256}, found {found}")
+    return target
+
+
+def download(weights: Weights, target: Path, timeout: float) -> None:
+    """Stream the publisher's file; never more than the pinned size and a byte, so that nobody fills the disk."""
+    if not weights.url.startswith("https://"):
+        raise WeightsError(f"weights: {weights.url} is not https")
+    with urllib.request.urlopen(weights.url, timeout=timeout) as answer, target.open("wb") as stream:  # noqa: S310 - https, checked above
+        left = weights.bytes + 1
+        while left > 0 and (block := answer.read(min(left, 1 << 20))):
+            stream.write(block)
+            left -= len(block)

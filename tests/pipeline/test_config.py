@@ -1,0 +1,61 @@
+"""Settings from a file and from the command line; a mistake is one sentence."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pipeline.__main__ import app
+from pipeline.config import ConfigError, Run, load
+
+
+def test_an_override_beats_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("workers: 3\nspans: {shortest: 6}\n")
+    run = load(file, ("spans.shortest=7", "rules.static=0.1"))
+    assert (run.workers, run.spans.shortest, run.rules) == (3, 7.0, {"static": 0.1})
+
+
+def test_the_work_folder_lies_beside_the_dataset(tmp_path: Path) -> None:
+    run = load(None, (f"out={tmp_path}/set",))
+    assert run.work_folder == tmp_path / "set.work"
+    assert run.lock_file.parent == run.work_folder
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("wrkers=2", "wrkers"),
+        ("workers=none", "workers: .*'none'"),
+        ("workers=0", "workers: .*greater than or equal to 1, got 0"),
+        ("spans.shortest", "key=value"),
+        ("workers.many=2", "workers"),
+        ("pose.backend=dwposs", "pose.backend"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_sentence(override: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=words) as fault:
+        load(None, (override,))
+    assert "\n" not in str(fault.value)
+
+
+@pytest.mark.parametrize(("text", "words"), [("a: [", "not YAML"), ("[1]", "holds a list")])
+def test_a_file_that_is_no_settings_is_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=words):
+        load(file)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="there is no file .*none.yaml"):
+        load(tmp_path / "none.yaml")
+
+
+def test_the_printed_settings_load_again(tmp_path: Path) -> None:
+    printed = CliRunner().invoke(app, ["settings", "--set", "workers=2"]).stdout
+    file = tmp_path / "run.yaml"
+    file.write_text(printed)
+    assert yaml.safe_load(printed)["workers"] == 2
+    assert isinstance(load(file), Run)

@@ -1,0 +1,83 @@
+"""The table of filters and the function that applies it."""
+
+import pytest
+
+from manifests.record import Verdict, Why
+from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, RuleError, with_thresholds
+from pipeline.verdict import Refusal, decide, dropped, refused
+from tests.examples import clip, source
+
+
+def test_rules_stand_in_the_order_of_the_reasons() -> None:
+    order = list(Why)
+    places = [order.index(rule.why) for rule in CLIP_RULES]
+    assert places == sorted(places)
+    assert len({rule.why for rule in RULES}) == len(RULES)
+
+
+def test_every_rule_names_a_unit_and_where_its_number_is_from() -> None:
+    assert all(rule.unit and rule.source for rule in RULES)
+
+
+def test_every_rule_reads_a_number_that_the_records_have() -> None:
+    assert len(decide(source(200, turns=((0, 200),)), SOURCE_RULES)) == len(SOURCE_RULES)
+    assert len(decide(clip(), CLIP_RULES)) == len(CLIP_RULES)
+
+
+@pytest.mark.parametrize("rule", CLIP_RULES, ids=lambda rule: str(rule.why))
+def test_just_inside_keeps_and_just_outside_drops(rule) -> None:  # noqa: ANN001
+    step = 1e-6 if rule.comparator == ">=" else -1e-6
+    assert rule.passes(rule.threshold)
+    assert rule.passes(rule.threshold + step)
+    assert not rule.passes(rule.threshold - step)
+
+
+def test_a_still_clip_is_dropped_with_its_score() -> None:
+    still = clip()
+    assert still.posture is not None
+    still = still.model_copy(
+        update={"posture": still.posture.model_copy(update={"stillness": 0.001})}
+    )
+    why = dropped(decide(still, CLIP_RULES))
+    assert why is not None
+    assert (why.reason, why.value, why.verdict) == (Why.STATIC, 0.001, Verdict.DROPPED)
+
+
+def test_what_could_not_be_measured_is_not_kept() -> None:
+    faceless = clip()
+    assert faceless.posture is not None
+    faceless = faceless.model_copy(
+        update={"posture": faceless.posture.model_copy(update={"facing": None})}
+    )
+    why = dropped(decide(faceless, CLIP_RULES))
+    assert why is not None and why.reason is Why.SIDE_VIEW and why.value is None
+
+
+def test_a_rule_that_is_proven_for_no_backend_says_unknown_and_drops_nothing() -> None:
+    loud = clip()
+    loud = loud.model_copy(update={"speech": loud.speech.model_copy(update={"overlap": 1.0})})
+    rows = {row.measurement: row for row in decide(loud, CLIP_RULES)}
+    assert rows["speech.overlap"].verdict is Verdict.UNKNOWN
+    assert rows["speech.overlap"].value == 1.0
+    assert dropped(tuple(rows.values())) is None
+
+
+def test_a_section_that_no_stage_has_written_is_judged_by_no_rule() -> None:
+    bare = clip().model_copy(update={"posture": None, "sync": None, "framing": None})
+    assert {row.stage for row in decide(bare, CLIP_RULES)} == {"spans", "pose"}
+
+
+def test_a_threshold_can_be_moved_by_the_name_of_its_reason() -> None:
+    moved = with_thresholds(CLIP_RULES, {"static": 0.3})
+    assert dropped(decide(clip(), moved)) is not None
+    assert dropped(decide(clip(), CLIP_RULES)) is None
+
+
+def test_an_unknown_rule_is_refused_with_the_names_that_there_are() -> None:
+    with pytest.raises(RuleError, match="'statc'; there are .*static"):
+        with_thresholds(RULES, {"statc": 0.3})
+
+
+def test_a_refusal_drops_with_its_reason_and_its_words() -> None:
+    row = refused(source(10, turns=()), Refusal(Why.NOT_MEDIA, "no streams"), stage="probe")
+    assert (row.reason, row.detail, row.verdict) == (Why.NOT_MEDIA, "no streams", Verdict.DROPPED)

@@ -1,0 +1,99 @@
+"""Candidates from measured sources, and reasons for every frame that is in none."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from manifests.record import Source, Why
+from pipeline.stages.s060_spans import Spans, clip_id, cut_at_pauses, region
+from tests.examples import source, track
+
+
+def spans_of(measured: Source) -> list[tuple[int, int]]:
+    return [(clip.span.start, clip.span.stop) for clip in Spans()(measured)]
+
+
+def test_one_voice_one_shot_one_person_is_one_candidate() -> None:
+    assert spans_of(source(200, turns=((5, 190),))) == [(5, 190)]
+
+
+def test_a_turn_just_under_five_seconds_is_none_and_at_five_seconds_one() -> None:
+    assert spans_of(source(200, turns=((0, 124),))) == []
+    assert spans_of(source(200, turns=((0, 125),))) == [(0, 125)]
+
+
+def test_a_cut_in_the_middle_divides_a_turn() -> None:
+    measured = source(400, turns=((0, 400),), shots=((0, 180), (180, 400)),
+                      tracks=(track(0, range(0, 180, 12)), track(1, range(180, 400, 12))))  # fmt: skip
+    assert spans_of(measured) == [(0, 180), (180, 400)]
+
+
+def test_a_person_who_leaves_ends_the_candidate_half_way_to_the_look_that_missed_them() -> None:
+    measured = source(400, turns=((0, 400),), tracks=(track(0, range(0, 240, 12)),))
+    assert spans_of(measured) == [(0, (240 + 229) // 2)]
+
+
+def test_two_people_in_view_are_two_candidates_with_half_of_the_picture_each() -> None:
+    people = (track(0, range(0, 200, 12), x=300.0), track(1, range(0, 200, 12), x=900.0))
+    left, right = Spans()(source(200, turns=((0, 200),), tracks=people))
+    assert left.id != right.id
+    assert left.person.region[0] + left.person.region[2] <= right.person.region[0] + 2
+    assert left.person.in_view == right.person.in_view == 2
+
+
+def test_a_long_run_is_cut_inside_its_pauses() -> None:
+    measured = source(600, turns=((0, 600),), voiced=((0, 240), (260, 480), (490, 600)))
+    assert spans_of(measured) == [(0, 250), (250, 600)] or spans_of(measured) == [
+        (0, 250),
+        (250, 485),
+        (485, 600),
+    ]
+    assert all(start in (0, 250, 485) for start, _ in spans_of(measured))
+
+
+@given(st.integers(376, 4000), st.data())
+def test_pieces_cover_a_run_and_keep_the_limits(stop: int, data: st.DataObject) -> None:
+    costs = {
+        frame: data.draw(st.sampled_from([0.0, 1.0])) for frame in range(25, stop - 24, 12)
+    }
+    pieces = cut_at_pauses(0, stop, costs, least=125, most=375, target=250)
+    assert pieces[0][0] == 0 and pieces[-1][1] == stop
+    assert all(a[1] == b[0] for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(125 <= b - a <= 375 for a, b in pieces)
+
+
+def test_frames_outside_any_candidate_say_why() -> None:
+    measured = source(
+        500,
+        turns=((50, 150), (200, 400)),
+        audible=(0, 480),
+        tracks=(track(0, range(204, 300, 12)),),
+    )
+    why = Spans().leftovers(measured)
+    assert why[0] is Why.NO_SPEECH
+    assert why[60] is Why.TURN_TOO_SHORT
+    assert why[250] is Why.SPAN_TOO_SHORT
+    assert why[390] is Why.NOBODY
+    assert why[490] is Why.NO_AUDIO
+
+
+def test_what_does_not_decode_is_said_to_be_so() -> None:
+    measured = source(400, turns=((0, 400),))
+    assert measured.shots is not None
+    shots = measured.shots.model_copy(update={"decoded_until": 300})
+    why = Spans().leftovers(measured.model_copy(update={"shots": shots}))
+    assert why[299] is None and why[300] is Why.UNDECODABLE
+    assert spans_of(measured.model_copy(update={"shots": shots}))[-1][1] == 300
+
+
+def test_an_id_depends_on_content_and_not_on_who_was_counted_first() -> None:
+    face = (600.0, 200.0, 80.0, 100.0)
+    name = clip_id("cd" * 32, 0, 200, face, 720)
+    assert name == clip_id("cd" * 32, 0, 200, (601.0, 201.0, 80.0, 100.0), 720)
+    assert name != clip_id("cd" * 32, 1, 200, face, 720)
+    assert name != clip_id("ce" * 32, 0, 200, face, 720)
+    assert len(name) == 24
+
+
+def test_a_region_stays_inside_the_picture() -> None:
+    x, y, width, height = region((10.0, 10.0, 80.0, 100.0), [], (640, 360))
+    assert x >= 0 and y >= 0 and x + width <= 640 and y + height <= 360
