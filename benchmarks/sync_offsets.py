@@ -1,7 +1,7 @@
 """What each sync backend is worth on real footage, beside the plain correlation of opening and
 loudness.
 
-    python benchmarks/sync_offsets.py --media FOLDER [--weights FOLDER] [--cache FOLDER] [--plants 5]
+    python benchmarks/sync_offsets.py --media FOLDER [--weights FOLDER] [--cache FOLDER]
 
 FOLDER holds the clips named in `CLIPS`: one talking person each, recorded with their own voice.
 Nothing is known of the offset that a clip came with (two clips of one conversation are 7 frames
@@ -69,16 +69,17 @@ class Clip:
     name: str
     pose: Float32[np.ndarray, "time 133 3"]
     faces: UInt8[np.ndarray, "time size size 3"]
-    sound: Int16[np.ndarray, "samples"]
+    sound: Int16[np.ndarray, " samples"]
 
     def __len__(self) -> int:
+        """Frames."""
         return len(self.pose)
 
     def lips(self, start: int, stop: int) -> Lips:
         """What a backend is shown of a stretch."""
         return Lips(faces=self.faces[start:stop], pose=self.pose[start:stop])
 
-    def heard(self, start: int, stop: int, *, late: int = 0) -> Int16[np.ndarray, "samples"]:
+    def heard(self, start: int, stop: int, *, late: int = 0) -> Int16[np.ndarray, " samples"]:
         """The sound of a stretch and 15 frames around it, as if the voice came `late` frames
         later.
         """
@@ -128,7 +129,7 @@ def clips(media: Path, cache: Path | None) -> Iterator[Clip]:
 # ---- the plain baseline --------------------------------------------------------------------------
 
 
-def plain(lips: Lips, sound: Int16[np.ndarray, "samples"], *, margin: int) -> SyncScore:
+def plain(lips: Lips, sound: Int16[np.ndarray, " samples"], *, margin: int) -> SyncScore:
     """Correlation of lip opening and loudness; confidence: the peak less the median over the
     offsets.
     """
@@ -204,12 +205,15 @@ def right(found: list[Halves], *, within: int, surest: float = 1.0) -> float:
 
 # ---- the table -----------------------------------------------------------------------------------
 
-COLUMNS = "backend | halves | exact | within 1 | surest half within 1 | AUC confidence | AUC speaking | own speaking, quartiles | other speaking, quartiles | CPU s per s"
+COLUMNS = (
+    "backend | halves | exact | within 1 | surest half within 1 | AUC confidence | AUC speaking"
+    " | own speaking, quartiles | other speaking, quartiles | CPU s per s"
+)
 
 
 def quartiles(scores: list[SyncScore]) -> str:
     """Speaking: quarter, median, three quarters."""
-    values: Float[np.ndarray, "3"] = np.quantile(
+    values: Float[np.ndarray, 3] = np.quantile(
         [one.speaking for one in scores], [0.25, 0.5, 0.75]
     )
     return " ".join(f"{value:.2f}" for value in values)

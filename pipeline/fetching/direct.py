@@ -84,6 +84,7 @@ def download(address: Address, opened: YoutubeDL, partial: Partial) -> str:
         try:
             return attempt(address, opened, partial)
         except (HTTPError, TransportError) as error:
+            asked = retry_after(error)
             fault = classify(error, address.locator)
             if isinstance(error, HTTPError) and error.status == 416:
                 partial.clear()
@@ -92,7 +93,7 @@ def download(address: Address, opened: YoutubeDL, partial: Partial) -> str:
             failures = 0 if partial.have > have else failures + 1
             if failures > address.settings.retries:
                 raise fault from error
-            wait = max(pause_before(address.settings, max(0, failures - 1)), retry_after(error))
+            wait = max(pause_before(address.settings, max(0, failures - 1)), asked)
             log.info("%s: %s; again in %.1f s", address.locator, fault.detail, wait)
             time.sleep(wait)
         except YoutubeDLError as error:

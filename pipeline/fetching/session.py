@@ -192,7 +192,7 @@ def web_missing() -> str | None:
 
 
 def classify(error: BaseException, locator: str) -> FetchError:
-    """The reason in an exception of yt-dlp: by its kind, else by the HTTP status, else by what the page said."""
+    """The reason in an exception of yt-dlp, whose answer is closed: by its kind, else by the HTTP status, else by what the page said."""
     causes = list(unwrapped(error))
     text = told(causes[0])
     for cause in causes:
@@ -206,6 +206,7 @@ def classify(error: BaseException, locator: str) -> FetchError:
             return Unreachable(locator, f"not offered in this country: {text}")
     for cause in causes:
         if isinstance(cause, HTTPError):
+            cause.close()  # its answer is open until somebody has read it
             return by_status(cause.status, locator, text)
     if any(isinstance(cause, TransportError | ContentTooShortError) for cause in causes):
         return Unreachable(locator, text, True)

@@ -1,4 +1,5 @@
-"""Who is the same speaker over the whole set, and which recordings carry the same sound: pure functions on arrays."""
+"""Who is the same speaker over the whole set, and which recordings carry the same sound: pure
+functions on arrays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ _EDGES = np.geomspace(300.0, 2_000.0, 34)
 _BLOCK = 2_048
 
 DUPLICATE = 0.65
-"""Share of equal bits from which two stretches are one recording: Haitsma & Kalker 2002, section 4.2, a bit error rate
-of 0.35."""
+"""Share of equal bits from which two stretches are one recording: Haitsma & Kalker 2002, section
+4.2, a bit error rate of 0.35."""
 _LEAST_SECONDS = 3.0
 _COMMON = 64
 """Words that more fingerprints than this share tell nothing and are not looked up."""
@@ -29,8 +30,8 @@ _COMMON = 64
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How alike two recordings sound where they fit best. similarity: share of equal bits, 0.5 for unrelated sound. lag:
-    seconds by which the second one starts later on the first one's clock."""
+    """How alike two recordings sound where they fit best. similarity: share of equal bits, 0.5 for
+    unrelated sound. lag: seconds by which the second one starts later on the first one's clock."""
 
     similarity: float
     lag: float
@@ -50,7 +51,7 @@ class Pair:
 
 def group_voices(
     voices: Float32[np.ndarray, "n D"], must_link: Sequence[tuple[int, int]], threshold: float
-) -> Int64[np.ndarray, "n"]:
+) -> Int64[np.ndarray, " n"]:
     """The speaker of each voice, numbered by first appearance.
 
     Average linkage on the cosine (Sokal & Michener 1958), stopped at `threshold`; pairs in
@@ -88,16 +89,19 @@ def _check(
             raise ValueError(f"must_link names {pair}, there are {len(voices)} voices")
     length = np.linalg.norm(voices, axis=1)
     if len(length) and np.abs(length - 1.0).max() > 1e-3:
-        raise ValueError(f"voices have unit length, got {length[np.abs(length - 1.0).argmax()]:.4f}")
+        raise ValueError(
+            f"voices have unit length, got {length[np.abs(length - 1.0).argmax()]:.4f}"
+        )
 
 
-def _components(count: int, links: Int64[np.ndarray, "m 2"]) -> Int64[np.ndarray, "n"]:
+def _components(count: int, links: Int64[np.ndarray, "m 2"]) -> Int64[np.ndarray, " n"]:
     graph = coo_matrix((np.ones(len(links), bool), (links[:, 0], links[:, 1])), (count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
 def _near(voices: Float32[np.ndarray, "n D"], threshold: float) -> Int64[np.ndarray, "m 2"]:
-    """Pairs whose cosine reaches the threshold, block by block; a hair below it too, so that rounding loses none."""
+    """Pairs whose cosine reaches the threshold, block by block; a hair below it too, so that
+    rounding loses none."""
     found = [np.zeros((0, 2), np.int64)]
     for first in range(0, len(voices), _BLOCK):
         pairs = np.argwhere(voices[first : first + _BLOCK] @ voices[first:].T >= threshold - 1e-5)
@@ -106,20 +110,21 @@ def _near(voices: Float32[np.ndarray, "n D"], threshold: float) -> Int64[np.ndar
 
 
 def _linked(
-    voices: Float32[np.ndarray, "n D"], tied: Int64[np.ndarray, "n"], threshold: float
-) -> Int64[np.ndarray, "n"]:
+    voices: Float32[np.ndarray, "n D"], tied: Int64[np.ndarray, " n"], threshold: float
+) -> Int64[np.ndarray, " n"]:
     if len(voices) < 2:
         return np.zeros(len(voices), np.int64)
     wide = voices.astype(np.float64)
     distance = np.clip(1.0 - wide @ wide.T, 0.0, 2.0)
     distance = (distance + distance.T) / 2.0
-    # Voices that must be together are at no distance, so they merge first and then count as what they are: a group.
+    # Voices that must be together are at no distance, so they merge first and then count as what
+    # they are: a group.
     distance[tied[:, None] == tied[None]] = 0.0
     tree = linkage(squareform(distance, checks=False), "average")
     return fcluster(tree, max(1.0 - threshold, 0.0), "distance").astype(np.int64) - 1
 
 
-def _by_appearance(labels: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
+def _by_appearance(labels: Int64[np.ndarray, " n"]) -> Int64[np.ndarray, " n"]:
     _, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
     return np.argsort(np.argsort(first))[inverse].astype(np.int64)
 
@@ -127,12 +132,12 @@ def _by_appearance(labels: Int64[np.ndarray, "n"]) -> Int64[np.ndarray, "n"]:
 # ---- sound -------------------------------------------------------------------------------------
 
 
-def fingerprint(samples: Int16[np.ndarray, "samples"]) -> UInt32[np.ndarray, "n"]:
+def fingerprint(samples: Int16[np.ndarray, " samples"]) -> UInt32[np.ndarray, " n"]:
     """One 32-bit word per 12.5 ms of 16 kHz mono sound (Haitsma & Kalker 2002, section 4.2).
 
     Bit b says whether the energy difference between bands b and b + 1 grew since the word before;
-    33 bands from 300 to 2000 Hz, windows of 0.375 s. A word over digital silence is 0. Shorter sound
-    than 0.3875 s has none.
+    33 bands from 300 to 2000 Hz, windows of 0.375 s. A word over digital silence is 0. Shorter
+    sound than 0.3875 s has none.
 
     Differs from the paper: 16 kHz and 12.5 ms instead of 5 kHz and 11.6 ms.
     """
@@ -155,7 +160,7 @@ def _bands(windows: Int16[np.ndarray, "n 6000"]) -> np.ndarray:
 
 
 def same_sound(
-    a: UInt32[np.ndarray, "n"], b: UInt32[np.ndarray, "m"], least: float = _LEAST_SECONDS
+    a: UInt32[np.ndarray, " n"], b: UInt32[np.ndarray, " m"], least: float = _LEAST_SECONDS
 ) -> Match:
     """The best fit of two fingerprints over all lags that leave `least` seconds of sound in both.
 
@@ -167,9 +172,10 @@ def same_sound(
 
 
 def _equal_bits(
-    a: UInt32[np.ndarray, "n"], b: UInt32[np.ndarray, "m"], lag: int, least: float
+    a: UInt32[np.ndarray, " n"], b: UInt32[np.ndarray, " m"], lag: int, least: float
 ) -> float:
-    """Share of equal bits when word i + lag of `a` meets word i of `b`; 0 below `least` seconds of sound."""
+    """Share of equal bits when word i + lag of `a` meets word i of `b`; 0 below `least` seconds of
+    sound."""
     mine, theirs = a[max(lag, 0) :], b[max(-lag, 0) :]
     count = min(len(mine), len(theirs))
     mine, theirs = mine[:count], theirs[:count]
@@ -182,7 +188,7 @@ def _equal_bits(
 
 
 def near_duplicates(
-    prints: Sequence[UInt32[np.ndarray, "_"]],
+    prints: Sequence[UInt32[np.ndarray, " _"]],
     *,
     at_least: float = DUPLICATE,
     least: float = _LEAST_SECONDS,
@@ -202,7 +208,7 @@ def near_duplicates(
     return tuple(Pair(first, second, match) for (first, second), match in sorted(best.items()))
 
 
-def _candidates(prints: Sequence[UInt32[np.ndarray, "_"]]) -> list[tuple[int, int, int]]:
+def _candidates(prints: Sequence[UInt32[np.ndarray, " _"]]) -> list[tuple[int, int, int]]:
     """(first, second, lag) of all pairs that share a word that is not silence and not common."""
     words = np.concatenate([np.zeros(0, np.uint32), *prints])
     owner = np.repeat(np.arange(len(prints)), [len(each) for each in prints])

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from manifests.record import Blob
 
+UMASK = os.umask(0)
+os.umask(UMASK)  # the only way to ask for it
+
 
 class StoreError(OSError):
     """The store does not hold what a record says it holds."""
@@ -96,6 +99,7 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
+        temporary.chmod(0o666 & ~UMASK)  # mkstemp makes files for one's own eyes only
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from av.codec.context import Flags
 
+from pipeline.sample.portrait import Image
 from pipeline.sample.voice import Samples
 
 X264 = {"preset": "veryfast", "crf": "25", "bf": "0", "threads": "1", "x264-params": "threads=1"}
@@ -43,7 +44,7 @@ def join(video: bytes, sound: Samples | None, *, rate: int, seconds: float | Non
     """
     target = io.BytesIO()
     with (
-        av.open(io.BytesIO(video)) as source,
+        av.open(io.BytesIO(video), "r") as source,
         av.open(target, "w", format="mp4", options=BIT_EXACT) as container,
     ):
         pictures = source.streams.video[0]

@@ -89,6 +89,12 @@ def close_lids(x: Image, y: Image, blink: float) -> Image:
     return source_y.astype(np.float32)
 
 
+def _pixels(x: Image, y: Image) -> tuple[Image, Image]:
+    """Portrait positions as pixels of a head image."""
+    zoom, (left, top) = portrait.ZOOM, portrait.ORIGIN
+    return (x - left) * zoom, (y - top) * zoom
+
+
 def turn_maps(outline: Image, angle: float) -> tuple[Image, Image]:
     """Maps for cv2.remap that turn a head image by `angle` radians (to the right of the picture).
 
@@ -98,7 +104,7 @@ def turn_maps(outline: Image, angle: float) -> tuple[Image, Image]:
     """
     step = 0.2
     u, v = np.meshgrid(np.arange(140.0, 310.0, step), np.arange(8.0, 196.0, step))
-    column, row = (np.round(a).astype(int) for a in portrait.to_head((u, v)))
+    column, row = (np.round(a).astype(int) for a in _pixels(u, v))
     within = outline[row, column] > 128
     left = np.where(within, u, 1e3).min(axis=1, keepdims=True)
     right = np.where(within, u, -1e3).max(axis=1, keepdims=True)
@@ -115,13 +121,13 @@ def turn_maps(outline: Image, angle: float) -> tuple[Image, Image]:
     x, y, z, source_x, source_y = np.concatenate([front, back], axis=1)
     turned = 224.5 + (x - 224.5) * np.cos(angle) + z * np.sin(angle)
     order = np.argsort(z * np.cos(angle) - (x - 224.5) * np.sin(angle), kind="stable")
-    column, row = (np.round(a[order]).astype(int) for a in portrait.to_head((turned, y)))
+    column, row = (np.round(a[order]).astype(int) for a in _pixels(turned, y))
     inside = (column >= 0) & (column < portrait.SIZE[0]) & (row >= 0) & (row < portrait.SIZE[1])
     maps = []
     filled = np.zeros((portrait.SIZE[1], portrait.SIZE[0]), np.float32)
     filled[row[inside], column[inside]] = 1.0
     solid = cv2.morphologyEx(filled, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-    for source in portrait.to_head((source_x, source_y)):
+    for source in _pixels(source_x, source_y):
         seen = np.zeros_like(filled)
         seen[row[inside], column[inside]] = source[order][inside]
         share = cv2.GaussianBlur(filled, (0, 0), 1.5)

@@ -78,7 +78,7 @@ def hand_bones(
     def at(point: Vector) -> Vector:
         return wrist + length * (pose @ (flip * point))
 
-    dimmer = tuple(0.97 * c for c in colour)
+    dimmer = (0.97 * colour[0], 0.97 * colour[1], 0.97 * colour[2])
     bones = []
     for number, (knuckle, reach) in enumerate(zip(KNUCKLES, FINGERS, strict=True)):
         base = np.array([knuckle[0], knuckle[1], 0.0])

@@ -53,7 +53,7 @@ def _smooth(track: Track, sigma: float) -> Track:
     reach = int(np.ceil(3 * sigma))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     padded = np.pad(track, reach, mode="edge")
-    return np.convolve(padded, kernel / kernel.sum(), mode="valid")
+    return np.convolve(padded, kernel / kernel.sum(), mode="valid").astype(np.float64)
 
 
 def lips(speech: Speech, times: Track) -> tuple[Track, Track]:

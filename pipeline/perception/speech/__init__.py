@@ -1,5 +1,5 @@
-"""Who speaks when in a recording: voiced stretches, turns of one voice, and what sounds beneath, behind one narrow
-interface with several backends."""
+"""Who speaks when in a recording: voiced stretches, turns of one voice, and what sounds beneath,
+behind one narrow interface with several backends."""
 
 from collections.abc import Callable
 

@@ -10,10 +10,10 @@ from jaxtyping import Float32
 from pipeline.perception.speech.heard import RATE, Stretch
 
 MODEL = "data/silero_vad_16k_sequence.onnx"
-"""Inside the silero-vad wheel (from 6.2): the same network as `silero_vad.onnx`, a block of frames per call, five times
-as fast and equal to the last bit."""
+"""Inside the silero-vad wheel (from 6.2): the same network as `silero_vad.onnx`, a block of frames
+per call, five times as fast and equal to the last bit."""
 
-Detect = Callable[[Float32[np.ndarray, "samples"]], tuple[Stretch, ...]]
+Detect = Callable[[Float32[np.ndarray, " samples"]], tuple[Stretch, ...]]
 
 
 def model_path() -> Path | None:
@@ -37,7 +37,7 @@ def load_detector(path: Path, threshold: float) -> Detect:
 
     network = SileroVADSequence(str(path), sampling_rate=RATE)
 
-    def detect(samples: Float32[np.ndarray, "samples"]) -> tuple[Stretch, ...]:
+    def detect(samples: Float32[np.ndarray, " samples"]) -> tuple[Stretch, ...]:
         found = get_speech_timestamps_from_probs(
             network.audio_forward(samples).tolist(),
             sampling_rate=RATE,

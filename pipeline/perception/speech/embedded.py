@@ -1,5 +1,5 @@
-"""The speech backend that needs no download: silero-vad for speech, resemblyzer's encoder for voices, both from their
-wheels, on one thread."""
+"""The speech backend that needs no download: silero-vad for speech, resemblyzer's encoder for
+voices, both from their wheels, on one thread."""
 
 import hashlib
 import importlib.metadata
@@ -16,6 +16,7 @@ from pipeline.perception.speech.grouping import Grouping, find_voices
 from pipeline.perception.speech.heard import (
     RATE,
     Heard,
+    Hears,
     Listen,
     SpeechError,
     Stretch,
@@ -33,13 +34,14 @@ _PASSES = 2
 class Embedded:
     """Speech, turns and voices; measured by `benchmarks/speech_turns.py`.
 
-    threshold: silero's speech probability. merge: pauses shorter than this, in seconds, do not end a
-    turn. bridge: pauses shorter than this do not end a window. switch: what a change of voice costs,
-    as a difference of cosines summed over slots of 0.1 s.
+    threshold: silero's speech probability. merge: pauses shorter than this, in seconds, do not end
+    a turn. bridge: pauses shorter than this do not end a window. switch: what a change of voice
+    costs, as a difference of cosines summed over slots of 0.1 s.
     """
 
     name: ClassVar[str] = "embedded"
     same_voice: ClassVar[float] = 0.80
+    hears: ClassVar[Hears] = frozenset({"turns"})
 
     threshold: float = 0.5
     merge: float = 1.0
@@ -54,7 +56,8 @@ class Embedded:
 
     @property
     def weights(self) -> str | None:
-        """SHA-256 over the detector's and the encoder's files, in this order; None where one is absent."""
+        """SHA-256 over the detector's and the encoder's files, in this order; None where one is
+        absent."""
         paths = (detector.model_path(), voices.model_path())
         return _sha256(*(path for path in paths if path)) if all(paths) else None
 
@@ -64,7 +67,8 @@ class Embedded:
             if _installed(name) is None:
                 return f"{name} is not installed: pip install {name}"
         if detector.model_path() is None:
-            return f"silero-vad {_installed('silero-vad')} carries no {detector.MODEL}: pip install silero-vad==6.2.3"
+            found = _installed("silero-vad") or "(none)"
+            return f"silero-vad {found} has no {detector.MODEL}: pip install silero-vad==6.2.3"
         if voices.model_path() is None:
             return (
                 "resemblyzer's encoder is not installed: pip install --no-deps resemblyzer==0.1.4"
@@ -91,14 +95,14 @@ class _Ears:
     detect: detector.Detect
     encode: voices.Encode
 
-    def __call__(self, samples: Int16[np.ndarray, "samples"]) -> Heard:
+    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> Heard:
         sound = samples.astype(np.float32) / 32_768.0
         voiced = self.detect(sound)
         turns, heard = self.speakers(sound, voiced)
         return Heard(voiced=voiced, turns=turns, overlaps=(), music=(), voices=heard)
 
     def speakers(
-        self, sound: Float32[np.ndarray, "samples"], voiced: tuple[Stretch, ...]
+        self, sound: Float32[np.ndarray, " samples"], voiced: tuple[Stretch, ...]
     ) -> tuple[tuple[tuple[float, float, int], ...], Float32[np.ndarray, "speakers D"]]:
         """Turns, and the voice of each speaker."""
         if not voiced:

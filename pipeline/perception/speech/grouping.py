@@ -1,7 +1,9 @@
-"""How many voices a recording holds: groups of window embeddings, halved while the halves are unlike. Pure arithmetic.
+"""How many voices a recording holds: groups of window embeddings, halved while the halves are
+unlike. Pure arithmetic.
 
-A fixed cosine cannot tell: two people on one telephone line are as alike (0.68) as one person is to himself between a
-calm and an excited sentence in a studio (0.60). So groups are compared with how alike each is to itself.
+A fixed cosine cannot tell: two people on one telephone line are as alike (0.68) as one person is to
+himself between a calm and an excited sentence in a studio (0.60). So groups are compared with how
+alike each is to itself.
 """
 
 from collections import deque
@@ -27,13 +29,13 @@ class Grouping:
     """
 
     hop: float = 0.4
-    alike: float = 0.90
+    alike: float = 0.92
     least: float = 2.4
 
 
 def find_voices(
-    vectors: Float32[np.ndarray, "n D"], middles: Float32[np.ndarray, "n"], grouping: Grouping
-) -> Int64[np.ndarray, "n"]:
+    vectors: Float32[np.ndarray, "n D"], middles: Float32[np.ndarray, " n"], grouping: Grouping
+) -> Int64[np.ndarray, " n"]:
     """The voice of each window, in any numbering.
 
     vectors: unit length; middles: seconds, sorted. Time and memory grow in proportion to n.
@@ -55,9 +57,9 @@ def find_voices(
     return _rejoined(vectors, middles, labels, grouping.alike)
 
 
-def halves(vectors: Float32[np.ndarray, "n D"]) -> Bool[np.ndarray, "n"]:
-    """Two groups by spherical 2-means (Dhillon & Modha 2001), begun on either side of the mean along the direction of
-    greatest spread."""
+def halves(vectors: Float32[np.ndarray, "n D"]) -> Bool[np.ndarray, " n"]:
+    """Two groups by spherical 2-means (Dhillon & Modha 2001), begun on either side of the mean
+    along the direction of greatest spread."""
     if len(vectors) < 2:
         return np.zeros(len(vectors), bool)
     centred = (vectors - vectors.mean(axis=0)).astype(np.float64)
@@ -75,10 +77,11 @@ def halves(vectors: Float32[np.ndarray, "n D"]) -> Bool[np.ndarray, "n"]:
 
 def likeness(
     vectors: Float32[np.ndarray, "n D"],
-    middles: Float32[np.ndarray, "n"],
-    second: Bool[np.ndarray, "n"],
+    middles: Float32[np.ndarray, " n"],
+    second: Bool[np.ndarray, " n"],
 ) -> float:
-    """How alike two groups are: their mean cosine over the geometric mean of that within each. 1: one voice.
+    """How alike two groups are: their mean cosine over the geometric mean of that within each. 1:
+    one voice.
 
     Spearman's correction for attenuation (1904): a window's embedding is its voice plus what was
     said, and the second part lowers all three means alike. Pairs of windows that share sound are
@@ -107,10 +110,10 @@ def likeness(
 
 def _rejoined(
     vectors: Float32[np.ndarray, "n D"],
-    middles: Float32[np.ndarray, "n"],
-    labels: Int64[np.ndarray, "n"],
+    middles: Float32[np.ndarray, " n"],
+    labels: Int64[np.ndarray, " n"],
     alike: float,
-) -> Int64[np.ndarray, "n"]:
+) -> Int64[np.ndarray, " n"]:
     """Labels in which the most alike groups were joined until no two are as alike as one voice."""
     while (count := int(labels.max(initial=0)) + 1) > 1:
         best, first, second = max(
@@ -127,8 +130,8 @@ def _rejoined(
 
 def _between(
     vectors: Float32[np.ndarray, "n D"],
-    middles: Float32[np.ndarray, "n"],
-    labels: Int64[np.ndarray, "n"],
+    middles: Float32[np.ndarray, " n"],
+    labels: Int64[np.ndarray, " n"],
     a: int,
     b: int,
 ) -> float:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
@@ -14,13 +14,19 @@ Stretch = tuple[float, float]
 """Seconds from the first sample, [start, stop)."""
 
 
+Hears = frozenset[Literal["turns", "overlaps", "music"]]
+"""What a backend listens for: an empty list of anything else means "not measured", not "none"."""
+
+
 class SpeechError(RuntimeError):
-    """A speech backend that cannot run: a library, a folder or a weight file is not what it has to be."""
+    """A speech backend that cannot run: a library, a folder or a weight file is not what it has to
+    be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """Who speaks when. All times are seconds from the first sample; every list is sorted by its start.
+    """Who speaks when. All times are seconds from the first sample; every list is sorted by its
+    start.
 
     voiced: where anybody speaks, pauses out. turns: one voice each, pauses shorter than the
     backend's merge gap included, speakers numbered by first appearance. overlaps: where two voices
@@ -34,13 +40,14 @@ class Heard:
     voices: Float32[np.ndarray, "speakers D"]
 
 
-Listen = Callable[[Int16[np.ndarray, "samples"]], Heard]
+Listen = Callable[[Int16[np.ndarray, " samples"]], Heard]
 """A loaded backend: 16 kHz mono samples to what is heard in them."""
 
 
 @runtime_checkable
 class SpeechBackend(Protocol):
-    """A way to listen. Small, frozen and picklable; its fields are measurement parameters; loads nothing until `load`."""
+    """A way to listen. Small, frozen and picklable; its fields are measurement parameters; loads
+    nothing until `load`."""
 
     @property
     def name(self) -> str:
@@ -59,7 +66,13 @@ class SpeechBackend(Protocol):
 
     @property
     def same_voice(self) -> float:
-        """Cosine from which two of its `voices`, heard in different recordings, count as one speaker."""
+        """Cosine from which two of its `voices`, heard in different recordings, count as one
+        speaker."""
+        ...
+
+    @property
+    def hears(self) -> Hears:
+        """What it measures."""
         ...
 
     def missing(self) -> str | None:
@@ -67,11 +80,12 @@ class SpeechBackend(Protocol):
         ...
 
     def load(self) -> Listen:
-        """The networks in memory, on one thread. Raises SpeechError where `missing` says something."""
+        """The networks in memory, on one thread. Raises SpeechError where `missing` says
+        something."""
         ...
 
 
-def stretches(mask: Bool[np.ndarray, "step"], step: float) -> tuple[Stretch, ...]:
+def stretches(mask: Bool[np.ndarray, " step"], step: float) -> tuple[Stretch, ...]:
     """The runs of True in a mask whose steps last `step` seconds, as seconds."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
     return tuple((float(a * step), float(b * step)) for a, b in edges.reshape(-1, 2))
@@ -91,7 +105,8 @@ def joined(parts: tuple[Stretch, ...], gap: float) -> tuple[Stretch, ...]:
 def turns_of(
     parts: tuple[tuple[float, float, int], ...], gap: float
 ) -> tuple[tuple[float, float, int], ...]:
-    """Stretches of one voice each, joined over pauses shorter than `gap` in which nobody else begins.
+    """Stretches of one voice each, joined over pauses shorter than `gap` in which nobody else
+    begins.
 
     parts: (start, stop, any whole number for the voice), sorted. The result numbers the voices from
     0 by first appearance.

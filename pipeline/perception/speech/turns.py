@@ -1,6 +1,8 @@
-"""From voiced stretches to turns: the windows the encoder sees, and which voice each moment belongs to. Pure arithmetic."""
+"""From voiced stretches to turns: the windows the encoder sees, and which voice each moment belongs
+to. Pure arithmetic."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32, Int64
@@ -19,15 +21,15 @@ FRAME = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What the encoder is shown. start, stop: (n,) mel frames, at most 160 apart; chunk: (n,) the number of the
-    uninterrupted stretch that each lies in."""
+    """What the encoder is shown. start, stop: (n,) mel frames, at most 160 apart; chunk: (n,) the
+    number of the uninterrupted stretch that each lies in."""
 
-    start: Int64[np.ndarray, "n"]
-    stop: Int64[np.ndarray, "n"]
-    chunk: Int64[np.ndarray, "n"]
+    start: Int64[np.ndarray, " n"]
+    stop: Int64[np.ndarray, " n"]
+    chunk: Int64[np.ndarray, " n"]
 
     @property
-    def middles(self) -> Float32[np.ndarray, "n"]:
+    def middles(self) -> Float32[np.ndarray, " n"]:
         """Seconds."""
         return ((self.start + self.stop) * (FRAME / 2.0)).astype(np.float32)
 
@@ -92,17 +94,15 @@ def _slots(chunk: Stretch) -> np.ndarray:
     return chunk[0] + (np.arange(count) + 0.5) * (chunk[1] - chunk[0]) / count
 
 
-def _parts(chunk: Stretch, path: Int64[np.ndarray, "slot"]) -> list[Part]:
+def _parts(chunk: Stretch, path: Int64[np.ndarray, " slot"]) -> list[Part]:
     edges = [0, *(np.flatnonzero(np.diff(path)) + 1).tolist(), len(path)]
     times = np.linspace(chunk[0], chunk[1], len(path) + 1)
-    return [
-        (float(times[a]), float(times[b]), int(path[a]))
-        for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    return [(float(times[a]), float(times[b]), int(path[a])) for a, b in pairwise(edges)]
 
 
-def best_path(scores: np.ndarray, switch: float) -> Int64[np.ndarray, "slot"]:
-    """The voice of each slot that maximises the summed score less `switch` per change (Viterbi 1967).
+def best_path(scores: np.ndarray, switch: float) -> Int64[np.ndarray, " slot"]:
+    """The voice of each slot that maximises the summed score less `switch` per change (Viterbi
+    1967).
 
     scores: (slot, voice).
     """
@@ -121,7 +121,7 @@ def best_path(scores: np.ndarray, switch: float) -> Int64[np.ndarray, "slot"]:
     return path
 
 
-def pure(windows: Windows, parts: tuple[Part, ...]) -> Int64[np.ndarray, "n"]:
+def pure(windows: Windows, parts: tuple[Part, ...]) -> Int64[np.ndarray, " n"]:
     """The voice of each window that lies in one part whole, -1 for the others."""
     starts = np.array([start for start, _, _ in parts])
     stops = np.array([stop for _, stop, _ in parts])
@@ -136,7 +136,7 @@ def pure(windows: Windows, parts: tuple[Part, ...]) -> Int64[np.ndarray, "n"]:
 
 def means(
     vectors: Float32[np.ndarray, "n D"],
-    labels: Int64[np.ndarray, "n"],
+    labels: Int64[np.ndarray, " n"],
     otherwise: Float32[np.ndarray, "voices D"],
 ) -> Float32[np.ndarray, "voices D"]:
     """The mean direction of each voice's windows; a voice without any keeps what it was."""

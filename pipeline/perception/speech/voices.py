@@ -1,7 +1,8 @@
-"""What a voice sounds like: resemblyzer's speaker encoder and its mel spectrogram, without its audio stack.
+"""What a voice sounds like: resemblyzer's speaker encoder and its mel spectrogram, without its
+audio stack.
 
-The encoder is the LSTM of Wan et al. 2018 (arXiv:1710.10467, section 2), trained on LibriSpeech and VoxCeleb, whose
-weights lie in the resemblyzer wheel. Neither librosa nor webrtcvad is imported.
+The encoder is the LSTM of Wan et al. 2018 (arXiv:1710.10467, section 2), trained on LibriSpeech and
+VoxCeleb, whose weights lie in the resemblyzer wheel. Neither librosa nor webrtcvad is imported.
 """
 
 import importlib.util
@@ -21,7 +22,8 @@ FRAMES = 160
 """Mel frames of one window, 1.6 s: the length on which the encoder was trained."""
 SIZE = 256
 LEVEL_DB = -30.0
-"""Full-scale decibels to which quiet speech is raised; the encoder was trained so, and its mel is not logarithmic."""
+"""Full-scale decibels to which quiet speech is raised; the encoder was trained so, and its mel is
+not logarithmic."""
 _WINDOW = 400
 _BANDS = 40
 _BLOCK = 6_000
@@ -42,7 +44,8 @@ def model_path() -> Path | None:
 
 
 def load_encoder(path: Path) -> Encode:
-    """The encoder in memory, on one thread: mel windows to unit vectors, all of whose entries are >= 0.
+    """The encoder in memory, on one thread: mel windows to unit vectors, all of whose entries are
+    >= 0.
 
     Raises RuntimeError where the file does not hold this network.
     """
@@ -73,16 +76,18 @@ def unit(vectors: Float32[np.ndarray, "*n D"]) -> Float32[np.ndarray, "*n D"]:
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0.0)
 
 
-def gain(speech: Float32[np.ndarray, "samples"]) -> float:
+def gain(speech: Float32[np.ndarray, " samples"]) -> float:
     """The factor that raises speech to `LEVEL_DB`; 1 where it is louder already, or silent."""
     power = float(np.mean(np.square(speech, dtype=np.float64))) if len(speech) else 0.0
     return max(1.0, 10.0 ** (LEVEL_DB / 20.0) / np.sqrt(power)) if power > 0.0 else 1.0
 
 
-def mel(samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "frames 40"]:
-    """Power mel spectrogram: 25 ms Hann windows every 10 ms, 40 Slaney bands to 8 kHz, frame i centred on sample 160 i.
+def mel(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, "frames 40"]:
+    """Power mel spectrogram: 25 ms Hann windows every 10 ms, 40 Slaney bands to 8 kHz, frame i
+    centred on sample 160 i.
 
-    samples: 16 kHz, between -1 and 1. Equal, up to rounding, to resemblyzer's `wav_to_mel_spectrogram`.
+    samples: 16 kHz, between -1 and 1. Equal, up to rounding, to resemblyzer's
+    `wav_to_mel_spectrogram`.
     """
     padded = np.pad(samples, _WINDOW // 2)
     frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::HOP]
@@ -97,8 +102,8 @@ def mel(samples: Float32[np.ndarray, "samples"]) -> Float32[np.ndarray, "frames 
 
 @cache
 def _bank() -> Float32[np.ndarray, "40 201"]:
-    """Triangles on Slaney's mel scale, linear to 1 kHz and logarithmic above, each of unit area (Slaney 1998,
-    Auditory Toolbox)."""
+    """Triangles on Slaney's mel scale, linear to 1 kHz and logarithmic above, each of unit area
+    (Slaney 1998, Auditory Toolbox)."""
     step = np.log(6.4) / 27.0
     top = 15.0 + np.log(RATE / 2_000.0) / step
     mels = np.linspace(0.0, top, _BANDS + 2)

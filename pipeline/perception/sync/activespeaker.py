@@ -85,7 +85,7 @@ class ActiveSpeaker:
         from pipeline.perception.sync.checkpoint import find
 
         if find(self.at, FILES[self.name]) is None:
-            return f"{self.name} has no weights at {self.at}: name a folder that holds {FILES[self.name]}"
+            return f"{self.name} has no weights at {self.at}: name a folder with {FILES[self.name]}"
         return None
 
     def load(self, device: str = "cpu") -> Scorer:

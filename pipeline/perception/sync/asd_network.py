@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 GREY_MEAN, GREY_STD = 0.4161, 0.1688  # of training faces scaled to 0..1, as published
 FEATURES = 128
-REACH = 10  # frames on each side that the picture encoder can see, at most: (2 + 1) per block of LR-ASD, 3 blocks
+REACH = 10  # frames on each side that the picture encoder sees at most: 9 in LR-ASD, 6 in Light-ASD
 
 
 def _norm2(channels: int) -> nn.BatchNorm2d:

@@ -121,7 +121,7 @@ def check(lips: Lips, sound: Int16[np.ndarray, " samples"], *, margin: int) -> N
     wanted = (frames + 2 * margin) * SAMPLES_PER_FRAME
     if margin < 0 or len(sound) != wanted:
         raise SyncError(
-            f"sound of {frames} frames with a margin of {margin} has {wanted} samples, got {len(sound)}"
+            f"sound of {frames} frames, margin {margin}, has {wanted} samples, got {len(sound)}"
         )
     if lips.faces is not None and len(lips.faces) != frames:
         raise SyncError(f"{frames} poses need as many faces, got {len(lips.faces)}")

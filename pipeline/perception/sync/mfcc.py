@@ -26,7 +26,7 @@ EMPHASIS = 0.97
 TINY = float(np.finfo(np.float64).eps)
 
 
-def mfcc(sound: Int16[np.ndarray, "samples"]) -> Float32[np.ndarray, "step 13"]:
+def mfcc(sound: Int16[np.ndarray, " samples"]) -> Float32[np.ndarray, "step 13"]:
     """Cepstra of 16 kHz mono sound, one row per 10 ms; the row's window starts at that time.
 
     The last window is filled with zeros. Raises ValueError for empty sound.
@@ -42,7 +42,7 @@ def mfcc(sound: Int16[np.ndarray, "samples"]) -> Float32[np.ndarray, "step 13"]:
     return cepstra.astype(np.float32)
 
 
-def band_power(sound: Int16[np.ndarray, "samples"]) -> Float[np.ndarray, "step 26"]:
+def band_power(sound: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, "step 26"]:
     """Power of 16 kHz mono sound in the 26 mel bands, one row per 10 ms. Raises ValueError for
     empty sound.
     """
@@ -68,12 +68,12 @@ def triangles() -> Float[np.ndarray, "band bin"]:
     return rising + falling
 
 
-def _emphasised(sound: Int16[np.ndarray, "samples"]) -> Float[np.ndarray, "samples"]:
+def _emphasised(sound: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " samples"]:
     wave = sound.astype(np.float64)
     return np.concatenate((wave[:1], wave[1:] - EMPHASIS * wave[:-1]))
 
 
-def _windows(wave: Float[np.ndarray, "samples"]) -> Float[np.ndarray, "step window"]:
+def _windows(wave: Float[np.ndarray, " samples"]) -> Float[np.ndarray, "step window"]:
     steps = 1 + max(0, -(-(len(wave) - WINDOW) // STEP))
     padded = np.zeros((steps - 1) * STEP + WINDOW)
     padded[: min(len(wave), len(padded))] = wave[: len(padded)]

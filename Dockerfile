@@ -1,0 +1,13 @@
+# csg-data in a container: docker run -v $PWD:/data cospeech build --sources /data/videos --out /data/dataset
+FROM python:3.11-slim
+WORKDIR /cospeech
+RUN apt-get update && apt-get install --no-install-recommends --yes libgl1 libglib2.0-0 && rm -rf /var/lib/apt/lists/*
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY manifests manifests
+COPY pipeline pipeline
+RUN pip install --no-cache-dir uv \
+ && uv pip install --system --no-cache --index-strategy unsafe-best-match \
+      --extra-index-url https://download.pytorch.org/whl/cpu --constraint constraints.txt .
+USER nobody
+ENV HOME=/tmp
+ENTRYPOINT ["csg-data"]
