@@ -1,7 +1,7 @@
 """What each sync backend is worth on real footage, beside the plain correlation of opening and
 loudness.
 
-    python benchmarks/sync_offsets.py --media FOLDER [--weights FOLDER] [--cache FOLDER]
+    python -m benchmarks.sync_offsets --media FOLDER [--weights FOLDER] [--cache FOLDER]
 
 FOLDER holds the clips named in `CLIPS`: one talking person each, recorded with their own voice.
 Nothing is known of the offset that a clip came with (two clips of one conversation are 7 frames
@@ -213,9 +213,7 @@ COLUMNS = (
 
 def quartiles(scores: list[SyncScore]) -> str:
     """Speaking: quarter, median, three quarters."""
-    values: Float[np.ndarray, 3] = np.quantile(
-        [one.speaking for one in scores], [0.25, 0.5, 0.75]
-    )
+    values: Float[np.ndarray, 3] = np.quantile([one.speaking for one in scores], [0.25, 0.5, 0.75])
     return " ".join(f"{value:.2f}" for value in values)
 
 

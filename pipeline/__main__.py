@@ -88,11 +88,29 @@ def show_settings(config: ConfigFile = None, set_: Override = None) -> None:
     typer.echo(yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False), nl=False)
 
 
+@app.command(hidden=True)
+def docs() -> None:
+    """Write the pages that are generated from the code anew."""
+    from pipeline.audit.pages import write_pages
+
+    for place in write_pages():
+        console.print(str(place))
+
+
 WeightsFolder = Annotated[Path | None, typer.Option("--to", help="Folder.  [default: COSPEECH_WEIGHTS, or the user's cache]")]
 
 
 @weights_app.command("list")
-def list_weights(to: WeightsFolder = None) -> None:
+def list_weights(to: @app.command(hidden=True)
+def docs() -> None:
+    """Write the pages that are generated from the code anew."""
+    from pipeline.audit.pages import write_pages
+
+    for place in write_pages():
+        console.print(str(place))
+
+
+WeightsFolder = None) -> None:
     """Show all known weights and whether they are here."""
     from pipeline.weights import folder, states
 
@@ -109,7 +127,16 @@ def list_weights(to: WeightsFolder = None) -> None:
 def fetch_weights(
     names: Annotated[list[str], typer.Argument(help="Names as `csg-data weights list` shows them.")],
     source: Annotated[Path | None, typer.Option("--from", help="A folder that holds the files, instead of the publisher.")] = None,
-    to: WeightsFolder = None,
+    to: @app.command(hidden=True)
+def docs() -> None:
+    """Write the pages that are generated from the code anew."""
+    from pipeline.audit.pages import write_pages
+
+    for place in write_pages():
+        console.print(str(place))
+
+
+WeightsFolder = None,
 ) -> None:
     """Fetch weights and check them against their pinned SHA-256."""
     from pipeline.weights import folder, get, known
@@ -119,7 +146,16 @@ def fetch_weights(
 
 
 @weights_app.command("verify")
-def verify_weights(to: WeightsFolder = None) -> None:
+def verify_weights(to: @app.command(hidden=True)
+def docs() -> None:
+    """Write the pages that are generated from the code anew."""
+    from pipeline.audit.pages import write_pages
+
+    for place in write_pages():
+        console.print(str(place))
+
+
+WeightsFolder = None) -> None:
     """Hash what is here; exit 1 where a file is not the pinned one."""
     from pipeline.weights import folder, states
 

@@ -37,20 +37,24 @@ def text_stream(stream: IO[bytes]) -> io.TextIOWrapper:
 
 
 def csv_rows(stream: IO[bytes], delimiter: str = ",") -> Iterator[Row]:
-    reader = csv.reader(text_stream(stream), delimiter=delimiter, strict=True)
-    try:
-        header = next(reader, [])
-        check_header(header)
-        for cells in reader:
-            place = f"line {reader.line_num}"
-            if len(cells) > len(header):
-                raise RowError(
-                    f"{place}: the header has {len(header)} columns, got {len(cells)} cells"
-                )
-            if any(cell.strip() for cell in cells):
-                yield place, dict(zip(header, cells, strict=False))
-    except csv.Error as error:
-        raise RowError(f"line {reader.line_num}: {error}") from error
+    """The lines of a table, by the names of its header."""
+    with text_stream(stream) as text:
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        try:
+            header = next(reader, [])
+            check_header(header)
+            for cells in reader:
+                if any(cell.strip() for cell in cells):
+                    yield csv_row(header, cells, f"line {reader.line_num}")
+        except csv.Error as error:
+            raise RowError(f"line {reader.line_num}: {error}") from error
+
+
+def csv_row(header: list[str], cells: list[str], place: str) -> Row:
+    """One line of a table; a line may end early, not late."""
+    if len(cells) > len(header):
+        raise RowError(f"{place}: the header has {len(header)} columns, got {len(cells)} cells")
+    return place, dict(zip(header, cells, strict=False))
 
 
 def check_header(header: list[str]) -> None:
@@ -64,39 +68,47 @@ def check_header(header: list[str]) -> None:
 
 
 def tsv_rows(stream: IO[bytes]) -> Iterator[Row]:
+    """A table whose cells are parted by tabs."""
     return csv_rows(stream, delimiter="\t")
 
 
 def txt_rows(stream: IO[bytes]) -> Iterator[Row]:
-    for number, line in enumerate(text_stream(stream), start=1):
-        if (text := line.strip()) and not text.startswith("#"):
-            yield f"line {number}", {"locator": text}
+    """One locator per line."""
+    with text_stream(stream) as text:
+        for number, line in enumerate(text, start=1):
+            if (locator := line.strip()) and not locator.startswith("#"):
+                yield f"line {number}", {"locator": locator}
 
 
 def jsonl_rows(stream: IO[bytes]) -> Iterator[Row]:
-    for number, line in enumerate(text_stream(stream), start=1):
-        if not line.strip():
-            continue
-        try:
-            yield f"line {number}", cells_of(json.loads(line), f"line {number}")
-        except (ValueError, RecursionError) as error:
-            if isinstance(error, RowError):
-                raise
-            raise RowError(f"line {number}: not JSON: {error}") from error
+    """One object or locator per line."""
+    with text_stream(stream) as text:
+        for number, line in enumerate(text, start=1):
+            if line.strip():
+                yield (
+                    f"line {number}",
+                    cells_of(parsed_json(line, f"line {number}: "), f"line {number}"),
+                )
 
 
 def json_rows(stream: IO[bytes]) -> Iterator[Row]:
-    try:
-        held = json.load(text_stream(stream))
-    except (ValueError, RecursionError) as error:
-        raise RowError(f"not JSON: {error}") from error
+    """A list of objects or locators, read whole."""
+    with text_stream(stream) as text:
+        held = parsed_json(text.read(), "")
     held = held.get("sources") if isinstance(held, dict) else held
     if not isinstance(held, list):
-        raise RowError(
-            f"row 1: a list of sources, or one under 'sources', got {type(held).__name__}"
-        )
+        kind = type(held).__name__
+        raise RowError(f"row 1: a list of sources, or one under 'sources', got {kind}")
     for number, item in enumerate(held, start=1):
         yield f"row {number}", cells_of(item, f"row {number}")
+
+
+def parsed_json(text: str, place: str) -> object:
+    """JSON from outside."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RowError(f"{place}not JSON: {error}") from error
 
 
 def cells_of(item: object, place: str) -> Mapping[str, object]:
@@ -111,7 +123,8 @@ def cells_of(item: object, place: str) -> Mapping[str, object]:
 def yaml_rows(stream: IO[bytes]) -> Iterator[Row]:
     """Rows by their nodes: scalars stay as they were typed, so an id of digits is not turned into a number."""
     try:
-        node = yaml.compose(text_stream(stream), Loader=yaml.SafeLoader)
+        with text_stream(stream) as text:
+            node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         raise RowError(f"not YAML: {' '.join(str(error).split())}") from error
     if isinstance(node, yaml.MappingNode):
@@ -139,6 +152,7 @@ def yaml_cells(node: yaml.Node) -> object:
 
 
 def parquet_rows(stream: IO[bytes]) -> Iterator[Row]:
+    """The rows of a Parquet file, in batches; columns that are not known are not read."""
     table = pq.ParquetFile(stream)
     names = list(table.schema_arrow.names)
     try:

@@ -205,4 +205,5 @@ def clean(value: object, most: int, *, lines: bool = False) -> str | None:
     if len(text) <= most:
         return text or None
     cut = text[: most - 1]
-    return (cut.rsplit(maxsplit=1)[0] if " " in cut[most // 2 :] else cut).rstrip() + "…"
+    whole = text[most - 1].isspace() or " " not in cut[most // 2 :]
+    return (cut if whole else cut.rpartition(" ")[0]).rstrip() + "…"

@@ -1,28 +1,28 @@
 """Reads the sound of a source on its 25 FPS grid: windows for clips, the whole track for speech.
 
 Decoding always begins at the track's start, since codecs carry state (bit reservoirs, noise
-substitution) that makes samples depend on where a decoder was started. Resampling is a plain FIR
-sum per output sample on a fixed time axis. So a sample is a function of (file, time) alone: a
-window and the same part of the whole track are equal byte for byte.
+substitution) that makes samples depend on where a decoder was started. Resampling always takes the
+same chunks of the time axis with the same margins. So a sample is a function of (file, time) alone:
+a window and the same part of the whole track are equal byte for byte.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 from math import ceil, floor, gcd
 from pathlib import Path
 from typing import Protocol
 
 import av
 import numpy as np
+import soxr
 from av.audio.frame import AudioFrame
+from av.packet import Packet
 from numpy.typing import NDArray
-from scipy.signal import firwin, upfirdn
 
 from manifests.geometry import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from manifests.record import AudioStream
-from pipeline.media.probe import MediaError, audio_stream, open_media, seconds_of
+from pipeline.media.probe import MediaError, audio_stream, open_media, time_of
 
 Float32 = NDArray[np.float32]
 Int16 = NDArray[np.int16]
@@ -85,23 +85,22 @@ def read_sound(path: Path, media: Heard, *, start: int, stop: int, rate: int = 4
 
 
 def read_all(path: Path, media: Heard) -> Track:
-    """The whole track, 16 kHz mono, from grid frame audible[0] to where it stops decoding. Raises NoAudio."""
-    tape = _Tape(path, media, mono=True)
-    kernel = Kernel.between(tape.rate, SAMPLE_RATE)
+    """The whole track, 16 kHz mono, from grid frame audible[0] to where it stops decoding.
+
+    Raises NoAudio.
+    """
+    tape = _Tape(path, _sound_of(path, media), mono=True)
     first = media.audible[0] * SAMPLES_PER_FRAME
+    number = first // (CHUNK * SAMPLE_RATE)
+    begin = number * CHUNK * SAMPLE_RATE
     parts: list[Int16] = []
-    begin = first
-    while not tape.ended or begin < tape.heard_until(SAMPLE_RATE):
-        parts.append(_to_int16(tape.resample(kernel, begin, begin + CHUNK))[0])
-        begin += CHUNK
+    while not tape.ended or number * CHUNK * SAMPLE_RATE < tape.heard_until(SAMPLE_RATE):
+        parts.append(_to_int16(tape.chunk(number, SAMPLE_RATE))[0])
+        number += 1
+    scale = Fraction(SAMPLE_RATE, tape.stream.sample_rate)
+    holes = tuple((floor(start * scale), ceil(stop * scale)) for start, stop in tape.holes)
     samples = np.concatenate(parts or [np.zeros(0, dtype=np.int16)])
-    length = max(0, tape.heard_until(SAMPLE_RATE) - first)
-    tape.close()
-    return Track(samples[:length], first, tape.holes_at(SAMPLE_RATE))
-
-
-CHUNK = 30 * SAMPLE_RATE
-"""Output samples that are resampled at once: bounds the memory of a long track."""
+    return Track(samples[first - begin : tape.heard_until(SAMPLE_RATE) - begin], first, holes)
 
 
 def _read(path: Path, media: Heard, frames: tuple[int, int], *, rate: int, mono: bool) -> Int16:
@@ -109,15 +108,21 @@ def _read(path: Path, media: Heard, frames: tuple[int, int], *, rate: int, mono:
     start, stop = frames
     if start < 0 or stop < start:
         raise ValueError(f"a window needs 0 <= start <= stop, got [{start}, {stop})")
-    tape = _Tape(path, media, mono=mono)
-    kernel = Kernel.between(tape.rate, rate)
+    tape = _Tape(path, _sound_of(path, media), mono=mono)
     begin, end = start * (rate // FPS), stop * (rate // FPS)
-    values = tape.resample(kernel, begin, end)
-    tape.close()
+    first, last = begin // (CHUNK * rate), max(begin, end - 1) // (CHUNK * rate)
+    values = [tape.chunk(number, rate) for number in range(first, last + 1)]
     covered = (tape.heard_from(rate), tape.heard_until(rate))
     if begin < covered[0] or end > covered[1]:
         raise AudioRange(f"{path.name}: " + _outside(start, stop, covered, rate))
-    return _to_int16(values)
+    before = first * CHUNK * rate
+    return _to_int16(np.concatenate(values, axis=1)[:, begin - before : end - before])
+
+
+def _sound_of(path: Path, media: Heard) -> AudioStream:
+    if media.audio is None:
+        raise NoAudio(f"{path.name} has no sound that decodes")
+    return media.audio
 
 
 def _outside(start: int, stop: int, covered: tuple[int, int], rate: int) -> str:
@@ -130,51 +135,6 @@ def _outside(start: int, stop: int, covered: tuple[int, int], rate: int) -> str:
 
 def _to_int16(values: Float32) -> Int16:
     return np.clip(np.rint(values * 32768.0), -32768.0, 32767.0).astype(np.int16)
-
-
-# ---- resampling ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Kernel:
-    """A low-pass FIR between two rates whose output sample n lies at n * down / up input samples.
-
-    taps: (2 * half + 1,) float32 at `up` times the input rate; half is a multiple of `down`.
-    """
-
-    up: int
-    down: int
-    half: int
-    taps: Float32
-
-    @staticmethod
-    @lru_cache(maxsize=8)
-    def between(source: int, target: int) -> "Kernel":
-        """Kaiser window, stopband near -80 dB, passband to 0.87 of the lower Nyquist frequency."""
-        up, down = target // gcd(source, target), source // gcd(source, target)
-        if up == down == 1:
-            return Kernel(1, 1, 0, np.ones(1, dtype=np.float32))
-        half = ceil(ZERO_CROSSINGS * max(up, down) / down) * down
-        cutoff = 0.9375 / max(up, down)
-        taps = firwin(2 * half + 1, cutoff, window=("kaiser", 8.0)) * up
-        return Kernel(up, down, half, taps.astype(np.float32))
-
-    def reach(self, begin: int, end: int) -> tuple[int, int]:
-        """Input samples [low, high) that outputs [begin, end) need; low is a multiple of `down`."""
-        low = ((begin * self.down - self.half) // self.up) // self.down * self.down
-        return low, (end * self.down + self.half) // self.up + 1
-
-    def __call__(self, values: Float32, low: int, begin: int, end: int) -> Float32:
-        """(C, end - begin) outputs from inputs (C, N) that begin at sample `low`."""
-        if self.half == 0:
-            return values[:, begin - low : end - low]
-        shift = self.half // self.down - low // self.down * self.up
-        result = upfirdn(self.taps, values, up=self.up, down=self.down, axis=1)
-        return result[:, begin + shift : end + shift]
-
-
-ZERO_CROSSINGS = 40
-"""Half length of the resampling filter in samples of the lower rate; 2.5 ms at 16 kHz."""
 
 
 # ---- decoding --------------------------------------------------------------------------------------------------------
@@ -191,129 +151,134 @@ class _Block:
 
 
 RESYNC = Fraction(1, 100)
-"""Seconds by which a block's timestamp may differ from the running count before it is believed instead."""
+"""Seconds by which a block's time may differ from the running count before it is believed."""
+CHUNK = 5
+"""Seconds that are resampled at once, always the same ones: [0, 5), [5, 10) and so on."""
+MARGIN = Fraction(1, 25)
+"""Seconds before and after a chunk that are resampled with it, so that its edges are no edges."""
 
 
 @dataclass(slots=True)
 class _Tape:
-    """The decoded track on an axis of source samples from the first video timestamp, read forwards once."""
+    """The decoded track, on an axis of its samples from the first video timestamp, read once."""
 
     path: Path
-    media: Heard
+    stream: AudioStream
     mono: bool
     ended: bool = False
-    kept: list[_Block] = field(default_factory=list)
-    holes: list[tuple[int, int]] = field(default_factory=list)
-    first: int | None = None
+    first: int = 0
     until: int = 0
+    holes: list[tuple[int, int]] = field(default_factory=list)
+    _kept: list[_Block] = field(default_factory=list)
+    _wanted: int = -(2**62)
     _blocks: Iterator[_Block] = field(init=False)
-    _stream: AudioStream = field(init=False)
 
     def __post_init__(self) -> None:
-        if self.media.audio is None:
-            raise NoAudio(f"{self.path.name} has no sound that decodes")
-        self._stream = self.media.audio
         self._blocks = self._decode()
 
-    @property
-    def rate(self) -> int:
-        return self._stream.sample_rate
-
-    def close(self) -> None:
-        self.ended = True
-        self._blocks.close()
-
     def heard_from(self, rate: int) -> int:
-        """First output sample that the sound covers."""
-        return ceil(Fraction((self.first or 0) * rate, self.rate))
+        """First sample at `rate` that the sound covers."""
+        return ceil(Fraction(self.first * rate, self.stream.sample_rate))
 
     def heard_until(self, rate: int) -> int:
-        """Output sample after the last one that the sound covers, as far as it was read."""
-        return floor(Fraction(self.until * rate, self.rate))
+        """Sample at `rate` after the last one that the sound covers, as far as it was read."""
+        return floor(Fraction(self.until * rate, self.stream.sample_rate))
 
-    def holes_at(self, rate: int) -> tuple[tuple[int, int], ...]:
-        scale = Fraction(rate, self.rate)
-        return tuple((floor(start * scale), ceil(stop * scale)) for start, stop in self.holes)
+    def chunk(self, number: int, rate: int) -> Float32:
+        """(C, CHUNK * rate) samples of a chunk; zeros where nothing decodes. Numbers must rise."""
+        source = self.stream.sample_rate
+        begin, end = number * CHUNK * source, (number + 1) * CHUNK * source
+        if rate == source:
+            return self._gather(begin, end)
+        shared = gcd(source, rate)
+        periods = ceil(MARGIN * shared)  # a margin that is whole samples at both rates
+        before, after = periods * (source // shared), periods * (rate // shared)
+        values = self._gather(begin - before, end + before)
+        resampled = soxr.resample(values.T, source, rate, quality="HQ")
+        return np.ascontiguousarray(resampled[after : after + CHUNK * rate].T)
 
-    def resample(self, kernel: Kernel, begin: int, end: int) -> Float32:
-        """(C, end - begin) outputs; zeros stand where nothing decodes. Call with rising windows."""
-        low, high = kernel.reach(begin, end)
+    def _gather(self, low: int, high: int) -> Float32:
+        """(C, high - low) source samples."""
+        self._wanted = low
         while not self.ended and self.until < high:
-            self._advance(low)
-        channels = self.kept[-1].values.shape[0] if self.kept else 1
-        values = np.zeros((channels, high - low), dtype=np.float32)
-        for block in self.kept:
+            block = next(self._blocks, None)
+            if block is None:
+                self.ended = True
+            else:
+                self._kept.append(block)
+        self._kept = [block for block in self._kept if block.stop > low]
+        values = np.zeros((self.stream.channels, high - low), dtype=np.float32)
+        for block in self._kept:
             start, stop = max(low, block.start), min(high, block.stop)
-            if start < stop:
-                values[:, start - low : stop - low] = block.values[
-                    :, start - block.start : stop - block.start
-                ]
-        return kernel(values, low, begin, end)
-
-    def _advance(self, low: int) -> None:
-        block = next(self._blocks, None)
-        if block is None:
-            self.ended = True
-            return
-        self.kept = [old for old in self.kept if old.stop > low]
-        self.kept.append(block)
+            part = block.values[:, start - block.start : stop - block.start]
+            values[:, start - low : stop - low] = part
+        if self.mono or self.stream.channels > 2:
+            return values.mean(axis=0, keepdims=True, dtype=np.float32)
+        return values
 
     def _decode(self) -> Iterator[_Block]:
-        """Blocks in order without overlap; a block whose packet fails is left out, time stays right."""
-        tolerance = int(RESYNC * self.rate)
-        limit = round((self._stream.start + Fraction(self._stream.seconds)) * self.rate)
-        for position, values in self._timed():
-            if self.first is None:
-                self.first = self.until = position
+        """Blocks in order, without overlap, from the wanted sample on; time stays right where some fail."""
+        tolerance = int(RESYNC * self.stream.sample_rate)
+        end = self.stream.start + Fraction(self.stream.seconds)
+        limit = round(end * self.stream.sample_rate)
+        begun = False
+        for position, frame in self._frames():
+            if not begun:
+                begun, self.first, self.until = True, position, position
+            skip = 0
             if abs(position - self.until) > tolerance:
+                skip = max(0, self.until - position)
                 if position > self.until:
                     self.holes.append((self.until, position))
-                values = values[:, max(0, self.until - position) :]
-                self.until = max(position, self.until)
-            values = values[:, : max(0, limit - self.until)]
-            if values.shape[1]:
-                start, self.until = self.until, self.until + values.shape[1]
-                yield _Block(start, values)
+                    self.until = position
+            start, length = self.until, min(frame.samples - skip, limit - self.until)
+            if length <= 0:
+                continue
+            self.until += length
+            if self.until > self._wanted:
+                yield _Block(start, _values(frame)[:, skip : skip + length])
 
-    def _timed(self) -> Iterator[tuple[int, Float32]]:
-        """(source samples from the first video timestamp, (C, N) values) of each block that decodes."""
-        zero: Fraction | None = None
-        for frame, seconds in self._frames():
-            zero = seconds if zero is None else zero
-            if frame.sample_rate == self.rate:
-                time = seconds - zero + self._stream.start
-                yield round(time * self.rate), _values(frame, mono=self.mono)
+    def _frames(self) -> Iterator[tuple[int, AudioFrame]]:
+        """(samples from the first video timestamp, block) of everything that decodes."""
+        rate, channels = self.stream.sample_rate, self.stream.channels
+        zero: int | None = None
+        scale, begin = 1.0, float(self.stream.start * rate)
+        for packet, frame in _blocks_of(self.path):
+            if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+                continue
+            time = time_of(frame if frame.pts is not None else packet) or 0
+            if zero is None:
+                zero, scale = time, float((frame.time_base or packet.time_base) * rate)
+            yield round((time - zero) * scale + begin), frame
 
-    def _frames(self) -> Iterator[tuple[AudioFrame, Fraction]]:
-        with open_media(self.path) as container:
-            stream = audio_stream(container)
-            if stream is None:
-                return
-            try:
-                for packet in container.demux(stream):
-                    try:
-                        frames = packet.decode()
-                    except av.FFmpegError:
-                        continue
-                    for frame in frames:
-                        yield frame, seconds_of(frame, packet)
-            except av.FFmpegError:
-                return
+
+def _blocks_of(path: Path) -> Iterator[tuple[Packet, AudioFrame]]:
+    """Every block of sound that decodes, with its packet; ends where the file breaks off."""
+    with open_media(path) as container:
+        stream = audio_stream(container)
+        if stream is None:
+            return
+        try:
+            for packet in container.demux(stream):
+                try:
+                    frames = packet.decode()
+                except av.FFmpegError:
+                    continue
+                for frame in frames:
+                    yield packet, frame
+        except av.FFmpegError:
+            return
 
 
 SCALES = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0, "f4": 1.0, "f8": 1.0}
 
 
-def _values(frame: AudioFrame, *, mono: bool) -> Float32:
-    """(C, N) float32 in -1 to 1: averaged to one channel where `mono` or where there are more than two."""
+def _values(frame: AudioFrame) -> Float32:
+    """(C, N) float32 in -1 to 1."""
     raw = frame.to_ndarray()
-    channels = frame.layout.nb_channels
     if not frame.format.is_planar:
-        raw = raw.reshape(-1, channels).T
-    scale = SCALES[raw.dtype.str[1:]]
-    values = raw.astype(np.float32) / np.float32(scale)
-    if raw.dtype == np.uint8:
-        values -= np.float32(1.0)
-    if mono or channels > 2:
-        return values.mean(axis=0, keepdims=True, dtype=np.float32)
-    return values
+        raw = raw.reshape(-1, frame.layout.nb_channels).T
+    if raw.dtype == np.float32:
+        return raw
+    values = raw.astype(np.float32) / np.float32(SCALES[raw.dtype.str[1:]])
+    return values - np.float32(1.0) if raw.dtype == np.uint8 else values

@@ -186,7 +186,7 @@ class _Scan:
     tried: int = 0
     block: AudioFrame | None = None
     block_start: Fraction | None = None
-    sound_end: Fraction | None = None
+    sound_last: tuple[int, int, int] | None = None
 
     def run(self, container: InputContainer) -> None:
         """Look at every packet; a file that breaks off is as long as it could be read."""
@@ -221,11 +221,19 @@ class _Scan:
             if self.block is not None:
                 self.block_start = seconds_of(self.block, packet)
         if packet.size and not packet.is_discard and time is not None and self.block is not None:
-            nominal = Fraction(self.block.samples, self.block.sample_rate)
-            length = packet.duration * packet.time_base if packet.duration else nominal
-            length -= Fraction(skipped_samples(packet)[1], self.block.sample_rate)
-            end = time * packet.time_base + length
-            self.sound_end = end if self.sound_end is None else max(end, self.sound_end)
+            last = (time, packet.duration or 0, skipped_samples(packet)[1])
+            self.sound_last = last if self.sound_last is None else max(self.sound_last, last)
+
+    @property
+    def sound_end(self) -> Fraction | None:
+        """Seconds of the container's clock at which the sound ends, as its packets say."""
+        if self.sound_last is None or self.block is None or self.sound is None:
+            return None
+        time, duration, skipped = self.sound_last
+        tick = Fraction(self.sound.time_base or 1)
+        nominal = Fraction(self.block.samples, self.block.sample_rate)
+        length = duration * tick if duration else nominal
+        return time * tick + length - Fraction(skipped, self.block.sample_rate)
 
 
 def _first(packet: Packet) -> VideoFrame | AudioFrame | None:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.fft
 from jaxtyping import Float32, Int16, Int64, UInt32
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import coo_matrix
@@ -153,7 +152,7 @@ def fingerprint(samples: Int16[np.ndarray, " samples"]) -> UInt32[np.ndarray, " 
 
 def _bands(windows: Int16[np.ndarray, "n 6000"]) -> np.ndarray:
     shape = np.hanning(_FRAME + 1)[:-1].astype(np.float32)
-    spectrum = scipy.fft.rfft(windows.astype(np.float32) * shape, axis=1)
+    spectrum = np.fft.rfft(windows.astype(np.float32) * shape, axis=1)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     edges = np.rint(_EDGES * _FRAME / RATE).astype(np.int64)
     return np.add.reduceat(power[:, : edges[-1]], edges[:-1], axis=1, dtype=np.float64)

@@ -38,14 +38,14 @@ def seen(pose: Pose, valid_from: float) -> Bool[np.ndarray, "time 133"]:
 def inside(pose: Pose, size: tuple[int, int]) -> Bool[np.ndarray, "time 133"]:
     """Which joints lie within a picture of (width, height) = size."""
     points = pose[..., :2]
-    return ((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=-1)
+    return np.asarray(((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=-1))
 
 
 def body_found(pose: Pose) -> float:
     """Share of frames in which the backend found a body at all, 0 to 1. Raises ValueError without
     frames.
     """
-    return _share((pose[:, kp.BODY, 2] > 0.0).any(axis=1))
+    return _share(np.asarray((pose[:, kp.BODY, 2] > 0.0).any(axis=1)))
 
 
 def upper_body(pose: Pose, size: tuple[int, int], valid_from: float) -> float:
@@ -55,7 +55,8 @@ def upper_body(pose: Pose, size: tuple[int, int], valid_from: float) -> float:
     """
     there = seen(pose, valid_from) & inside(pose, size)
     shoulders = there[:, [kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER]].all(axis=1)
-    return _share(shoulders & there[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW]].any(axis=1))
+    elbow = there[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW]].any(axis=1)
+    return _share(np.asarray(shoulders & elbow))
 
 
 def shoulder_width(pose: Pose, size: tuple[int, int], valid_from: float) -> float | None:
@@ -78,17 +79,17 @@ def facing(pose: Pose, valid_from: float) -> float | None:
 
 
 def head_turn(pose: Pose, valid_from: float) -> Float[np.ndarray, " time"]:
-    """By how many degrees the head is turned away from the camera in each frame, 0 to 90; NaN where
-    it is not seen.
+    """By how many degrees the head is turned from the camera in each frame, 0 to 90; NaN if unseen.
 
     Read from where the nose tip stands between the two ends of the jaw line, along the line that
-    joins them, so that a tilted head changes nothing; in frames without a face, from the body's
-    nose between the ears.
+    joins them, so that a tilted head changes nothing. In frames without a face, from the body's
+    nose between the ears; 90 if the person's left ear is on the picture's left: seen from behind.
     """
     turn = np.full(len(pose), np.nan)
     ears = (pose[:, [kp.LEFT_EAR, kp.RIGHT_EAR], 2] > 0.0).all(axis=1)
     nose = ears & seen(pose, valid_from)[:, kp.NOSE]
     turn[nose] = _turn(pose[nose], (kp.RIGHT_EAR, kp.NOSE, kp.LEFT_EAR))
+    turn[nose & (pose[:, kp.LEFT_EAR, 0] < pose[:, kp.RIGHT_EAR, 0])] = 90.0
     face = _face_frames(pose, valid_from)
     turn[face] = _turn(pose[face], (kp.JAW.start, kp.NOSE_TIP, kp.JAW.stop - 1))
     return turn

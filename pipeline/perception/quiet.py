@@ -1,5 +1,4 @@
-"""Holds back the known chatter that native libraries write straight to the process's standard
-error."""
+"""Holds back the known chatter that native libraries write straight to the standard error."""
 
 import os
 import re
@@ -8,63 +7,63 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 
 class _Held:
-    """The process's standard error while at least one block holds it back."""
+    """The process's standard error, which goes to a nameless file while a block holds it back."""
 
     def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.depth = 0
-        self.saved = -1
-        self.patterns: set[re.Pattern[bytes]] = set()
-        self.file = tempfile.TemporaryFile()
+        self._lock = threading.Lock()
+        self._depth = 0
+        self._saved = -1
+        self._patterns: set[re.Pattern[bytes]] = set()
+        self._file, path = tempfile.mkstemp()
+        os.unlink(path)
 
     def enter(self, pattern: re.Pattern[bytes]) -> None:
-        with self.lock:
-            self.patterns.add(pattern)
-            self.depth += 1
-            if self.depth == 1:
+        with self._lock:
+            self._patterns.add(pattern)
+            self._depth += 1
+            if self._depth == 1:
                 sys.stderr.flush()
-                self.saved = os.dup(2)
-                os.dup2(self.file.fileno(), 2)
+                self._saved = os.dup(2)
+                os.dup2(self._file, 2)
 
     def leave(self) -> None:
-        with self.lock:
-            self.depth -= 1
-            if self.depth == 0:
+        with self._lock:
+            self._depth -= 1
+            if self._depth == 0:
                 sys.stderr.flush()
-                os.dup2(self.saved, 2)
-                os.close(self.saved)
+                os.dup2(self._saved, 2)
+                os.close(self._saved)
                 self._release()
 
     def _release(self) -> None:
-        if self.file.seek(0, os.SEEK_END) == 0:
-            return
-        self.file.seek(0)
-        for line in self.file.read().splitlines(keepends=True):
-            if not any(pattern.search(line) for pattern in self.patterns):
+        size = os.lseek(self._file, 0, os.SEEK_END)
+        for line in os.pread(self._file, size, 0).splitlines(keepends=True):
+            if not any(pattern.search(line) for pattern in self._patterns):
                 os.write(2, line)
-        self.file.seek(0)
-        self.file.truncate()
+        os.ftruncate(self._file, 0)
+        os.lseek(self._file, 0, os.SEEK_SET)
 
 
-_held: _Held | None = None
-_creating = threading.Lock()
+@cache
+def _held() -> _Held:
+    return _Held()
 
 
 @contextmanager
 def without(pattern: re.Pattern[bytes]) -> Iterator[None]:
-    """Drop the lines of standard error that match; all other lines follow when the last block ends.
+    """Drop the lines of standard error that match; the others follow when the last block ends.
 
     Works on the file descriptor, so it reaches C and C++ code. Blocks may nest and run in several
-    threads; while any is open, the lines of all threads wait.
+    threads; while any is open, the lines of all threads wait. Keep blocks short: what a process
+    wrote in one is lost if it is killed there.
     """
-    global _held
-    with _creating:
-        _held = _held or _Held()
-    _held.enter(pattern)
+    held = _held()
+    held.enter(pattern)
     try:
         yield
     finally:
-        _held.leave()
+        held.leave()

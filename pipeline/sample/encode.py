@@ -28,7 +28,7 @@ def encode_video(frames: Iterable[Image], *, fps: Fraction, size: tuple[int, int
         stream.codec_context.flags |= Flags.bitexact
         stream.codec_context.time_base = 1 / fps
         for number, pixels in enumerate(frames):
-            planes = cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420)
+            planes = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2YUV_I420), np.uint8)
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts, frame.time_base = number, 1 / fps
             container.mux(stream.encode(frame))

@@ -50,7 +50,7 @@ SMALL = replace(
     name="small",
     room="stage",
     seed=201,
-    shot=Shot(scale=0.24, middle=0.5, top=-2430.0),
+    shot=Shot(scale=0.24, middle=0.3, top=-2430.0),
 )
 CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.35, middle=0.5, top=6.0))
 SIDE = replace(_take("dieter"), name="side", seed=203, turn=1.1)

@@ -221,7 +221,9 @@ def test_the_upright_size_is_the_square_size_turned(size, aspect, rotation):
     assert got == ((height, width) if rotation in (90, 270) else (width, height))
 
 
-@given(box=BOXES, size=SIZES, aspect=ASPECTS, rotation=ROTATIONS, point=st.tuples(POSITIONS, POSITIONS))
+@given(
+    box=BOXES, size=SIZES, aspect=ASPECTS, rotation=ROTATIONS, point=st.tuples(POSITIONS, POSITIONS)
+)
 def test_a_composed_map_is_one_after_the_other(box, size, aspect, rotation, point):
     assume(box[2] > 4 and box[3] > 4)
     inner = upright_affine(size, rotation=rotation, pixel_aspect=aspect)
@@ -234,8 +236,6 @@ def test_a_composed_map_is_one_after_the_other(box, size, aspect, rotation, poin
 @given(box=BOXES, size=SIZES)
 def test_a_crop_maps_the_box_to_the_whole_crop(box, size):
     affine = crop_affine(box, size)
-    edges = np.array(
-        [[box[0] - 0.5, box[1] - 0.5], [box[0] + box[2] - 0.5, box[1] + box[3] - 0.5]]
-    )
+    edges = np.array([[box[0] - 0.5, box[1] - 0.5], [box[0] + box[2] - 0.5, box[1] + box[3] - 0.5]])
     got = (edges @ np.asarray(affine)[:, :2].T) + np.asarray(affine)[:, 2]
     assert np.allclose(got, [[-0.5, -0.5], [size[0] - 0.5, size[1] - 0.5]], atol=1e-5)

@@ -20,7 +20,7 @@ FORBIDDEN = 1e6  # cost of a pair that the gate keeps apart; far above any sum o
 class Gate:
     """Which detection may continue which track.
 
-    People sit or stand and talk: in half a second a head moves by less than its own size.
+    People sit or stand and talk: in a second a head moves by less than its own size.
     """
 
     most_distance: float = 1.0  # between centres, in mean face sizes, from one sample to the next
@@ -74,7 +74,8 @@ def _within(samples: Sequence[tuple[int, Sequence[Face]]], gate: Gate) -> list[l
     """The tracks of one shot."""
     open_tracks: list[_Open] = []
     done: list[_Open] = []
-    for frame, faces in samples:
+    for frame, unordered in samples:
+        faces = sorted(unordered, key=lambda face: face.box)  # ties go from left to right
         matched = _match(open_tracks, faces, gate)
         for track in open_tracks:
             track.missed += 1

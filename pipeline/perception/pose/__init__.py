@@ -7,7 +7,7 @@ the pictures it is shown and their order.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, runtime_checkable
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -34,10 +34,8 @@ class PoseTracker(Protocol):
 class PoseBackend(Protocol):
     """A way to find poses. Small and picklable; loads nothing until `track`."""
 
-    @property
-    def name(self) -> str:
-        """The key in `BACKENDS`."""
-        ...
+    name: ClassVar[str]
+    """The key in `BACKENDS`."""
 
     @property
     def version(self) -> str:

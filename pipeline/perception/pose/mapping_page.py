@@ -31,11 +31,11 @@ confidence. A joint without a source, or whose part was not found, is 0, 0 with 
 | joints | confidence | counts as seen from |
 |---|---|---|
 | body, feet | BlazePose's visibility of that point: inside the picture and not hidden, 0 to 1 | \
-{MediaPipePose.valid_from} |
+{MediaPipePose().valid_from} |
 | face | one value for all: how sure the mesh network is that it looks at a face, 0 to 1 | \
-{MediaPipePose.valid_from} |
+{MediaPipePose().valid_from} |
 | hands | one value for each hand: how sure the hand network is that it looks at one, 0 to 1 | \
-{MediaPipePose.valid_from} |
+{MediaPipePose().valid_from} |
 
 Face and hands are only given where their network is at least 0.5 sure, so a single joint of them
 that is hidden has the confidence of the whole.

@@ -78,7 +78,8 @@ class MediaPipePose:
     """
 
     name: ClassVar[str] = "mediapipe"
-    valid_from: ClassVar[float] = 0.5
+
+    valid_from: float = 0.5
 
     @property
     def version(self) -> str:
@@ -142,8 +143,12 @@ class MediaPipeTracker:
         found = self._graph.process({"image": np.ascontiguousarray(image)})
         self._settled()  # the libraries chatter until their first picture is through
         size = (image.shape[1], image.shape[0])
-        parts = {part: _landmarks(found, part, size) for part in PARTS}
-        return to_wholebody({part: points for part, points in parts.items() if points is not None})
+        parts: dict[Part, Float64[np.ndarray, "points 3"]] = {}
+        for part in PARTS:
+            points = _landmarks(found, part, size)
+            if points is not None:
+                parts[part] = points
+        return to_wholebody(parts)
 
 
 def _landmarks(

@@ -58,7 +58,10 @@ class MMPose:
     @contextmanager
     def track(self) -> Iterator["MMPoseTracker"]:
         """A tracker; the model is loaded for each."""
-        from mmpose.apis import inference_topdown, init_model
+        from mmpose.apis import (  # pyright: ignore[reportMissingImports]  # optional
+            inference_topdown,
+            init_model,
+        )
 
         model = init_model(str(self.config), str(self.checkpoint), device=self.device)
         yield MMPoseTracker(model, inference_topdown)

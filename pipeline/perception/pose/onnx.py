@@ -106,7 +106,8 @@ class OnnxTracker:
         """See `PoseTracker`. box: around the person; the whole picture without one."""
         window = crop_window(box or (0.0, 0.0, image.shape[1], image.shape[0]), self._size)
         blob = normalise(crop(image, window, self._size))
-        along_x, along_y = self._session.run(None, {self._input: blob})[:2]
+        outputs = self._session.run(None, {self._input: blob})
+        along_x, along_y = (np.asarray(vectors) for vectors in outputs[:2])
         if along_x.shape[1] != kp.JOINTS:
             raise WeightsError(f"a whole-body model has {kp.JOINTS} joints, got {along_x.shape[1]}")
         found = decode(along_x[0], along_y[0], score=self._score)

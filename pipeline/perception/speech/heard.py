@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
@@ -49,10 +49,12 @@ class SpeechBackend(Protocol):
     """A way to listen. Small, frozen and picklable; its fields are measurement parameters; loads
     nothing until `load`."""
 
-    @property
-    def name(self) -> str:
-        """The key in `BACKENDS`."""
-        ...
+    name: ClassVar[str]
+    """The key in `BACKENDS`."""
+    same_voice: ClassVar[float]
+    """Cosine from which two of its `voices`, heard in different recordings, count as one speaker."""
+    hears: ClassVar[Hears]
+    """What it measures."""
 
     @property
     def version(self) -> str:
@@ -62,17 +64,6 @@ class SpeechBackend(Protocol):
     @property
     def weights(self) -> str | None:
         """SHA-256 of the weights that are used, or None where they are absent."""
-        ...
-
-    @property
-    def same_voice(self) -> float:
-        """Cosine from which two of its `voices`, heard in different recordings, count as one
-        speaker."""
-        ...
-
-    @property
-    def hears(self) -> Hears:
-        """What it measures."""
         ...
 
     def missing(self) -> str | None:

@@ -128,8 +128,8 @@ class Pyannote:
         """What is absent of the library and the folder, or None."""
         if _installed() is None:
             return (
-                "pyannote.audio is not installed: pip install pyannote.audio==4.0.7, with a torchaudio"
-                " built for the installed torch"
+                "pyannote.audio is not installed: pip install pyannote.audio==4.0.7, with a"
+                " torchaudio built for the installed torch"
             )
         if self.folder is None:
             return (
@@ -249,7 +249,7 @@ def _pipeline(config: dict[str, object]) -> _Pipeline:
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
-    from pyannote.audio import Pipeline
+    from pyannote.audio import Pipeline  # pyright: ignore[reportMissingImports] - optional
 
     torch.set_num_threads(1)
     return Pipeline.from_pretrained(config)

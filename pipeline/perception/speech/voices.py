@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import scipy.fft
 from jaxtyping import Float32
 
 from pipeline.perception.speech.heard import RATE
@@ -94,7 +93,7 @@ def mel(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, "frames
     window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     blocks = [np.zeros((0, _BANDS), np.float32)]
     for first in range(0, len(frames), _BLOCK):
-        spectrum = scipy.fft.rfft(frames[first : first + _BLOCK] * window, axis=1)
+        spectrum = np.fft.rfft(frames[first : first + _BLOCK] * window, axis=1)
         power = np.square(spectrum.real) + np.square(spectrum.imag)
         blocks.append((power @ _bank().T).astype(np.float32))
     return np.concatenate(blocks)

@@ -56,6 +56,7 @@ SMOOTH = (
 PASS_HZ = (0.6, 10.0)  # slower is the head and the mood, faster is the detector's noise
 FLOOR = 1e-4  # of the mean power: what is quieter counts as silence
 RIVAL = 5  # frames from the best offset on which another offset is a rival and not the same peak
+STILL = 1e-4  # of the face height between nose bridge and chin: lips that move less do not move
 SEEN = 0.5  # share of frames in which the lips must have been found
 
 
@@ -120,9 +121,13 @@ def correlations(
     return np.array([(seen * part).mean(axis=0).sum() / np.sqrt(2.0) for part in heard])
 
 
-def standard(series: Float[np.ndarray, "time feature"]) -> Float[np.ndarray, "time feature"]:
-    """Each feature with mean 0 and deviation 1 over time; a constant one becomes 0."""
-    return (series - series.mean(axis=0)) / (series.std(axis=0) + 1e-9)
+def standard(
+    series: Float[np.ndarray, "time feature"], *, least: float = 1e-3
+) -> Float[np.ndarray, "time feature"]:
+    """Each feature with mean 0 and deviation 1 over time; one that moves less than `least` fades to
+    0.
+    """
+    return (series - series.mean(axis=0)) / (series.std(axis=0) + least)
 
 
 # ---- the mouth -----------------------------------------------------------------------------------
@@ -140,9 +145,10 @@ def mouth_shape(pose: Float32[np.ndarray, "time 133 3"]) -> Float[np.ndarray, "t
     inner = sum(_apart(points, a, b) for a, b in ((61, 67), (62, 66), (63, 65)))
     outer = sum(_apart(points, a, b) for a, b in ((50, 58), (51, 57), (52, 56)))
     jaw, lower, width = (_apart(points, a, b) for a, b in ((33, 8), (33, 57), (48, 54)))
-    parts = standard(band_pass(np.stack((inner, outer, jaw, lower, width), axis=1)))
-    opening = parts[:, :4] @ np.array([2.0, 1.0, 1.0, 1.0])
-    return standard(np.stack((opening, parts[:, 4]), axis=1))
+    height = float(np.median(_apart(points, 27, 8)))
+    moved = band_pass(np.stack((inner, outer, jaw, lower, width), axis=1)) / max(height, 1.0)
+    parts = standard(moved, least=STILL)
+    return np.stack((parts[:, :4] @ np.array([2.0, 1.0, 1.0, 1.0]), parts[:, 4]), axis=1)
 
 
 _USED = (
@@ -162,7 +168,7 @@ _USED = (
     65,
     66,
     67,
-)  # of the 68: chin, nose, lips
+)  # of the 68: chin, bridge and tip of the nose, lips
 
 
 def bridged(
@@ -185,7 +191,7 @@ def _apart(points: Float[np.ndarray, "time joint 2"], a: int, b: int) -> Float[n
 def voice_shape(
     sound: Int16[np.ndarray, " samples"], *, frames: int
 ) -> Float[np.ndarray, "heard 2"]:
-    """How open and how spread the mouth sounds, per frame of 40 ms, band-passed, deviation 1."""
+    """How open and how spread the mouth sounds, per frame of 40 ms, band-passed."""
     power = band_power(sound)[: 4 * frames]
     power = np.pad(power, ((0, 4 * frames - len(power)), (0, 0)), mode="edge")
     power = power.reshape(frames, 4, -1).mean(axis=1)
@@ -193,7 +199,7 @@ def voice_shape(
     loudness = np.log(grouped + FLOOR * grouped.mean() + 1.0)
     parts = standard(band_pass(loudness))
     parts = np.stack([np.convolve(part, SMOOTH, mode="same") for part in parts.T], axis=1)
-    return standard(np.stack((parts @ OPENS, parts @ SPREADS), axis=1))
+    return np.stack((parts @ OPENS, parts @ SPREADS), axis=1)
 
 
 def band_pass(series: Float[np.ndarray, "time feature"]) -> Float[np.ndarray, "time feature"]:

@@ -1,6 +1,6 @@
 """Pages through yt-dlp's own extractors, over a real server on loopback, and what yt-dlp's errors mean."""
 
-import dataclasses
+import pickle
 from pathlib import Path
 
 import pytest
@@ -67,9 +67,7 @@ def test_the_video_of_a_page_comes_with_what_the_page_says(
     assert "passwd" in (fetched.page.title or "")
 
 
-def test_a_hostile_title_names_no_file(
-    page: str, tmp_path: Path, settings: FetchSettings
-) -> None:
+def test_a_hostile_title_names_no_file(page: str, tmp_path: Path, settings: FetchSettings) -> None:
     fetch(at(page), folder=tmp_path / "in", settings=settings)
     names = {path.name for path in tmp_path.rglob("*")}
     assert not [name for name in names if "passwd" in name or "script" in name]
@@ -186,8 +184,8 @@ def chosen(settings: FetchSettings, formats: list[dict[str, object]]) -> str:
     ("height", "kept", "expected"),
     [
         (720, range(6), "720-avc+m4a"),
-        (480, range(6), "360+m4a"),
-        (240, range(6), "360+m4a"),
+        (480, range(6), "360"),
+        (240, range(6), "360"),
         (1080, range(6), "1080+m4a"),
         (2160, range(6), "1080+m4a"),
         (720, (0, 1, 4), "720-vp9+m4a"),
@@ -226,9 +224,7 @@ def test_the_asked_height_then_below_then_above_then_anything(
         ("Something nobody has seen before; please report this issue on", Unreachable, True),
     ],
 )
-def test_what_pages_say_has_a_reason(
-    message: str, kind: type[FetchError], transient: bool
-) -> None:
+def test_what_pages_say_has_a_reason(message: str, kind: type[FetchError], transient: bool) -> None:
     inner = ExtractorError(message, expected=True, video_id="x", ie="youtube")
     error = DownloadError(f"ERROR: {inner}", (type(inner), inner, None))
     fault = classify(error, "youtube:dQw4w9WgXcQ")
@@ -316,10 +312,7 @@ def test_what_youtube_needs_is_said_with_its_cure() -> None:
 
 
 def test_errors_survive_a_pickle() -> None:
-    import pickle
-
     error = Unreachable("x", "gone", True)
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.transient) == (Unreachable, "x: gone", True)
-    assert dataclasses.is_dataclass(at("x"))
     assert pickle.loads(pickle.dumps(at("x"))) == at("x")

@@ -50,9 +50,7 @@ def test_a_span_holds_the_same_bytes_as_a_decode_from_the_start(make, moving, na
     assert list(frames) == list(range(found.source_frames)) == list(range(90))
     for start in range(0, found.grid_frames, 8):
         stop = min(start + 5, found.grid_frames)
-        expected = grid_to_source(
-            found.timeline, time_base=found.time_base, start=start, stop=stop
-        )
+        expected = grid_to_source(found.timeline, time_base=found.time_base, start=start, stop=stop)
         got = list(span(path, found, found.timeline, start=start, stop=stop, count=Count()))
         assert [grid for grid, _ in got] == list(range(start, stop))
         assert [picture.index for _, picture in got] == list(expected)

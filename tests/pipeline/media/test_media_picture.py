@@ -17,9 +17,7 @@ from pipeline.media.picture import Eye, Picture
 SIZE = (400, 300)
 SPOTS = np.array([[80, 60], [310, 75], [200, 150], [95, 230], [290, 220]], dtype=np.float32)
 SHAPES = [
-    (rotation, aspect)
-    for rotation in (0, 90, 180, 270)
-    for aspect in (Fraction(1), Fraction(4, 3))
+    (rotation, aspect) for rotation in (0, 90, 180, 270) for aspect in (Fraction(1), Fraction(4, 3))
 ]
 BOXES = [(40, 30, 220, 220), (-51, 20, 300, 300), (101, 93, 230, 230), (101, -77, 600, 600)]
 
@@ -109,7 +107,9 @@ def test_a_small_picture_is_the_large_one_scaled(rotation):
     picture = spots_picture(rotation, Fraction(1))
     size = tuple(side // 2 for side in picture.eye.upright_size)
     large = cv2.resize(picture.rgb(), size, interpolation=cv2.INTER_AREA)
-    assert np.abs(picture.small(size)[:, :, ::-1].astype(int) - large).max() < 60  # it may lie up to a pixel off
+    assert (
+        np.abs(picture.small(size)[:, :, ::-1].astype(int) - large).max() < 60
+    )  # it may lie up to a pixel off
     assert np.abs(picture.small(size)[:, :, ::-1].astype(int) - large).mean() < 2
 
 

@@ -190,7 +190,9 @@ def test_a_picture_of_one_pixel_is_probed(make):
 def test_pictures_cut_away_by_an_edit_list_are_not_in_the_timeline(make, moving):
     whole = make("a.mp4", *moving(), *X264, "-g", "25", "-bf", "2")
     found = probe(make("b.mp4", "-ss", "1.2", "-i", whole, "-c", "copy"))
-    shown = [p.index for p in survey(whole.with_name("b.mp4"), found, found.timeline, count=Count())]
+    shown = [
+        p.index for p in survey(whole.with_name("b.mp4"), found, found.timeline, count=Count())
+    ]
     assert shown == list(range(found.source_frames))
 
 

@@ -34,17 +34,18 @@ def talking(opening: np.ndarray) -> np.ndarray:
         face[:, joint, 0], face[:, joint, 1] = 200 + x, 300 + y
         if joint in LOWER:
             face[:, joint, 1] += 15 * opening
-    face[:, 33, :2] = (200, 270)
+    face[:, 27, :2], face[:, 33, :2] = (200, 230), (200, 270)
     face[:, 8, 0], face[:, 8, 1] = 200, 350 + 12 * opening
     return pose
 
 
 def voice(opening: np.ndarray) -> np.ndarray:
-    """A 750 Hz voice as loud as the mouth is open, over a steady murmur."""
-    loudness = np.repeat(opening, 640)
-    t = np.arange(len(loudness)) / 16000.0
-    tone = loudness * np.sin(2 * np.pi * 750.0 * t) + 0.02 * np.sin(2 * np.pi * 150.0 * t)
-    return (8000 * tone).astype(np.int16)
+    """As the mouth opens, the sound moves from a murmur at 300 Hz to 750 Hz; some hiss throughout."""
+    share = np.repeat(np.clip(opening, 0.0, 1.0), 640)
+    t = np.arange(len(share)) / 16000.0
+    low, high = np.sin(2 * np.pi * 300.0 * t), np.sin(2 * np.pi * 750.0 * t)
+    hiss = np.random.default_rng(3).normal(size=len(t))
+    return (6000 * (share * high + (1.0 - share) * low) + 30 * hiss).astype(np.int16)
 
 
 def measured(late: int, *, margin: int, pose: np.ndarray | None = None) -> SyncScore:

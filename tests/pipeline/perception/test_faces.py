@@ -1,0 +1,317 @@
+"""Faces and tracks: the bundled network on a portrait and real clips, the association on drawn boxes."""
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.perception.faces import (
+    Face,
+    FaceDetector,
+    FaceError,
+    FaceFinder,
+    FaceWatcher,
+    Gate,
+    Sampling,
+    follow,
+)
+from pipeline.perception.faces.detector import facing, unique
+
+PORTRAIT = skimage.data.astronaut()  # 512x512, one face of about 104 pixels
+SHARED = Path(
+    os.environ.get("COSPEECH_SHARED", Path(__file__).resolve().parents[3] / ".." / "shared")
+)
+VIDEO = SHARED / "media" / "video"
+needs_clips = pytest.mark.skipif(not VIDEO.is_dir(), reason=f"no real clips under {VIDEO}")
+
+
+@pytest.fixture(scope="module")
+def finder() -> Iterator[FaceFinder]:
+    loaded = FaceDetector().load()
+    yield loaded
+    loaded.close()
+
+
+def canvas(size: tuple[int, int], *faces: tuple[int, int, float]) -> np.ndarray:
+    """A grey picture with the portrait at (x, y), scaled."""
+    picture = np.full((size[1], size[0], 3), 110, np.uint8)
+    for x, y, scale in faces:
+        small = cv2.resize(PORTRAIT, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        picture[y : y + small.shape[0], x : x + small.shape[1]] = small
+    return picture
+
+
+def face(x: float, y: float = 100.0, size: float = 50.0, score: float = 0.9) -> Face:
+    return Face((x, y, size, size), score, 1.0)
+
+
+# ---- the network -----------------------------------------------------------------------------------
+
+
+def test_a_portrait_has_one_frontal_face_where_it_is(finder: FaceFinder) -> None:
+    (found,) = finder(PORTRAIT)
+    x, y, width, height = found.box
+    assert x < 225 < x + width and y < 120 < y + height
+    assert 80 < height < 130 and found.score > 0.8 and found.facing > 0.9
+
+
+def test_two_people_are_two_faces(finder: FaceFinder) -> None:
+    found = finder(canvas((640, 360), (20, 30, 0.5), (340, 30, 0.5)))
+    assert sorted(round(f.box[0] / 320) for f in found) == [0, 1]
+
+
+def test_a_picture_without_people_has_no_face(finder: FaceFinder) -> None:
+    assert finder(skimage.data.coffee()) == []
+    assert finder(np.zeros((90, 160, 3), np.uint8)) == []
+
+
+def test_a_small_face_is_found_only_on_a_closer_look(finder: FaceFinder) -> None:
+    picture = canvas((640, 360), (150, 90, 0.27))
+    assert finder(picture, closer=False) == []
+    (found,) = finder(picture)
+    assert found.box[0] == pytest.approx(150 + 0.27 * 174, abs=12)
+    assert found.box[1] == pytest.approx(90 + 0.27 * 68, abs=12)
+
+
+def test_the_same_picture_gives_the_same_faces_whatever_came_before(finder: FaceFinder) -> None:
+    first = finder(PORTRAIT)
+    finder(canvas((640, 360), (340, 30, 0.5)))
+    assert finder(PORTRAIT) == first
+
+
+def test_a_view_of_a_larger_picture_is_accepted(finder: FaceFinder) -> None:
+    assert len(finder(canvas((800, 600), (200, 60, 1.0))[20:, 100:])) == 1
+
+
+def test_scores_below_the_least_are_left_out() -> None:
+    strict = FaceDetector(min_score=0.99, tile_score=0.99).load()
+    assert strict(PORTRAIT) == []
+    strict.close()
+
+
+def test_the_detector_survives_pickling_and_names_its_weights() -> None:
+    detector = FaceDetector(long_side=480)
+    assert pickle.loads(pickle.dumps(detector)) == detector
+    assert detector.missing() is None
+    assert detector.weights is not None and len(detector.weights) == 64
+    assert "mediapipe" in detector.version
+
+
+@pytest.mark.slow
+def test_loading_and_looking_leave_standard_error_alone() -> None:
+    code = (
+        "import numpy as np; from pipeline.perception.faces import FaceDetector;"
+        "f = FaceDetector().load(); f(np.zeros((90, 160, 3), np.uint8)); f.close()"
+    )
+    root = Path(__file__).resolve().parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+
+
+# ---- one face --------------------------------------------------------------------------------------
+
+FRONTAL = np.array([(40.0, 40.0), (60.0, 40.0), (50.0, 50.0), (50.0, 61.0)])
+
+
+def test_a_face_whose_nose_is_in_the_middle_is_frontal() -> None:
+    assert facing(FRONTAL) == pytest.approx(1.0)
+
+
+def test_a_nose_beyond_the_eyes_is_a_side_view() -> None:
+    points = FRONTAL.copy()
+    points[1, 0], points[2, 0] = 46.0, 34.0
+    assert facing(points) < 0.4
+
+
+def test_points_that_coincide_are_not_frontal() -> None:
+    assert facing(np.zeros((4, 2))) == 0.0
+
+
+@given(st.floats(0.0, 6.28), st.floats(0.2, 5.0), st.floats(-9.0, 9.0), st.floats(-30.0, 30.0))
+def test_facing_does_not_change_with_size_place_and_tilt(
+    angle: float, scale: float, turn: float, move: float
+) -> None:
+    points = FRONTAL.copy()
+    points[2, 0] += turn
+    spin = np.array([(np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle))])
+    assert facing(points @ spin.T * scale + move) == pytest.approx(facing(points), abs=1e-6)
+
+
+def test_a_face_scales_and_moves_with_its_picture() -> None:
+    scaled = Face((10.0, 20.0, 30.0, 40.0), 0.9, 1.0).scaled(2.0, 3.0)
+    assert scaled.box == (20.0, 60.0, 60.0, 120.0)
+    assert scaled.moved(1.0, 2.0).box == (21.0, 62.0, 60.0, 120.0)
+
+
+def test_of_overlapping_boxes_the_surest_stays() -> None:
+    kept = unique([face(0, score=0.7), face(5, score=0.9), face(200, score=0.8)])
+    assert [f.box[0] for f in kept] == [5, 200]
+
+
+# ---- sampling --------------------------------------------------------------------------------------
+
+
+def test_pictures_are_searched_once_a_second(finder: FaceFinder) -> None:
+    watcher = FaceWatcher(finder, Fraction(25), Sampling())
+    for index in range(100):
+        if watcher.wants(index):
+            watcher.see(index, PORTRAIT)
+    assert [index for index, _ in watcher.finish()] == [0, 25, 50, 75]
+
+
+def test_an_empty_video_is_looked_at_closely_only_now_and_then(finder: FaceFinder) -> None:
+    small = canvas((640, 360), (150, 90, 0.27))
+    empty = np.zeros_like(small)
+    watcher = FaceWatcher(finder, Fraction(10), Sampling(every=1.0, closer_every=4.0))
+    for second in range(12):
+        watcher.see(10 * second, small if second >= 2 else empty)
+    seen = [bool(faces) for _, faces in watcher.finish()]
+    assert seen == [False] * 4 + [True] * 8  # the closer looks are at 0 and 4 s, then at each
+
+
+def test_a_frame_rate_must_be_positive(finder: FaceFinder) -> None:
+    with pytest.raises(FaceError, match="positive, got 0"):
+        FaceWatcher(finder, Fraction(0), Sampling())
+
+
+# ---- tracks ----------------------------------------------------------------------------------------
+
+
+def test_a_face_that_drifts_is_one_track() -> None:
+    (track,) = follow([(25 * k, [face(100 + 20 * k)]) for k in range(6)], [(0, 150)])
+    assert track.person == 0 and (track.start, track.stop) == (0, 126)
+
+
+def test_two_people_are_numbered_from_left_to_right() -> None:
+    samples = [(25 * k, [face(400), face(100)]) for k in range(4)]
+    tracks = follow(samples, [(0, 100)])
+    assert [(t.person, t.samples[0].box[0]) for t in tracks] == [(0, 100), (1, 400)]
+
+
+def test_people_are_numbered_by_first_appearance() -> None:
+    samples = [(25 * k, [face(400)] + ([face(100)] if k > 1 else [])) for k in range(4)]
+    assert [t.samples[0].box[0] for t in follow(samples, [(0, 100)])] == [400, 100]
+
+
+def test_a_track_outlives_a_few_missed_samples_but_not_many() -> None:
+    def seen(missing: range) -> int:
+        samples = [(25 * k, [] if k in missing else [face(100)]) for k in range(14)]
+        return len(follow(samples, [(0, 350)]))
+
+    assert seen(range(3, 7)) == 1
+    assert seen(range(3, 8)) == 2
+
+
+def test_a_cut_ends_every_track() -> None:
+    samples = [(25 * k, [face(100)]) for k in range(8)]
+    tracks = follow(samples, [(0, 90), (90, 200)])
+    assert [(t.start, t.stop) for t in tracks] == [(0, 76), (100, 176)]
+
+
+def test_samples_inside_a_transition_belong_to_nobody() -> None:
+    samples = [(25 * k, [face(100)]) for k in range(8)]
+    (track, _) = follow(samples, [(0, 60), (110, 200)])
+    assert [s.frame for s in track.samples] == [0, 25, 50]
+
+
+def test_a_face_elsewhere_or_of_another_size_is_another_person() -> None:
+    gate = Gate(least_samples=1)
+    assert len(follow([(0, [face(100)]), (25, [face(300)])], [(0, 50)], gate)) == 2
+    bigger = Face((75.0, 75.0, 100.0, 100.0), 0.9, 1.0)
+    assert len(follow([(0, [face(100)]), (25, [bigger])], [(0, 50)], gate)) == 2
+
+
+def test_a_single_detection_is_chance() -> None:
+    assert follow([(0, [face(100)]), (25, [])], [(0, 50)]) == ()
+
+
+def test_people_who_come_close_keep_their_numbers() -> None:
+    samples = [(25 * k, [face(100 + 20 * k), face(300 - 20 * k, 130)]) for k in range(5)]
+    left, right = follow(samples, [(0, 125)])
+    assert [s.box[1] for s in left.samples] == [100.0] * 5
+    assert [s.box[1] for s in right.samples] == [130.0] * 5
+
+
+def test_samples_out_of_order_are_refused() -> None:
+    with pytest.raises(ValueError, match="rising order"):
+        follow([(5, []), (5, [])], [(0, 10)])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 12), max_size=4, unique=True), min_size=1, max_size=12))
+def test_tracks_do_not_depend_on_the_order_of_faces_and_use_each_once(
+    places: list[list[int]],
+) -> None:
+    samples = [(10 * k, [face(60.0 * x) for x in sorted(row)]) for k, row in enumerate(places)]
+    turned = [(frame, faces[::-1]) for frame, faces in samples]
+    whole = [(0, 10 * len(places))]
+    tracks = follow(samples, whole, Gate(least_samples=1))
+    assert tracks == follow(turned, whole, Gate(least_samples=1))
+    assert [t.person for t in tracks] == list(range(len(tracks)))
+    used = sorted((s.frame, s.box[0]) for t in tracks for s in t.samples)
+    assert used == sorted((frame, f.box[0]) for frame, faces in samples for f in faces)
+
+
+# ---- real clips ------------------------------------------------------------------------------------
+
+
+def real(name: str, finder: FaceFinder) -> tuple[tuple[int, tuple[Face, ...]], ...]:
+    """The faces of a real clip, one picture a second."""
+    with av.open(str(VIDEO / name)) as container:
+        video = container.streams.video[0]
+        watcher = FaceWatcher(finder, Fraction(video.average_rate), Sampling())
+        for index, frame in enumerate(container.decode(video)):
+            if watcher.wants(index):
+                ratio = 640 / max(frame.width, frame.height)
+                size = round(frame.width * ratio), round(frame.height * ratio)
+                picture = frame.reformat(*size, format="rgb24", interpolation="AREA")
+                watcher.see(index, picture.to_ndarray())
+    return watcher.finish()
+
+
+@needs_clips
+def test_two_real_presenters_are_two_tracks(finder: FaceFinder) -> None:
+    tracks = follow(real("panda_R_YVZHusX4w.mp4", finder), [(0, 201)])
+    assert len(tracks) == 2
+    assert tracks[0].samples[0].box[0] < tracks[1].samples[0].box[0]
+
+
+@needs_clips
+@pytest.mark.parametrize(
+    "name",
+    [
+        "moviepy_bbb_432_433.webm",
+        pytest.param("psd_testvideo.mp4", marks=pytest.mark.slow),
+    ],
+)
+def test_landscapes_and_an_animated_rabbit_have_no_face(name: str, finder: FaceFinder) -> None:
+    assert not any(faces for _, faces in real(name, finder))
+
+
+@needs_clips
+def test_a_crowd_from_behind_makes_no_track(finder: FaceFinder) -> None:
+    assert follow(real("mmpose_demo_street.mp4", finder), [(0, 5)]) == ()
+
+
+@needs_clips
+@pytest.mark.slow
+def test_real_side_views_face_away_and_kept_clips_do_not(finder: FaceFinder) -> None:
+    def median(name: str) -> float:
+        return float(np.median([faces[0].facing for _, faces in real(name, finder) if faces]))
+
+    assert max(median(f"svid_side_{k}.mp4") for k in (1, 2)) < 0.65
+    kept = ("latentsync_demo2.mp4", "svid_half_body_1.mp4", "svid_half_body_3.mp4")
+    assert min(median(name) for name in kept) > 0.65

@@ -1,0 +1,293 @@
+"""Shots, transitions and camera motion: drawn pictures with known answers, then real clips."""
+
+import os
+import pickle
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scenedetect import FrameTimecode
+from scenedetect.detectors import AdaptiveDetector
+
+from pipeline.perception.shots import (
+    Blends,
+    CameraMotion,
+    Kind,
+    ShotDetector,
+    ShotError,
+    Stretch,
+)
+from pipeline.perception.shots.blends import mixture, runs
+from pipeline.perception.shots.camera import median_speed
+from pipeline.perception.shots.detector import QuickAdaptive
+
+RATE = Fraction(25)
+SHARED = Path(
+    os.environ.get("COSPEECH_SHARED", Path(__file__).resolve().parents[3] / ".." / "shared")
+)
+VIDEO = SHARED / "media" / "video"
+needs_clips = pytest.mark.skipif(not VIDEO.is_dir(), reason=f"no real clips under {VIDEO}")
+
+
+def texture(seed: int, size: tuple[int, int] = (128, 72)) -> np.ndarray:
+    """A blurred random picture, BGR: no two seeds look alike."""
+    noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.0), None, 0, 255, cv2.NORM_MINMAX)
+
+
+def watch(pictures: list[np.ndarray], rate: Fraction = RATE) -> tuple[Stretch, ...]:
+    watcher = ShotDetector().start(rate)
+    for index, picture in enumerate(pictures):
+        watcher.see(index, picture)
+    return watcher.finish()
+
+
+def mixed(a: np.ndarray, b: np.ndarray, steps: int) -> list[np.ndarray]:
+    """A dissolve from a to b."""
+    shares = (np.arange(1, steps + 1) / (steps + 1)).tolist()
+    return [cv2.addWeighted(a, 1.0 - share, b, share, 0.0) for share in shares]
+
+
+def spans(stretches: tuple[Stretch, ...], kind: Kind = Kind.SHOT) -> list[tuple[int, int]]:
+    return [(s.first, s.stop) for s in stretches if s.kind is kind]
+
+
+def test_no_pictures_make_no_stretches() -> None:
+    assert ShotDetector().start(RATE).finish() == ()
+
+
+def test_one_still_picture_is_one_shot_that_does_not_move() -> None:
+    (shot,) = watch([texture(1)] * 60)
+    assert (shot.first, shot.stop, shot.kind) == (0, 60, Kind.SHOT)
+    assert shot.camera_motion == pytest.approx(0.0, abs=1e-4)
+
+
+def test_a_cut_starts_a_shot_at_its_first_frame() -> None:
+    assert spans(watch([texture(1)] * 40 + [texture(2)] * 40)) == [(0, 40), (40, 80)]
+
+
+def test_two_cuts_close_together_are_both_found() -> None:
+    pictures = [texture(1)] * 40 + [texture(2)] * 6 + [texture(3)] * 40
+    assert spans(watch(pictures)) == [(0, 40), (40, 46), (46, 86)]
+
+
+def test_a_dissolve_belongs_to_neither_neighbour() -> None:
+    a, b = texture(1), texture(2)
+    stretches = watch([a] * 50 + mixed(a, b, 20) + [b] * 50)
+    (transition,) = spans(stretches, Kind.TRANSITION)
+    assert transition[0] <= 50 and transition[1] >= 69
+    assert transition[1] - transition[0] <= 45
+    assert spans(stretches) == [(0, transition[0]), (transition[1], 120)]
+
+
+def test_a_fade_through_black_is_one_transition() -> None:
+    a, b, black = texture(1), texture(2), np.zeros((72, 128, 3), np.uint8)
+    pictures = [a] * 40 + mixed(a, black, 12) + [black] * 10 + mixed(black, b, 12) + [b] * 40
+    (transition,) = spans(watch(pictures), Kind.TRANSITION)
+    assert transition[0] <= 40 and transition[1] >= 74
+
+
+def test_black_before_the_first_picture_is_no_shot() -> None:
+    stretches = watch([np.zeros((72, 128, 3), np.uint8)] * 30 + [texture(1)] * 40)
+    assert spans(stretches, Kind.TRANSITION) == [(0, 30)]
+
+
+def test_a_video_that_is_dark_throughout_is_a_shot() -> None:
+    assert spans(watch([texture(1) // 32] * 60)) == [(0, 60)]
+
+
+def test_a_picture_of_one_pixel_is_a_shot_without_a_measured_motion() -> None:
+    (shot,) = watch([np.zeros((1, 1, 3), np.uint8)] * 30)
+    assert shot.camera_motion is None
+
+
+def test_a_plain_picture_has_no_measured_motion() -> None:
+    (shot,) = watch([np.full((72, 128, 3), 120, np.uint8)] * 30)
+    assert shot.camera_motion is None
+
+
+@pytest.mark.parametrize("speed", [0.05, 0.1, 0.2])
+def test_a_pan_is_measured_in_frame_widths_per_second(speed: float) -> None:
+    scene = texture(4, (400, 72))
+    step = speed * 128 / float(RATE)
+    pictures = [cv2.getRectSubPix(scene, (128, 72), (64.0 + step * k, 35.5)) for k in range(75)]
+    (shot,) = watch(pictures)
+    assert shot.camera_motion == pytest.approx(speed, rel=0.1)
+
+
+def test_a_hand_in_one_border_is_no_camera_motion() -> None:
+    before = cv2.cvtColor(texture(5), cv2.COLOR_BGR2GRAY)
+    after = before.copy()
+    after[:, 96:] = np.roll(before[:, 96:], 4, axis=0)
+    assert CameraMotion().shift(before, after) == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_frame_rate_does_not_change_the_speed() -> None:
+    scene = texture(4, (400, 72))
+    for rate in (Fraction(24), Fraction(60)):
+        step = 0.1 * 128 / float(rate)
+        count = int(3 * rate)
+        pictures = [
+            cv2.getRectSubPix(scene, (128, 72), (64.0 + step * k, 35.5)) for k in range(count)
+        ]
+        (shot,) = watch(pictures, rate)
+        assert shot.camera_motion == pytest.approx(0.1, rel=0.1)
+
+
+def test_frame_numbers_of_the_source_come_back_where_frames_are_missing() -> None:
+    watcher = ShotDetector().start(RATE)
+    for place in range(80):
+        watcher.see(100 + 3 * place, texture(1 if place < 40 else 2))
+    assert spans(watcher.finish()) == [(100, 220), (220, 338)]
+
+
+def test_numbers_that_do_not_rise_and_changing_sizes_are_refused() -> None:
+    watcher = ShotDetector().start(RATE)
+    watcher.see(3, texture(1))
+    with pytest.raises(ShotError, match="must rise, got 3 after 3"):
+        watcher.see(3, texture(1))
+    with pytest.raises(ShotError, match="keep the shape"):
+        watcher.see(4, texture(1, (64, 36)))
+    with pytest.raises(ShotError, match="positive, got 0"):
+        ShotDetector().start(Fraction(0))
+
+
+def test_the_detector_survives_pickling() -> None:
+    detector = ShotDetector(min_content_val=30.0)
+    assert pickle.loads(pickle.dumps(detector)) == detector
+
+
+def test_the_quick_score_is_that_of_pyscenedetect() -> None:
+    theirs, ours = AdaptiveDetector(), QuickAdaptive()
+    for k in range(4):
+        time = FrameTimecode(k, fps=RATE)
+        theirs.process_frame(time, texture(k))
+        ours.process_frame(time, texture(k))
+        assert ours._frame_score == pytest.approx(theirs._frame_score, abs=1e-9)
+
+
+def test_a_mixture_has_no_residual_and_a_cut_half_of_its_change() -> None:
+    a, b = np.full((3, 4), 20, np.uint8), np.full((3, 4), 120, np.uint8)
+    change, residual = mixture(np.stack([a, (a + b) // 2, b]), half=1)
+    assert change == pytest.approx([100.0]) and residual == pytest.approx([0.0])
+    _, residual = mixture(np.stack([a, a, b]), half=1)
+    assert residual == pytest.approx([0.5])
+    assert len(mixture(np.stack([a, b]), half=1)[0]) == 0
+
+
+def test_a_pan_is_no_gradual_transition() -> None:
+    scene = cv2.cvtColor(texture(6, (200, 18)), cv2.COLOR_BGR2GRAY)
+    assert Blends().find(np.stack([scene[:, k : k + 32] for k in range(100)])) == ()
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_runs_cover_exactly_the_true_flags(flags: list[bool]) -> None:
+    inside = {k for first, stop in runs(np.array(flags, dtype=bool)) for k in range(first, stop)}
+    assert inside == {k for k, flag in enumerate(flags) if flag}
+
+
+def test_a_median_of_nothing_is_not_measured() -> None:
+    assert median_speed(np.array([])) is None
+    assert median_speed(np.array([0.1, 0.3, 0.2])) == pytest.approx(0.2)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60))
+def test_stretches_are_contiguous_and_cover_every_frame(seeds: list[int]) -> None:
+    scenes = [texture(k) if k else np.zeros((72, 128, 3), np.uint8) for k in range(4)]
+    stretches = watch([scenes[k] for k in seeds])
+    assert stretches[0].first == 0 and stretches[-1].stop == len(seeds)
+    assert all(a.stop == b.first for a, b in pairwise(stretches))
+    assert all(s.first < s.stop for s in stretches)
+
+
+# ---- real clips ------------------------------------------------------------------------------------
+
+
+def real(name: str, *, window: float = 0.0) -> tuple[Stretch, ...]:
+    """The stretches of a real clip; with a window, of a pan over it at that many widths per second."""
+    with av.open(str(VIDEO / name)) as container:
+        video = container.streams.video[0]
+        rate = Fraction(video.average_rate)
+        frames = [_small(frame, window) for frame in container.decode(video)]
+    if window:
+        step = window * 128 / float(rate)
+        frames = [_cut(frame, step * k) for k, frame in enumerate(frames[: int(20 / step)])]
+    return watch(frames, rate)
+
+
+def _small(frame: av.VideoFrame, window: float) -> np.ndarray:
+    ratio = (160 if window else 128) / max(frame.width, frame.height)
+    size = (max(2, round(frame.width * ratio)), max(2, round(frame.height * ratio)))
+    small = frame.reformat(*size, format="bgr24", interpolation="FAST_BILINEAR")
+    return small.to_ndarray()
+
+
+def _cut(picture: np.ndarray, left: float) -> np.ndarray:
+    height = picture.shape[0]
+    return cv2.getRectSubPix(picture, (128, height), (63.5 + left, (height - 1) / 2))
+
+
+@needs_clips
+@pytest.mark.parametrize(
+    ("name", "cuts"),
+    [
+        ("infinitetalk_dubbing_12.mp4", [297, 585]),
+        ("psd_goldeneye_vfr_drop3.mp4", [60, 140]),
+        pytest.param("wav2lip_test.mov", [318, 438], marks=pytest.mark.slow),
+        ("tango_oliver_silent_101099.mp4", []),  # an inset graphic changes twice
+        ("panda_CpO_paJZ9bI.mp4", []),  # the camera moves
+        ("tango_1wrQ6Msp7wM.mp4", []),
+    ],
+)
+def test_real_cuts_are_found_and_nothing_else(name: str, cuts: list[int]) -> None:
+    stretches = real(name)
+    assert [s.first for s in stretches[1:]] == cuts
+    assert not spans(stretches, Kind.TRANSITION)
+
+
+@needs_clips
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "latentsync_demo2.mp4",
+        "svid_dialogue_case1_2.mp4",
+        "svid_half_body_1.mp4",
+        "svid_half_body_3.mp4",
+    ],
+)
+def test_a_real_tripod_clip_is_one_still_shot(name: str) -> None:
+    (shot,) = real(name)
+    assert shot.camera_motion is not None and shot.camera_motion < 0.01
+
+
+@needs_clips
+def test_real_fades_and_dissolves_lie_in_transitions() -> None:
+    transitions = spans(real("psd_testvideo.mp4"), Kind.TRANSITION)
+    for middle in (15, 198, 377, 540):
+        assert any(first <= middle < stop for first, stop in transitions)
+    assert all(stop <= 30 or first >= 179 for first, stop in transitions)
+
+
+@needs_clips
+@pytest.mark.parametrize("middle", [84, 167])
+def test_the_darkest_frames_of_real_fades_lie_in_a_transition(middle: int) -> None:
+    transitions = spans(real("psd_fades.mp4"), Kind.TRANSITION)
+    assert any(first <= middle < stop for first, stop in transitions)
+
+
+@needs_clips
+def test_a_pan_over_a_real_clip_is_told_from_the_clip_itself() -> None:
+    (still,), (panned,) = (
+        real("tango_oliver_silent_101099.mp4"),
+        real("tango_oliver_silent_101099.mp4", window=0.1),
+    )
+    assert still.camera_motion is not None and still.camera_motion < 0.01
+    assert panned.camera_motion == pytest.approx(0.1, rel=0.15)
