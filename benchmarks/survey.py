@@ -1,6 +1,6 @@
 """What the survey of a source costs over the bare decode of the same file, and what it finds.
 
-    python benchmarks/survey.py [FOLDER OF VIDEOS]
+    python -m benchmarks.survey [FOLDER OF VIDEOS]
 
 Every variant decodes the file again in the same process, one after the other and round by round, so
 that the machine's load falls on all of them alike. Times are CPU seconds of the whole process.
@@ -24,6 +24,7 @@ from pipeline.perception.faces import FaceDetector, FaceFinder, FaceWatcher, Sam
 from pipeline.perception.shots import CameraMotion, Kind, ShotDetector, Stretch
 
 ROUNDS = 2
+LEAST_FRAMES = 100  # a shorter file says nothing about the ratio
 STEPS = ("decode", "small", "shots", "motion", "faces")
 SEARCHED = tuple[tuple[int, tuple[object, ...]], ...]
 
@@ -151,9 +152,13 @@ def main() -> None:
             print(f"{path.name:36} {type(error).__name__}")
             continue
         cost, found = measure(path, media, finder)
-        ratios.append(cost["faces"] / cost["decode"])
+        if media.source_frames >= LEAST_FRAMES:
+            ratios.append(cost["faces"] / cost["decode"])
         print(row(path, media, cost, found), flush=True)
-    print(f"ratio over {len(ratios)} files: mean {statistics.mean(ratios):.2f},", end=" ")
+    print(
+        f"ratio over {len(ratios)} files of {LEAST_FRAMES} frames or more: mean {statistics.mean(ratios):.2f},",
+        end=" ",
+    )
     print(f"median {statistics.median(ratios):.2f}, largest {max(ratios):.2f}")
 
 

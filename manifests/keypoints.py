@@ -182,8 +182,10 @@ def side_of(joint: int) -> Side:
 
 
 def _limb_side(limb: tuple[int, int]) -> Side:
-    sides = {side_of(joint) for joint in limb} - {"middle"}
-    return sides.pop() if len(sides) == 1 else "middle"
+    a, b = side_of(limb[0]), side_of(limb[1])
+    if a == "middle" or a == b:
+        return b
+    return a if b == "middle" else "middle"
 
 
 LIMBS: tuple[tuple[int, int, Side], ...] = tuple(

@@ -65,6 +65,7 @@ class Why(StrEnum):
     UPPER_BODY_MISSING = "upper_body_missing"
     BACK_VIEW = "back_view"
     SIDE_VIEW = "side_view"
+    FACE_HIDDEN = "face_hidden"
     STATIC = "static"
     # sync
     NOT_SPEAKER = "not_the_speaker"
@@ -331,6 +332,7 @@ class Posture(Record):
     upper_body: float = Field(description="share of frames with both shoulders and an elbow inside the picture and seen, ratio")
     shoulder_width: float | None = Field(description="median shoulder distance over frame height, ratio")
     facing: float | None = Field(description="median frontality of the head, ratio: 1 frontal, 0 profile")
+    shoulder_facing: float | None = Field(description="median turn of the shoulders; negative: seen from behind")
     face_seen: float = Field(description="share of frames with a face, ratio")
     stillness: float | None = Field(description="median joint speed of the upper body, shoulder widths per second")
     hands: float = Field(description="share of frames with at least one hand seen, ratio")

@@ -101,16 +101,7 @@ WeightsFolder = Annotated[Path | None, typer.Option("--to", help="Folder.  [defa
 
 
 @weights_app.command("list")
-def list_weights(to: @app.command(hidden=True)
-def docs() -> None:
-    """Write the pages that are generated from the code anew."""
-    from pipeline.audit.pages import write_pages
-
-    for place in write_pages():
-        console.print(str(place))
-
-
-WeightsFolder = None) -> None:
+def list_weights(to: WeightsFolder = None) -> None:
     """Show all known weights and whether they are here."""
     from pipeline.weights import folder, states
 
@@ -127,16 +118,7 @@ WeightsFolder = None) -> None:
 def fetch_weights(
     names: Annotated[list[str], typer.Argument(help="Names as `csg-data weights list` shows them.")],
     source: Annotated[Path | None, typer.Option("--from", help="A folder that holds the files, instead of the publisher.")] = None,
-    to: @app.command(hidden=True)
-def docs() -> None:
-    """Write the pages that are generated from the code anew."""
-    from pipeline.audit.pages import write_pages
-
-    for place in write_pages():
-        console.print(str(place))
-
-
-WeightsFolder = None,
+    to: WeightsFolder = None,
 ) -> None:
     """Fetch weights and check them against their pinned SHA-256."""
     from pipeline.weights import folder, get, known
@@ -146,16 +128,7 @@ WeightsFolder = None,
 
 
 @weights_app.command("verify")
-def verify_weights(to: @app.command(hidden=True)
-def docs() -> None:
-    """Write the pages that are generated from the code anew."""
-    from pipeline.audit.pages import write_pages
-
-    for place in write_pages():
-        console.print(str(place))
-
-
-WeightsFolder = None) -> None:
+def verify_weights(to: WeightsFolder = None) -> None:
     """Hash what is here; exit 1 where a file is not the pinned one."""
     from pipeline.weights import folder, states
 

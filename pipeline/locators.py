@@ -10,10 +10,10 @@ Two different things, kept apart:
 Clip ids depend on neither: they come from the bytes.
 """
 
-import os
 import posixpath
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 import fsspec
@@ -26,6 +26,7 @@ YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 YOUTUBE_HOSTS = frozenset({"youtube.com", "youtube-nocookie.com", "youtubekids.com"})
 YOUTUBE_PATHS = frozenset({"shorts", "embed", "live", "v", "e"})
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+CHAIN = re.compile(r"::[A-Za-z0-9+.-]+://")
 WEB = frozenset({"http", "https"})
 LOCAL = frozenset({"file", "local"})
 SECRETS = re.compile(
@@ -60,6 +61,8 @@ def normalise(text: str) -> str:
     `youtube:` that is followed by anything but an id, and a chain of file systems (`::`).
     """
     text = plain(text)
+    if CHAIN.search(text):
+        raise LocatorError(f"a locator names one file system, got the chain {text!r}")
     if text.lower().startswith("youtube:"):
         return "youtube:" + youtube_id_of(text)
     found = SCHEME.match(text)
@@ -68,8 +71,6 @@ def normalise(text: str) -> str:
     scheme = found[1].lower()
     if scheme in LOCAL:
         return posixpath.normpath(unquote(text[found.end() :]))
-    if "::" in text.split("?", 1)[0]:
-        raise LocatorError(f"a locator names one file system, got the chain {text!r}")
     if scheme not in WEB:
         return f"{scheme}://{text[found.end() :]}"
     return web_locator(text)
@@ -164,7 +165,9 @@ def scheme_of(text: str) -> str | None:
 def local_path(text: str) -> str:
     """A path or `file://` URL as a path, `~` resolved."""
     found = SCHEME.match(text)
-    return unquote(text[found.end() :]) if found else os.path.expanduser(text)
+    if found:
+        return unquote(text[found.end() :])
+    return str(Path(text).expanduser()) if text.startswith("~/") else text
 
 
 def check_scheme(text: str) -> None:

@@ -97,10 +97,14 @@ CLIP_RULES: tuple[Rule, ...] = (
         Why.UPPER_BODY_MISSING, "posture", "posture.upper_body", ">=", 0.5, "ratio of frames",
         "docs/truth.md",
     ),
-    Rule(Why.BACK_VIEW, "posture", "posture.face_seen", ">=", 0.5, "ratio of frames", "docs/truth.md"),
-    Rule(Why.SIDE_VIEW, "posture", "posture.facing", ">=", 0.4, "ratio", "docs/truth.md"),
     Rule(
-        Why.STATIC, "posture", "posture.stillness", ">=", 0.02, "shoulder widths per second",
+        Why.BACK_VIEW, "posture", "posture.shoulder_facing", ">=", 0.0, "ratio; negative from behind",
+        "one real clip only: docs/truth.md", proven=(),
+    ),
+    Rule(Why.SIDE_VIEW, "posture", "posture.facing", ">=", 0.6, "ratio: 1 frontal, 0 profile", "docs/truth.md"),
+    Rule(Why.FACE_HIDDEN, "posture", "posture.face_seen", ">=", 0.5, "ratio of frames", "docs/truth.md"),
+    Rule(
+        Why.STATIC, "posture", "posture.stillness", ">=", 0.05, "shoulder widths per second",
         "docs/truth.md",
     ),
     Rule(
@@ -112,8 +116,8 @@ CLIP_RULES: tuple[Rule, ...] = (
         "LatentSync's rule for SyncNet", proven=(),
     ),
     Rule(
-        Why.OUTSIDE_FRAME, "framing", "framing.outside", "<=", 0.3, "ratio of the box",
-        "docs/truth.md",
+        Why.OUTSIDE_FRAME, "framing", "framing.outside", "<=", 0.45, "ratio of the box",
+        "an upright 9:16 video shown whole has 0.4375",
     ),
     Rule(
         Why.ENLARGED, "framing", "framing.enlarged", "<=", 2.0, "crop pixels per source pixel",

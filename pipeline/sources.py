@@ -53,7 +53,7 @@ NOTHING = "nothing is there; allowed: a list, a folder, a glob, a video or a URL
 
 
 class SourceListError(ValueError):
-    """A source list, or one row of it, that cannot be read; one sentence with file, place, value found, value allowed."""
+    """A source list, or a row of it, that cannot be read; one sentence: file, place, value found, value allowed."""
 
 
 @dataclass(slots=True)
@@ -179,7 +179,9 @@ def matches(pattern: str, what: str) -> Iterator[Located]:
     given = pattern if scheme_of(pattern) else str(Path(pattern).absolute())
     system, plain = url_to_fs(given)
     place = Place(plain_folder(given), plain_folder(plain))
-    videos = [path for path in sorted(map(str, system.glob(plain))) if is_video(path)]
+    met = system.glob(plain, detail=True)
+    files = sorted(str(path) for path, facts in met.items() if facts["type"] != "directory")
+    videos = [path for path in files if is_video(path) and not is_hidden(path, place.base)]
     if not videos:
         raise SourceListError(f"{what}: matches no video; allowed: {endings(VIDEOS)}")
     return (place.source(path) for path in videos)
@@ -191,8 +193,14 @@ def plain_folder(pattern: str) -> str:
 
 
 def is_video(path: str) -> bool:
-    """Whether a name ends like a video and is not hidden."""
-    return Path(path).suffix.lower() in VIDEOS and not posixpath.basename(path).startswith(".")
+    """Whether a name ends like a video."""
+    return Path(path).suffix.lower() in VIDEOS
+
+
+def is_hidden(path: str, base: str) -> bool:
+    """Whether a file, or a folder it lies in below the base, has a name that begins with a dot."""
+    parts = posixpath.relpath(path, base).split("/")
+    return any(part.startswith(".") for part in parts)
 
 
 # ---- lists -----------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ class Failed:
     stage: str
     error: str
     traceback: str
+    why: Why = Why.FAILED
 
 
 def decide(subject: Source | Clip, rules: Iterable[Rule]) -> tuple[Decision, ...]:
@@ -99,7 +100,7 @@ def failed(subject: Source | Clip, failure: Failed) -> Decision:
         comparator="",
         threshold=None,
         verdict=Verdict.FAILED,
-        reason=Why.FAILED,
+        reason=failure.why,
         detail=failure.error,
     )
 

@@ -145,6 +145,7 @@ def clip(*, locator: str = "talk.mp4", start: int = 0, frames: int = 200, name: 
             upper_body=1.0,
             shoulder_width=0.4,
             facing=0.9,
+            shoulder_facing=1.7,
             face_seen=1.0,
             stillness=0.2,
             hands=0.6,

@@ -54,6 +54,7 @@ __all__ = [
     "Unreachable",
     "fetch",
     "read_lock",
+    "wanted_of",
     "web_missing",
     "write_lock",
 ]

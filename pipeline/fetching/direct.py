@@ -1,6 +1,6 @@
-"""Plain http(s) addresses: a media file is downloaded here, in resumable pieces; a page is handed to yt-dlp's extractors.
+"""Plain http(s) addresses: a media file is downloaded here, in pieces that resume; a page is left to yt-dlp.
 
-The requests go through yt-dlp's own layer rather than through fsspec's aiohttp or its generic extractor: proxy, cookies,
+The requests go through yt-dlp's own layer, neither fsspec's aiohttp nor the generic extractor: proxy, cookies,
 certificates and error classes are those of the pages, while Range, validators and X-Robots-Tag stay in our hands.
 (fsspec reads by blocks and drops the headers; the generic extractor resumes without asking whether the file changed.)
 """

@@ -50,7 +50,8 @@ WORDS: tuple[tuple[type[FetchError], bool, re.Pattern[str]], ...] = tuple(
             Private,
             False,
             r"private|members[- ]only|members on|join this channel|requires payment|purchase"
-            r"|\brent\b|age.restricted|confirm your age|premium|subscri(be|ption)|sign in|log ?in|logged|registered users|password|drm",
+            r"|\brent\b|age.restricted|confirm your age|premium|subscri(be|ption)"
+            r"|sign in|log ?in|logged|registered users|password|drm",
         ),
         (Unreachable, False, r"(in|from) your (country|location|region)|geo.?restrict"),
         (
@@ -182,7 +183,7 @@ def web_missing() -> str | None:
     lacking: list[str] = []
     if not any(runtime.supported for runtime in runtimes):
         old = ", ".join(f"{runtime.name} {runtime.version} is too old" for runtime in runtimes)
-        lacking.append(f"a JavaScript runtime (pip install deno){f'; {old}' if old else ''}")
+        lacking.append(f"a JavaScript runtime (pip install deno{f'; {old}' if old else ''})")
     if importlib.util.find_spec("yt_dlp_ejs") is None:
         lacking.append("its scripts (pip install yt-dlp-ejs)")
     return f"YouTube needs {' and '.join(lacking)}" if lacking else None
@@ -192,7 +193,10 @@ def web_missing() -> str | None:
 
 
 def classify(error: BaseException, locator: str) -> FetchError:
-    """The reason in an exception of yt-dlp, whose answer is closed: by its kind, else by the HTTP status, else by what the page said."""
+    """The reason in an exception of yt-dlp: by its kind, else by the HTTP status, else by what the page said.
+
+    An answer that hangs on the exception is closed.
+    """
     causes = list(unwrapped(error))
     text = told(causes[0])
     for cause in causes:

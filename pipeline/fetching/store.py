@@ -1,4 +1,4 @@
-"""The folder of fetched files: finished ones by their SHA-256, unfinished ones by their locator, receipts of what was done.
+"""The folder of fetched files: finished ones by their SHA-256, unfinished ones by locator, receipts of both.
 
     ab/ab12….mp4            a finished file, named by its bytes
     receipts/<key>.json     which bytes a locator gave, so that a killed run does not fetch them again
@@ -106,7 +106,7 @@ class Folder:
         path = self.root / receipt.sha256[:2] / f"{receipt.sha256}{receipt.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
         sync(file)
-        os.replace(file, path)
+        file.replace(path)
         self._remember(path, receipt.sha256)
         write_whole(self._receipt(receipt.locator), receipt.model_dump_json())
         self.partial(receipt.locator).clear()
@@ -227,6 +227,6 @@ def write_whole(path: Path, text: str) -> None:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

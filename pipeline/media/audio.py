@@ -13,10 +13,10 @@ from math import ceil, floor, gcd
 from pathlib import Path
 from typing import Protocol
 
-import av
 import numpy as np
 import soxr
 from av.audio.frame import AudioFrame
+from av.error import FFmpegError
 from av.packet import Packet
 from numpy.typing import NDArray
 
@@ -40,9 +40,14 @@ class Heard(Protocol):
     """What reading sound needs to know of a source: `Media` and `Probed` both say it."""
 
     @property
-    def audio(self) -> AudioStream | None: ...
+    def audio(self) -> AudioStream | None:
+        """The stream that is read."""
+        ...
+
     @property
-    def audible(self) -> tuple[int, int]: ...
+    def audible(self) -> tuple[int, int]:
+        """Grid frames [start, stop) that the sound covers whole."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +142,7 @@ def _to_int16(values: Float32) -> Int16:
     return np.clip(np.rint(values * 32768.0), -32768.0, 32767.0).astype(np.int16)
 
 
-# ---- decoding --------------------------------------------------------------------------------------------------------
+# ---- decoding ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,11 +267,11 @@ def _blocks_of(path: Path) -> Iterator[tuple[Packet, AudioFrame]]:
             for packet in container.demux(stream):
                 try:
                     frames = packet.decode()
-                except av.FFmpegError:
+                except FFmpegError:
                     continue
                 for frame in frames:
                     yield packet, frame
-        except av.FFmpegError:
+        except FFmpegError:
             return
 
 
@@ -278,7 +283,5 @@ def _values(frame: AudioFrame) -> Float32:
     raw = frame.to_ndarray()
     if not frame.format.is_planar:
         raw = raw.reshape(-1, frame.layout.nb_channels).T
-    if raw.dtype == np.float32:
-        return raw
-    values = raw.astype(np.float32) / np.float32(SCALES[raw.dtype.str[1:]])
+    values = np.asarray(raw, dtype=np.float32) / np.float32(SCALES[raw.dtype.str[1:]])
     return values - np.float32(1.0) if raw.dtype == np.uint8 else values

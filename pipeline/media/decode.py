@@ -1,4 +1,4 @@
-"""Decodes the pictures of a source: all of them once (survey), or those of a span of the 25 FPS grid (span)."""
+"""Decodes the pictures of a source: all of them once (survey), or those of a grid span (span)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-import av
 import numpy as np
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
@@ -38,7 +38,9 @@ class Timed(Stored, Protocol):
     """What decoding needs to know of a source: `Media` and `Probed` both say it."""
 
     @property
-    def time_base(self) -> Fraction: ...
+    def time_base(self) -> Fraction:
+        """Seconds per tick of the timeline."""
+        ...
 
 
 @dataclass(slots=True)
@@ -49,7 +51,7 @@ class Count:
 
 
 SEEK_BACK = (0, 2, 10)
-"""Seconds before the wanted frame to seek to, one after the other; after them comes the start of the file.
+"""Seconds before the wanted frame to seek to, one after the other; then the start of the file.
 
 The first lands on the key frame before it, which is right unless the file's index or the codec's
 recovery points say otherwise; then an earlier start gives the same pictures as a whole decode.
@@ -122,7 +124,7 @@ def _from(
 
 
 def _targets(timeline: NDArray[np.int64], first: int, time_base: Fraction) -> Iterator[int | None]:
-    """Ticks to seek to, one after the other, until frame `first` comes out; None is the file's start."""
+    """Ticks to seek to, in turn, until frame `first` comes out; None is the file's start."""
     for back in SEEK_BACK:
         target = int(timeline[first]) - round(back / time_base)
         if target > int(timeline[0]):
@@ -157,7 +159,7 @@ def _pictures(
 def _packets(
     container: InputContainer, stream: VideoStream, target: int | None
 ) -> tuple[Iterator[Packet], bool]:
-    """The packets from the key frame before tick `target`, and whether pictures are told apart by order alone."""
+    """Packets from the key frame before tick `target`, and `is_timeless` of the stream."""
     packets = _readable(container.demux(stream))
     first = next(packets, None)
     if first is None:
@@ -167,7 +169,7 @@ def _packets(
         return chain((first,), packets), timeless
     try:
         container.seek(target, stream=stream)
-    except av.FFmpegError:
+    except FFmpegError:
         return iter(()), False
     return _readable(container.demux(stream)), False
 
@@ -176,16 +178,16 @@ def _readable(packets: Iterator[Packet]) -> Iterator[Packet]:
     """Packets until the file ends or breaks off."""
     try:
         yield from packets
-    except av.FFmpegError:
+    except FFmpegError:
         return
 
 
 def _decoded(packets: Iterator[Packet]) -> Iterator[VideoFrame | None]:
-    """Frames as they leave the decoder; None for a packet that fails or a frame that is known to be broken."""
+    """Frames as they leave the decoder; None for a packet that fails or a broken frame."""
     for packet in packets:
         try:
             frames = packet.decode()
-        except av.FFmpegError:
+        except FFmpegError:
             yield None
             continue
         for frame in frames:

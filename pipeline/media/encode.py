@@ -74,7 +74,8 @@ def encode_clip(
         if first is None:
             raise EncodeError(f"a clip needs {frames} pictures, got 0")
         graph = _graph(media, first, region, box, wave, part, frames, encoding)
-        command = graph.compile(cmd=imageio_ffmpeg.get_ffmpeg_exe(), overwrite_output=True)
+        ffmpeg_exe = imageio_ffmpeg.get_ffmpeg_exe()
+        command = ffmpeg.compile(graph, cmd=ffmpeg_exe, overwrite_output=True)
         raw = _raw(first, pictures, region, frames)
         _feed(command, raw)
         os.replace(part, out)
@@ -85,7 +86,7 @@ def write_flac(samples: NDArray[np.int16], out: Path) -> None:
     soundfile.write(out, samples, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
 
 
-# ---- which pixels ----------------------------------------------------------------------------------------------------
+# ---- which pixels --------------------------------------------------------------------------------
 
 MARGIN = 16
 """Pixels around a box that are handed to the encoder with it, so that its filters see past the edge."""
@@ -132,7 +133,7 @@ def _turn(
     return part
 
 
-# ---- the filter graph ------------------------------------------------------------------------------------------------
+# ---- the filter graph ----------------------------------------------------------------------------
 
 EXACT = "accurate_rnd+bitexact+full_chroma_int+full_chroma_inp"
 TURNS = {
@@ -230,7 +231,7 @@ def _picture_graph(
     return stream.filter("format", "yuv420p").filter("setsar", 1)
 
 
-# ---- running ---------------------------------------------------------------------------------------------------------
+# ---- running -------------------------------------------------------------------------------------
 
 
 def _raw(first: Picture, rest: Iterator[Picture], region: Region, frames: int) -> Iterator[bytes]:

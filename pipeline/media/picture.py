@@ -1,12 +1,14 @@
-"""One decoded frame and the ways to look at it: small, whole, cut to a box, or as raw planes; converted only when asked."""
+"""One decoded frame and the ways to look at it: small, whole, cut to a box, or as raw planes."""
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import ceil, floor
 from typing import Protocol
 
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -23,18 +25,29 @@ class Stored(Protocol):
     """What `Media` and `Probed` both say about the stored picture."""
 
     @property
-    def size(self) -> tuple[int, int]: ...
+    def size(self) -> tuple[int, int]:
+        """(width, height) before rotation and pixel aspect."""
+        ...
+
     @property
-    def rotation(self) -> int: ...
+    def rotation(self) -> int:
+        """Degrees clockwise that make the picture upright."""
+        ...
+
     @property
-    def pixel_aspect(self) -> Fraction: ...
+    def pixel_aspect(self) -> Fraction:
+        """Width over height of a pixel."""
+        ...
+
     @property
-    def full_range(self) -> bool: ...
+    def full_range(self) -> bool:
+        """Whether luma runs from 0 to 255."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Eye:
-    """How the pictures of one source are made upright; keeps the scalers, so one per stream of pictures."""
+    """How the pictures of one source are made upright; keeps scalers: one eye per decode."""
 
     size: tuple[int, int]
     rotation: int
@@ -45,7 +58,7 @@ class Eye:
     @classmethod
     def of(cls, media: Stored) -> "Eye":
         """The eye for a source."""
-        return cls(tuple(media.size), media.rotation, media.pixel_aspect, media.full_range)
+        return cls(media.size, media.rotation, media.pixel_aspect, media.full_range)
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -60,7 +73,7 @@ class Eye:
     def convert(
         self, frame: VideoFrame, size: tuple[int, int], *, layout: str, flags: int
     ) -> VideoFrame:
-        """A stored frame scaled to stored-orientation `size` in a pixel layout, its matrix and range respected."""
+        """A frame in a pixel layout at `size`, not turned; its matrix and range are respected."""
         key = (frame.width, frame.height, *size, layout)
         scaler = self._scalers.setdefault(key, VideoReformatter())
         source = ColorRange.JPEG if self.full_range else ColorRange.MPEG
@@ -81,7 +94,8 @@ class Eye:
         """(height, width, 3) upright at `size` = (width, height)."""
         turned = self.rotation in (90, 270)
         stored = (size[1], size[0]) if turned else size
-        pixels = self.convert(frame, stored, layout=layout, flags=flags).to_ndarray()
+        converted = self.convert(frame, stored, layout=layout, flags=flags)
+        pixels = np.asarray(converted.to_ndarray(), dtype=np.uint8)
         if self.rotation == 0:
             return pixels
         return np.ascontiguousarray(np.rot90(pixels, -self.rotation // 90))
@@ -111,88 +125,97 @@ class Picture:
     eye: Eye
 
     def small(self, size: tuple[int, int]) -> UInt8:
-        """(height, width, 3) BGR, upright, scaled fast and coarsely to `size` = (width, height): for shot detection."""
+        """(height, width, 3) BGR, upright, at `size` = (width, height).
+
+        For shot detection: fast and coarse, and up to one source pixel off.
+        """
         return self.eye.pixels(
             self.frame, size, layout="bgr24", flags=int(Interpolation.FAST_BILINEAR)
         )
 
     def rgb(self, size: tuple[int, int] | None = None) -> UInt8:
-        """(height, width, 3) RGB, upright, square pixels; scaled by area to `size` = (width, height) where given."""
+        """(height, width, 3) RGB, upright, square pixels.
+
+        Scaled by area to `size` = (width, height) where given.
+        """
         target = size or self.eye.upright_size
         return self.eye.pixels(self.frame, target, layout="rgb24", flags=int(Interpolation.AREA))
 
     def cut(self, box: Box, size: tuple[int, int]) -> UInt8:
-        """(height, width, 3) RGB of a box in upright pixels, scaled to `size` = (width, height); black outside the frame.
+        """(height, width, 3) RGB of a box in upright pixels, at `size` = (width, height).
 
-        The mapping is `geometry.crop_affine(box, size)`. Raises ValueError for an empty box.
+        Black outside the frame. The mapping is `geometry.crop_affine(box, size)`. Raises ValueError for an empty box.
         """
         if box[2] <= 0 or box[3] <= 0:
             raise ValueError(f"a box needs a positive width and height, got {box}")
-        x, y, width, height = self._around(box)
-        if width <= 0 or height <= 0:
+        part = self._around(box)
+        if part[2] <= 0 or part[3] <= 0:
             return np.zeros((size[1], size[0], 3), dtype=np.uint8)
-        return _scale(self._region(x, y, width, height), (x, y), box, size)
+        shrink = max(1.0, box[2] / size[0]), max(1.0, box[3] / size[1])
+        reduced = max(1, round(part[2] / shrink[0])), max(1, round(part[3] / shrink[1]))
+        whole = (float(part[0]), float(part[1]), float(part[2]), float(part[3]))
+        to_crop = compose(crop_affine(box, size), _inverse(crop_affine(whole, reduced)))
+        matrix = np.asarray(to_crop, dtype=np.float64)
+        pixels = cv2.warpAffine(self._scaled(part, reduced), matrix, size, flags=cv2.INTER_LINEAR)
+        return np.asarray(pixels, dtype=np.uint8)
 
     def planes(self, x: int, y: int, width: int, height: int) -> bytes:
-        """Raw 8-bit 4:2:0 planes Y, U, V of a region of the stored frame, range and matrix as stored.
+        """Raw 8-bit 4:2:0 planes Y, U, V of a region of the stored frame.
 
-        x and y are even; width and height are even unless they end at the frame's edge.
+        Range and matrix are as stored. x and y are even; width and height are even unless they end at the frame's edge.
         """
         frame = self.frame
-        if frame.format.name not in ("yuv420p", "yuvj420p"):
+        if frame.format.name not in PLANAR_420:
             flags = int(Interpolation.BILINEAR)
             frame = self.eye.convert(frame, self.eye.size, layout="yuv420p", flags=flags)
         return b"".join(part.tobytes() for part in _cut_planes(frame, x, y, width, height))
 
     def _around(self, box: Box) -> tuple[int, int, int, int]:
-        """The even-edged part of the frame that a box needs, with room for the filter."""
+        """The even-edged part of the upright picture that a box needs, with room for the filter.
+
+        The whole picture where a part of it cannot be had for less.
+        """
         wide, high = self.eye.upright_size
-        x0, y0 = (max(0, int(np.floor(v)) - 2) // 2 * 2 for v in box[:2])
-        x1 = min(wide, (int(np.ceil(box[0] + box[2])) + 3) // 2 * 2)
-        y1 = min(high, (int(np.ceil(box[1] + box[3])) + 3) // 2 * 2)
+        if not self.eye.is_plain or self.frame.format.name not in PLANAR_420:
+            return 0, 0, wide, high
+        x0, y0 = (max(0, floor(corner) - 2) // 2 * 2 for corner in box[:2])
+        x1 = min(wide, (ceil(box[0] + box[2]) + 3) // 2 * 2)
+        y1 = min(high, (ceil(box[1] + box[3]) + 3) // 2 * 2)
         return x0, y0, x1 - x0, y1 - y0
 
-    def _region(self, x: int, y: int, width: int, height: int) -> UInt8:
-        """(height, width, 3) RGB of a region in upright pixels, converting no more than that where it can."""
-        if not self.eye.is_plain or self.frame.format.name not in ("yuv420p", "yuvj420p"):
-            return self.rgb()[y : y + height, x : x + width]
-        part = VideoFrame(width, height, "yuv420p")
-        for plane, values in zip(
-            part.planes, _cut_planes(self.frame, x, y, width, height), strict=True
-        ):
-            rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
-            rows[: values.shape[0], : values.shape[1]] = values
-        part.colorspace = self.frame.colorspace
-        flags = int(Interpolation.BILINEAR)
-        return self.eye.convert(part, (width, height), layout="rgb24", flags=flags).to_ndarray()
+    def _scaled(self, part: tuple[int, int, int, int], size: tuple[int, int]) -> UInt8:
+        """(height, width, 3) RGB of a part of the upright picture, scaled by area to `size`."""
+        flags = int(Interpolation.AREA)
+        if part == (0, 0, *self.eye.upright_size):
+            return self.eye.pixels(self.frame, size, layout="rgb24", flags=flags)
+        frame = VideoFrame(part[2], part[3], "yuv420p")
+        for plane, values in zip(frame.planes, _cut_planes(self.frame, *part), strict=True):
+            _rows(plane)[: values.shape[0], : values.shape[1]] = values
+        frame.colorspace = self.frame.colorspace
+        scaled = self.eye.convert(frame, size, layout="rgb24", flags=flags)
+        return np.asarray(scaled.to_ndarray(), dtype=np.uint8)
+
+
+PLANAR_420 = ("yuv420p", "yuvj420p")
+
+
+def _rows(plane: VideoPlane) -> UInt8:
+    """(height, line size) view of a plane; writes go through."""
+    return np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, plane.line_size)
 
 
 def _cut_planes(frame: VideoFrame, x: int, y: int, width: int, height: int) -> list[UInt8]:
     """Views of the Y, U and V planes of a region with even x and y."""
     views: list[UInt8] = []
     for number, plane in enumerate(frame.planes):
-        rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, plane.line_size)
         half = 1 if number == 0 else 2
         top, left = y // half, x // half
         bottom, right = (y + height + half - 1) // half, (x + width + half - 1) // half
-        views.append(rows[top:bottom, left:right])
+        views.append(_rows(plane)[top:bottom, left:right])
     return views
 
 
-def _scale(region: UInt8, corner: tuple[int, int], box: Box, size: tuple[int, int]) -> UInt8:
-    """Scale a region whose first pixel lies at `corner` so that `box` fills `size`: by area, then exactly by a warp."""
-    height, width = region.shape[:2]
-    shrink_x, shrink_y = max(1.0, box[2] / size[0]), max(1.0, box[3] / size[1])
-    reduced = (max(1, round(width / shrink_x)), max(1, round(height / shrink_y)))
-    if reduced != (width, height):
-        region = cv2.resize(region, reduced, interpolation=cv2.INTER_AREA)
-    whole = (float(corner[0]), float(corner[1]), float(width), float(height))
-    to_crop = compose(crop_affine(box, size), inverse_scale(crop_affine(whole, reduced)))
-    matrix = np.asarray(to_crop, dtype=np.float64)
-    return cv2.warpAffine(region, matrix, size, flags=cv2.INTER_LINEAR, borderValue=(0, 0, 0))
-
-
-def inverse_scale(affine: Affine) -> Affine:
+def _inverse(affine: Affine) -> Affine:
     """The inverse of a map that only scales and shifts."""
     (sx, _, tx), (_, sy, ty) = affine
     return ((1.0 / sx, 0.0, -tx / sx), (0.0, 1.0 / sy, -ty / sy))

@@ -1,4 +1,4 @@
-"""Says what a media file holds, by demuxing it once and decoding one picture and one block of sound."""
+"""Says what a media file holds: demuxes it once, decodes one picture and one block of sound."""
 
 import struct
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream as SoundStream
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -41,7 +42,8 @@ class NoFrames(MediaError):
     """A video stream of which no picture can be decoded."""
 
 
-# Formats that hold their own media. Playlists and concatenation scripts are left out: they name other files.
+# Formats that hold their own media. Playlists and concatenation scripts are left out: they name
+# other files.
 CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,mxf,ogg,rm,nut,ivf,"
     "h264,hevc,m4v,obu,gif,wav,mp3,flac,aac,ac3,aiff"
@@ -97,7 +99,7 @@ def probe(path: Path) -> Probed:
         return _describe(container.format.name, video, scan)
 
 
-# ---- opening ---------------------------------------------------------------------------------------------------------
+# ---- opening -------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -111,14 +113,17 @@ def open_media(path: Path) -> Iterator[InputContainer]:
         container = av.open(f"file:{path}", options=options, metadata_errors="replace")
     except (FileNotFoundError, PermissionError, IsADirectoryError):
         raise
-    except av.FFmpegError as error:
+    except FFmpegError as error:
         raise NotMedia(f"{path.name} is not a media file: {error.strerror}") from error
     with container:
         yield container
 
 
 def video_stream(container: InputContainer) -> VideoStream | None:
-    """The stream that is looked at: the first marked default, else the first; attached pictures never. One thread."""
+    """The stream that is looked at: the first marked default, else the first. One thread.
+
+    Attached pictures (cover art) never count.
+    """
     real = [
         s
         for s in container.streams.video
@@ -140,9 +145,9 @@ def audio_stream(container: InputContainer) -> SoundStream | None:
 
 
 def is_timeless(container: InputContainer, video: VideoStream, packet: Packet) -> bool:
-    """Whether pictures can only be told apart by their order, as seen from the stream's first packet.
+    """Whether pictures can only be told apart by their order; packet: the stream's first.
 
-    Raw streams carry no timestamps; AVI gives H.264 with B-frames its packets' order for their times.
+    Raw streams carry no timestamps; AVI gives H.264 with B-frames the times of decoding.
     """
     if packet.pts is None and packet.dts is None:
         return True
@@ -151,7 +156,7 @@ def is_timeless(container: InputContainer, video: VideoStream, packet: Packet) -
 
 
 def time_of(item: Packet | VideoFrame | AudioFrame) -> int | None:
-    """Presentation timestamp; the decoding timestamp where a file gives no other (then nothing is reordered)."""
+    """Presentation timestamp; the decoding timestamp where a file gives no other."""
     return item.dts if item.pts is None else item.pts
 
 
@@ -163,14 +168,14 @@ def seconds_of(block: AudioFrame, packet: Packet) -> Fraction:
 
 
 def skipped_samples(packet: Packet) -> tuple[int, int]:
-    """Samples that the decoder drops from the (start, end) of an audio packet: encoder delay and padding."""
+    """Samples that the decoder drops from (start, end) of a packet: encoder delay and padding."""
     if not packet.has_sidedata("skip_samples"):
         return 0, 0
     start, end = struct.unpack("<II", bytes(packet.get_sidedata("skip_samples"))[:8])
     return start, end
 
 
-# ---- one pass over the packets ---------------------------------------------------------------------------------------
+# ---- one pass over the packets -------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -197,12 +202,13 @@ class _Scan:
                     self._see(packet)
                 else:
                     self._hear(packet)
-        except av.FFmpegError:
+        except FFmpegError:
             return
 
     def _see(self, packet: Packet) -> None:
         if self.picture is None and self.tried < PACKETS_UNTIL_A_PICTURE:
-            self.picture = _first(packet)
+            frame = _first(packet)
+            self.picture = frame if isinstance(frame, VideoFrame) else None
             self.tried += packet.size > 0
         if packet.size == 0 or packet.is_discard:
             return
@@ -217,9 +223,9 @@ class _Scan:
     def _hear(self, packet: Packet) -> None:
         time = time_of(packet)
         if self.block is None:
-            self.block = _first(packet)
-            if self.block is not None:
-                self.block_start = seconds_of(self.block, packet)
+            block = _first(packet)
+            if isinstance(block, AudioFrame):
+                self.block, self.block_start = block, seconds_of(block, packet)
         if packet.size and not packet.is_discard and time is not None and self.block is not None:
             last = (time, packet.duration or 0, skipped_samples(packet)[1])
             self.sound_last = last if self.sound_last is None else max(self.sound_last, last)
@@ -236,15 +242,15 @@ class _Scan:
         return time * tick + length - Fraction(skipped, self.block.sample_rate)
 
 
-def _first(packet: Packet) -> VideoFrame | AudioFrame | None:
+def _first(packet: Packet) -> object:
+    """The first frame that comes out for a packet, if any does."""
     try:
-        frames = packet.decode()
-    except av.FFmpegError:
+        return next(iter(packet.decode()), None)
+    except FFmpegError:
         return None
-    return frames[0] if frames else None
 
 
-# ---- what the pass means ---------------------------------------------------------------------------------------------
+# ---- what the pass means -------------------------------------------------------------------------
 
 
 def _describe(container: str, video: VideoStream, scan: _Scan) -> Probed:
@@ -282,7 +288,10 @@ def _describe(container: str, video: VideoStream, scan: _Scan) -> Probed:
 
 
 def _timeline(video: VideoStream, scan: _Scan) -> NDArray[np.int64]:
-    """Sorted timestamps of what is shown, from the first picture that decodes; made from the rate where there are none."""
+    """Sorted timestamps of what is shown, from the first picture that decodes on.
+
+    Made from the rate where the file has none.
+    """
     if not scan.times:
         step = 1 / (_declared_rate(video) * Fraction(video.time_base or 1))
         return np.array([round(i * step) for i in range(max(scan.shown, 1))], dtype=np.int64)
@@ -310,7 +319,7 @@ def _rate(video: VideoStream, timeline: NDArray[np.int64], *, variable: bool) ->
 
 
 def _last_shown(video: VideoStream, scan: _Scan, steps: NDArray[np.int64]) -> int:
-    """Ticks that the last frame is shown: as its packet says, at most as long as the longest other one."""
+    """Ticks of the last frame: as its packet says, at most as long as the longest other one."""
     if len(steps) == 0:
         return scan.last[1] or round(1 / (_declared_rate(video) * Fraction(video.time_base or 1)))
     return min(scan.last[1], int(steps.max())) or round(float(np.median(steps)))
@@ -323,7 +332,7 @@ def _clockwise(picture: VideoFrame) -> Literal[0, 90, 180, 270]:
 
 
 def _pixel_aspect(video: VideoStream) -> Fraction:
-    """Width over height of a pixel; 1 where it is not said or beyond 1:10, which no camera makes."""
+    """Width over height of a pixel; 1 where not said or beyond 1:10, which no camera makes."""
     aspect = Fraction(video.sample_aspect_ratio or 1)
     return aspect if Fraction(1, 10) <= aspect <= 10 else Fraction(1)
 

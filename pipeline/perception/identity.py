@@ -54,9 +54,10 @@ def group_voices(
     """The speaker of each voice, numbered by first appearance.
 
     Average linkage on the cosine (Sokal & Michener 1958), stopped at `threshold`; pairs in
-    `must_link` are together whatever they sound like. voices: unit length. The partition does not
-    depend on the order of the voices. Raises ValueError for a threshold outside [-1, 1], a link to
-    a voice that is not there, or a voice that is not of unit length.
+    `must_link` are together whatever they sound like. voices: unit length, or zero where a voice is
+    not known, which is like nobody. The partition does not depend on the order of the voices.
+    Raises ValueError for a threshold outside [-1, 1], a link to a voice that is not there, or a
+    voice of another length.
 
     Exact without holding all pairs: a merge at a mean cosine of `threshold` needs one pair that
     reaches it, so groups never cross the components of the graph of such pairs.
@@ -87,10 +88,9 @@ def _check(
         if not all(0 <= place < len(voices) for place in pair):
             raise ValueError(f"must_link names {pair}, there are {len(voices)} voices")
     length = np.linalg.norm(voices, axis=1)
-    if len(length) and np.abs(length - 1.0).max() > 1e-3:
-        raise ValueError(
-            f"voices have unit length, got {length[np.abs(length - 1.0).argmax()]:.4f}"
-        )
+    wrong = length[(length > 0.0) & (np.abs(length - 1.0) > 1e-3)]
+    if len(wrong):
+        raise ValueError(f"voices have unit length or are zero, got {wrong[0]:.4f}")
 
 
 def _components(count: int, links: Int64[np.ndarray, "m 2"]) -> Int64[np.ndarray, " n"]:

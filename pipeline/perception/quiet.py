@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from pathlib import Path
 
 
 class _Held:
@@ -19,7 +20,7 @@ class _Held:
         self._saved = -1
         self._patterns: set[re.Pattern[bytes]] = set()
         self._file, path = tempfile.mkstemp()
-        os.unlink(path)
+        Path(path).unlink()
 
     def enter(self, pattern: re.Pattern[bytes]) -> None:
         with self._lock:

@@ -15,6 +15,7 @@ from manifests.shards import FAMILIES
 from pipeline.audit.account import Account, account, account_whole
 from pipeline.audit.card import card
 from pipeline.config import Run
+from pipeline.fetching import read_lock, write_lock
 from pipeline.flow import Flow, build
 from pipeline.run.drive import Gathered
 from pipeline.run.step import Outcome
@@ -58,7 +59,18 @@ def finish(run: Run, gathered: Gathered) -> Finished:
         packed = flow.pack(settled.kept, store, folder, earlier=run.out)
         finished = write_manifests(run, flow, gathered, settled, packed, folder)
     write_names(names_file, settled.names)
+    pin(run, gathered)
     return finished
+
+
+def pin(run: Run, gathered: Gathered) -> None:
+    """Write into the lock file which bytes each locator stood for."""
+    fetched = [
+        (o.subject.origin.locator, o.subject.fetched)
+        for o in gathered.sources
+        if isinstance(o.subject, Source) and o.subject.fetched is not None
+    ]
+    write_lock(run.lock_file, read_lock(run.lock_file).with_fetched(fetched))
 
 
 def settle(flow: Flow, gathered: Gathered, store: Store, frozen: Mapping[str, str]) -> Settled:
@@ -149,7 +161,7 @@ def account_of(flow: Flow, outcome: Outcome, gathered: Gathered, settled: Settle
         raise TypeError("an account is of a source")
     frames = source.media.grid_frames if source.media else 0
     if outcome.failure is not None:
-        return account_whole(frames, Why.FAILED)
+        return account_whole(frames, outcome.failure.why)
     if outcome.drop is not None:
         return account_whole(frames, outcome.drop.reason or Why.FAILED)
     candidates = [
@@ -193,7 +205,7 @@ def dropped_sources(gathered: Gathered) -> dict[Why, int]:
     """How many sources were dropped as a whole, by reason."""
     found: dict[Why, int] = {}
     for outcome in gathered.sources:
-        why = Why.FAILED if outcome.failure else outcome.drop.reason if outcome.drop else None
+        why = outcome.failure.why if outcome.failure else outcome.drop.reason if outcome.drop else None
         if why is not None:
             found[why] = found.get(why, 0) + 1
     return found

@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar, get_args
 
+import cv2
 from pydantic import BaseModel
 
-from manifests.record import Blob, Clip, Decision, Source
+from manifests.record import Blob, Clip, Decision, Source, Why
 from pipeline.config import Run
+from pipeline.fetching import FetchError
 from pipeline.flow import Flow, build
 from pipeline.media.decode import Count
 from pipeline.run.frames import SpanFrames
@@ -26,6 +28,8 @@ from pipeline.stage import StageFacts, digest, fingerprint
 from pipeline.verdict import Failed, Refusal, decide, dropped, refused
 
 Subject = TypeVar("Subject", Source, Clip)
+
+cv2.setNumThreads(1)  # a worker has one core; Dask has the others
 
 
 @dataclass(slots=True)
@@ -112,7 +116,8 @@ def guarded(
         outcome = work()
     except Exception as error:  # noqa: BLE001 - the one place where a surprise becomes a record (DESIGN rule 10)
         words = f"{type(error).__name__}: {error}"
-        failure = Failed(name, bench.doing, words, traceback.format_exc(limit=20))
+        why = error.why if isinstance(error, FetchError) else Why.FAILED
+        failure = Failed(name, bench.doing, words, traceback.format_exc(limit=20), why)
         outcome = Outcome(subject, failure=failure, books=bench.books)
     finally:
         faulthandler.cancel_dump_traceback_later()

@@ -48,11 +48,11 @@ def _take(name: str) -> Take:
 SMALL = replace(
     _take("eva"),
     name="small",
-    room="stage",
+    room="plain",
     seed=201,
-    shot=Shot(scale=0.24, middle=0.3, top=-2430.0),
+    shot=Shot(scale=0.25, middle=0.3, top=-2310.0),
 )
-CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.35, middle=0.5, top=6.0))
+CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.7, middle=0.5, top=21.0))
 SIDE = replace(_take("dieter"), name="side", seed=203, turn=1.1)
 SECOND_SHOT = replace(_take("ada-again"), name="second-shot", seed=204)
 

@@ -15,7 +15,7 @@ class MeasurePosture:
     """Upper body, size, facing and stillness as numbers; the rules decide what they mean."""
 
     name: ClassVar = "posture"
-    version: ClassVar = 1
+    version: ClassVar = 2
     scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"pose", "media"})
     writes: ClassVar = "posture"
@@ -30,6 +30,7 @@ class MeasurePosture:
             upper_body=posture.upper_body(pose, size, valid),
             shoulder_width=posture.shoulder_width(pose, size, valid),
             facing=posture.facing(pose, valid),
+            shoulder_facing=posture.shoulder_facing(pose, valid),
             face_seen=posture.face_seen(pose, valid),
             stillness=posture.stillness(pose, valid),
             hands=posture.hands_seen(pose, valid),

@@ -25,7 +25,7 @@ class FrameSpeaker:
     """
 
     name: ClassVar = "framing"
-    version: ClassVar = 1
+    version: ClassVar = 2
     scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"media", "person", "pose"})
     writes: ClassVar = "framing"
@@ -87,12 +87,12 @@ def speaker_box(
 
 
 def place_square(low: NDArray[np.float32], high: NDArray[np.float32], *, size: tuple[int, int], margin: float) -> Box:
-    """The even square around a box: with margin, but no wider than the frame's shorter side if the bare box fits that."""
+    """The even square around a box, with margin; the margin gives way where it would widen the square past the frame's
+    shorter side, so that only the body itself can.
+    """
     longest = float(np.max(high - low))
-    short = min(size) // 2 * 2
-    side = int(np.ceil(longest * (1.0 + 2.0 * margin) / 2.0)) * 2
-    if side > short and longest <= short:
-        side = short
+    limit = max(longest, float(min(size)) - 1.0)
+    side = int(np.ceil(min(longest * (1.0 + 2.0 * margin), limit) / 2.0)) * 2
     middle = (low + high) / 2.0
     corner = [
         placed(float(mid) - side / 2.0, side, extent)

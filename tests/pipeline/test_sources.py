@@ -1,5 +1,6 @@
-"""Source lists in every format, folders, globs and single sources; what is wrong with a list is said in one sentence."""
+"""Source lists in every format, folders, globs, single sources; what is wrong with them, in one sentence."""
 
+import csv
 import gzip
 import json
 import logging
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 from manifests.record import Origin
 from pipeline.locators import Located
 from pipeline.sources import Counts, SourceListError, read_sources
+
+SHIPPED = Path(__file__).parents[2] / "manifests" / "sources"
 
 ROWS = [
     {
@@ -38,8 +41,6 @@ def write(path: Path, rows: list[dict[str, str]]) -> Path:
     full = [{name: row.get(name) for name in columns} for row in rows]
     suffix = path.suffixes[0]
     if suffix in (".csv", ".tsv"):
-        import csv
-
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, columns, delimiter="\t" if suffix == ".tsv" else ",")
             writer.writeheader()
@@ -346,3 +347,25 @@ def test_what_is_not_there_is_said_at_once(tmp_path: Path, what: str) -> None:
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SourceListError, match="no source in it"):
         list(read_sources(tmp_path))
+
+
+# ---- the lists that ship ---------------------------------------------------------------------------------------------
+
+
+def test_as_many_speech_types_ship_as_the_paper_counts() -> None:
+    with (SHIPPED / "speech_types.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len({row["name"] for row in rows}) == len({row["keyword"] for row in rows})
+    assert len(rows) == 71
+    assert {row["register"] for row in rows} == {"formal", "casual"}
+    assert all(row["name"].strip() and row["keyword"].strip() for row in rows)
+
+
+def test_the_example_of_the_readme_is_a_source_list(tmp_path: Path) -> None:
+    readme = (SHIPPED / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "a.csv").write_text(readme.split("```csv\n")[1].split("```")[0])
+    assert [source.origin.speech_type for source in read_sources(tmp_path / "a.csv")] == [
+        "lecture",
+        "sermon",
+        "panel contribution",
+    ]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, UInt8
 
+BLOCK = 1024  # windows computed at once
+
 
 @dataclass(frozen=True, slots=True)
 class Blends:
@@ -49,14 +51,15 @@ def mixture(
     a hard cut; both empty where there are fewer pictures than one window holds.
     """
     windows = max(0, len(pictures) - 2 * half)
-    change = np.empty(windows)
-    residual = np.empty(windows)
-    for first in range(windows):
-        start, middle, end = (pictures[first + k].astype(np.float32) for k in (0, half, 2 * half))
-        change[first] = np.abs(end - start).mean()
-        miss = np.abs(middle - (start + end) / 2.0).mean()
-        residual[first] = miss / max(change[first], 1e-6)
-    return change, residual
+    change, residual = np.empty(windows), np.empty(windows)
+    for first in range(0, windows, BLOCK):
+        block = slice(first, min(first + BLOCK, windows))
+        start, middle, end = (
+            pictures[block.start + k : block.stop + k].astype(np.int16) for k in (0, half, 2 * half)
+        )
+        change[block] = np.abs(end - start).mean(axis=(1, 2))
+        residual[block] = np.abs(2 * middle - start - end).mean(axis=(1, 2)) / 2.0
+    return change, residual / np.maximum(change, 1e-6)
 
 
 def runs(flags: np.ndarray) -> tuple[tuple[int, int], ...]:

@@ -43,7 +43,7 @@ class CameraMotion:
         right = self._corners(before[rows, width - side :])
         if min(len(left), len(right)) < self.least_corners:
             return None  # also where the picture is too small to have borders
-        points = np.concatenate((left, right + np.float32([width - side, 0])))
+        points = np.concatenate((left, right + np.array((width - side, 0), dtype=np.float32)))
         moved, found, _ = cv2.calcOpticalFlowPyrLK(
             before,
             after,

@@ -36,7 +36,8 @@ def mfcc(sound: Int16[np.ndarray, " samples"]) -> Float32[np.ndarray, "step 13"]
     power = _power(_windows(_emphasised(sound)))
     energy = power.sum(axis=1)
     bands = power @ triangles().T
-    cepstra = dct(np.log(np.maximum(bands, TINY)), type=2, axis=1, norm="ortho")[:, :COEFFICIENTS]
+    whole = np.asarray(dct(np.log(np.maximum(bands, TINY)), type=2, axis=1, norm="ortho"))
+    cepstra = whole[:, :COEFFICIENTS]
     cepstra *= 1.0 + LIFTER / 2.0 * np.sin(np.pi * np.arange(COEFFICIENTS) / LIFTER)
     cepstra[:, 0] = np.log(np.maximum(energy, TINY))
     return cepstra.astype(np.float32)

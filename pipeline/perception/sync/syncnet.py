@@ -6,10 +6,10 @@ syncnet_v2.model. Its weights are fetched from their publisher by the user; here
 built, filled and driven the way the published scores are made.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Float32, Int16, UInt8
@@ -44,10 +44,10 @@ class SyncNet:
     at no offset has a flat curve. `sure_from` is None until somebody measures it with the weights.
     """
 
-    name: ClassVar[str] = "syncnet"
-    face_size: ClassVar[int] = FACE_SIZE
-    face_margin: ClassVar[float] = FACE_MARGIN
-    sure_from: ClassVar[float | None] = None
+    name: str = field(default="syncnet", init=False)
+    face_size: int = field(default=FACE_SIZE, init=False)
+    face_margin: float = field(default=FACE_MARGIN, init=False)
+    sure_from: float | None = field(default=None, init=False)
 
     at: Path | None = None
     sha256: str = SHA256

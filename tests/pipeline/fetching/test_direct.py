@@ -1,7 +1,10 @@
 """Plain web files, over a real server on loopback."""
 
 import hashlib
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from pipeline.fetching import (
     Unreachable,
     fetch,
 )
+from pipeline.fetching.store import Folder
 from pipeline.locators import Located, normalise
 
 from .conftest import Answer, Site
@@ -91,6 +95,54 @@ def test_what_a_killed_run_began_is_gone_on_with_by_the_next(
     fetched = fetch(source, folder=tmp_path, settings=settings)
     assert fetched.sha256 == sha256(content)
     assert site.sent["/cut.mp4"] < 1.5 * len(content)
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from manifests.record import Origin
+from pipeline.fetching import FetchSettings, fetch
+from pipeline.locators import Located
+
+source = Located(Origin(locator=sys.argv[1]), sys.argv[1])
+fetch(source, folder=Path(sys.argv[2]), settings=FetchSettings(rate_limit=200_000, proxy=""))
+"""
+
+
+def test_a_worker_that_was_killed_leaves_what_it_had(
+    site: Site, clip: Path, tmp_path: Path, settings: FetchSettings
+) -> None:
+    content = clip.read_bytes()
+    site.answers["/x.mp4"] = Answer(content)
+    source = at(site.url("/x.mp4"))
+    partial = Folder(tmp_path).partial(source.locator)
+    worker = subprocess.Popen(
+        [sys.executable, "-c", KILLED, source.locator, str(tmp_path)], cwd=Path(__file__).parents[3]
+    )
+    try:
+        for _ in range(600):
+            if partial.have > 100_000 or worker.poll() is not None:
+                break
+            time.sleep(0.05)
+    finally:
+        worker.kill()
+        worker.wait(10)
+    assert 100_000 < (had := partial.have) < len(content)
+    fetched = fetch(source, folder=tmp_path, settings=settings)
+    assert fetched.sha256 == sha256(content)
+    assert site.asked[-1] == ("GET", "/x.mp4", f"bytes={had}-")
+
+
+def test_two_workers_at_one_source_fetch_it_once(
+    site: Site, clip: Path, tmp_path: Path, settings: FetchSettings
+) -> None:
+    site.answers["/x.mp4"] = Answer(clip.read_bytes())
+    source = at(site.url("/x.mp4"))
+    with ThreadPoolExecutor(4) as pool:
+        tasks = [pool.submit(fetch, source, folder=tmp_path, settings=settings) for _ in range(4)]
+        results = {task.result() for task in tasks}
+    assert len(results) == 1
+    assert site.gets("/x.mp4") == 1
 
 
 def test_a_file_that_changed_meanwhile_is_begun_again(

@@ -49,9 +49,12 @@ def test_a_sheet_keeps_order_and_aspect() -> None:
     tall = np.full((100, 50, 3), 100, dtype=np.uint8)
     sheet = contact_sheet([wide, tall, wide], columns=2, tile=(40, 40))
     assert sheet.shape == (80, 80, 3)
-    assert (sheet[10:30, :40] == 200).all() and not sheet[:10, :40].any()
-    assert (sheet[:40, 50:70] == 100).all() and not sheet[:40, 40:50].any()
-    assert (sheet[50:70, :40] == 200).all() and not sheet[40:, 40:].any()
+    assert (sheet[10:30, :40] == 200).all()
+    assert not sheet[:10, :40].any()
+    assert (sheet[:40, 50:70] == 100).all()
+    assert not sheet[:40, 40:50].any()
+    assert (sheet[50:70, :40] == 200).all()
+    assert not sheet[40:, 40:].any()
 
 
 @pytest.mark.parametrize(("count", "columns"), [(0, 3), (2, 0)])

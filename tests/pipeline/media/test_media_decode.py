@@ -19,8 +19,10 @@ VARIANTS = {
     "h264.mov": X264,
     "open_gop.mp4": (*X264, "-x264-params", "open-gop=1:keyint=25:scenecut=0"),
     "intra_refresh.mp4": (*X264, "-x264-params", "intra-refresh=1:keyint=25"),
-    "hevc.mp4": ("-c:v", "libx265", "-preset", "ultrafast")
-    + ("-x265-params", "open-gop=1:keyint=25:bframes=3:log-level=none"),
+    "hevc.mp4": (
+        *("-c:v", "libx265", "-preset", "ultrafast"),
+        *("-x265-params", "open-gop=1:keyint=25:bframes=3:log-level=none"),
+    ),
     "mpeg4.mp4": ("-c:v", "mpeg4", "-bf", "2", "-g", "25"),
     "mpeg4.avi": ("-c:v", "mpeg4", "-bf", "2", "-g", "25"),
     "mpeg2.mpg": ("-c:v", "mpeg2video", "-bf", "2", "-g", "25"),

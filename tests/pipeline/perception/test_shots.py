@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenedetect import FrameTimecode
-from scenedetect.detectors import AdaptiveDetector
+from scenedetect.detectors import ContentDetector
 
 from pipeline.perception.shots import (
     Blends,
@@ -25,7 +25,7 @@ from pipeline.perception.shots import (
 )
 from pipeline.perception.shots.blends import mixture, runs
 from pipeline.perception.shots.camera import median_speed
-from pipeline.perception.shots.detector import QuickAdaptive
+from pipeline.perception.shots.detector import _Scored, content_score, find_cuts
 
 RATE = Fraction(25)
 SHARED = Path(
@@ -163,13 +163,29 @@ def test_the_detector_survives_pickling() -> None:
     assert pickle.loads(pickle.dumps(detector)) == detector
 
 
-def test_the_quick_score_is_that_of_pyscenedetect() -> None:
-    theirs, ours = AdaptiveDetector(), QuickAdaptive()
-    for k in range(4):
-        time = FrameTimecode(k, fps=RATE)
-        theirs.process_frame(time, texture(k))
-        ours.process_frame(time, texture(k))
-        assert ours._frame_score == pytest.approx(theirs._frame_score, abs=1e-9)
+def test_the_content_score_is_that_of_pyscenedetect() -> None:
+    theirs = ContentDetector()
+    hsv = [cv2.cvtColor(texture(k), cv2.COLOR_BGR2HSV) for k in range(2)]
+    for k in range(2):
+        theirs.process_frame(FrameTimecode(k, fps=RATE), texture(k))
+    assert content_score(*hsv) == pytest.approx(theirs._frame_score, abs=1e-9)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 2.0, 9.0, 21.0, 23.0, 70.0]), min_size=1, max_size=40))
+def test_cuts_are_those_of_pyscenedetect_asked_for_every_frame(scores: list[float]) -> None:
+    detector = ShotDetector()
+    whole = _Scored(
+        adaptive_threshold=detector.adaptive_threshold,
+        min_scene_len=detector.min_scene_len,
+        window_width=detector.window_width,
+        min_content_val=detector.min_content_val,
+    )
+    expected: list[int] = []
+    for k, score in enumerate(scores):
+        found = whole.process_frame(FrameTimecode(k, fps=RATE), np.array(score))
+        expected += (cut.frame_num for cut in found)
+    assert find_cuts(scores, detector, RATE) == expected
 
 
 def test_a_mixture_has_no_residual_and_a_cut_half_of_its_change() -> None:

@@ -42,7 +42,8 @@ def test_the_backend_is_small_and_names_what_it_runs() -> None:
     assert pickle.loads(pickle.dumps(backend)) == backend
     assert backend.missing() is None
     assert backend.version.startswith("0.10.")
-    assert backend.weights is not None and len(backend.weights) == 64
+    assert backend.weights is not None
+    assert len(backend.weights) == 64
 
 
 def test_a_portrait_has_a_face_and_shoulders_and_no_toes(pose: np.ndarray) -> None:
@@ -164,7 +165,8 @@ def test_one_hand_taken_for_both_is_kept_at_the_wrist_it_belongs_to() -> None:
 def test_two_hands_side_by_side_are_both_kept() -> None:
     pose = to_wholebody({"left_hand": hand(130.0, 100.0), "right_hand": hand(100.0, 100.0)})
     assert not is_double_hand(pose)
-    assert pose[kp.LEFT_HAND, 2].all() and pose[kp.RIGHT_HAND, 2].all()
+    assert pose[kp.LEFT_HAND, 2].all()
+    assert pose[kp.RIGHT_HAND, 2].all()
 
 
 @pytest.mark.parametrize(("nose", "kept"), [((10.0, 0.0), True), ((400.0, 0.0), False)])

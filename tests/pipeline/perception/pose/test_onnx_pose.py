@@ -1,6 +1,7 @@
 """Tests of the ONNX pose backend with a small model of random weights in the SimCC layout."""
 
 import pickle
+import warnings
 from pathlib import Path
 
 import cv2
@@ -45,24 +46,24 @@ class _SimCC(torch.nn.Module):
 def export(path: Path, joints: int = 133) -> _SimCC:
     torch.manual_seed(5)
     model = _SimCC(joints).eval()
-    torch.onnx.export(
-        model,
-        (torch.zeros(1, 3, SIZE[1], SIZE[0]),),
-        str(path),
-        input_names=["input"],
-        output_names=["simcc_x", "simcc_y"],
-        dynamo=False,
-        opset_version=17,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter that needs no more
+        torch.onnx.export(
+            model,
+            (torch.zeros(1, 3, SIZE[1], SIZE[0]),),
+            str(path),
+            input_names=["input"],
+            output_names=["simcc_x", "simcc_y"],
+            dynamo=False,
+            opset_version=17,
+        )
     return model
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, _SimCC]:
     path = tmp_path_factory.mktemp("pose") / "small.onnx"
-    with pytest.warns(DeprecationWarning):
-        model = export(path)
-    return path, model
+    return path, export(path)
 
 
 def picture(height: int = 90, width: int = 130) -> np.ndarray:
@@ -135,7 +136,8 @@ def test_a_backend_is_small_and_names_what_it_runs(small: tuple[Path, _SimCC]) -
     assert isinstance(backend, PoseBackend)
     assert pickle.loads(pickle.dumps(backend)) == backend
     assert backend.missing() is None
-    assert backend.weights is not None and len(backend.weights) == 64
+    assert backend.weights is not None
+    assert len(backend.weights) == 64
     with OnnxPose(path, sha256=backend.weights).track() as track:
         assert isinstance(track, PoseTracker)
 
@@ -148,8 +150,7 @@ def test_other_weights_than_those_asked_for_are_refused(small: tuple[Path, _SimC
 
 def test_a_model_of_17_joints_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "body.onnx"
-    with pytest.warns(DeprecationWarning):
-        export(path, joints=17)
+    export(path, joints=17)
     with OnnxPose(path).track() as track, pytest.raises(WeightsError, match="133 joints, got 17"):
         track(picture())
 

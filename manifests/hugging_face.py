@@ -1,0 +1,78 @@
+"""The columns of each shard family in the form that Hugging Face `datasets` reads: `Features.from_dict(features("motion"))`."""
+
+import types
+from collections.abc import Mapping
+from enum import Enum
+from fractions import Fraction
+from typing import Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+
+from manifests.record import Clip
+from manifests.shards import FAMILIES, RUN_ONLY
+
+Feature = dict[str, object]
+
+BINARY: Mapping[str, Feature] = {
+    "pose.npy": {
+        "feature": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "List"},
+        "_type": "List",
+    },
+    "flac": {"decode": False, "_type": "Audio"},
+    "mp4": {"decode": False, "_type": "Video"},
+}
+PLAIN: Mapping[object, str] = {str: "string", int: "int64", float: "float64", bool: "bool", Fraction: "string"}
+
+
+def features(family: str) -> dict[str, Feature]:
+    """The features of one family, `__key__` and `__url__` included. Raises KeyError for an unknown family."""
+    text = value("string")
+    return {
+        "__key__": text,
+        "__url__": text,
+        **{ending: json_features() if ending == "json" else dict(BINARY[ending]) for ending in FAMILIES[family]},
+    }
+
+
+def json_features() -> Feature:
+    """Of the JSON member."""
+    return of_model(Clip, RUN_ONLY)
+
+
+def of_model(model: type[BaseModel], left_out: Mapping[str, object] | None = None) -> Feature:
+    """Of a record, field by field, in the order in which JSON members are written."""
+    found: Feature = {}
+    for name, field in sorted(model.model_fields.items()):
+        inner = (left_out or {}).get(name)
+        kind = bare(field.annotation)
+        if isinstance(inner, set) and isinstance(kind, type) and issubclass(kind, BaseModel):
+            names = {key: item for key, item in kind.model_fields.items() if key not in inner}
+            found[name] = {key: of(item.annotation) for key, item in sorted(names.items())}
+        else:
+            found[name] = of(kind)
+    return found
+
+
+def of(kind: object) -> Feature:
+    """Of a type as the records use them."""
+    kind = bare(kind)
+    if get_origin(kind) is tuple:
+        return {"feature": of(get_args(kind)[0]), "_type": "List"}
+    if get_origin(kind) is Literal:
+        return of(type(get_args(kind)[0]))
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return of_model(kind)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return value("string")
+    return value(PLAIN[kind])
+
+
+def bare(kind: object) -> object:
+    """The `X` of `X | None`."""
+    if get_origin(kind) in (Union, types.UnionType):
+        return next(option for option in get_args(kind) if option is not type(None))
+    return kind
+
+
+def value(dtype: str) -> Feature:
+    return {"dtype": dtype, "_type": "Value"}

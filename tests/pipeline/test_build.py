@@ -1,0 +1,218 @@
+"""The whole run on the built-in sample: real worker processes, real networks, real encoders."""
+
+import csv
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+import webdataset as wds
+from rich.console import Console
+
+from manifests.record import Clip
+from manifests.shards import from_json
+from pipeline.config import ConfigError, Run, load
+from pipeline.run.build import build
+from pipeline.run.dry import plan
+from pipeline.sample import make_sample
+
+pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900)]
+
+SETTINGS = Path(__file__).resolve().parents[2] / "manifests" / "sources" / "sample.yaml"
+
+
+@dataclass(frozen=True)
+class Built:
+    folder: Path
+    run: Run
+    code: int
+    text: str
+
+    @property
+    def facts(self) -> dict:
+        return json.loads((self.run.out / "dataset.json").read_text())
+
+    @property
+    def timing(self) -> dict:
+        return json.loads((self.run.out / "run.json").read_text())
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.run.out / f"{name}.parquet")
+
+
+def run_build(run: Run) -> tuple[int, str]:
+    console = Console(record=True, width=120, force_terminal=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    code = build(run, console)
+    return code, console.export_text()
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_sample(tmp_path_factory.mktemp("sample")).parent
+
+
+@pytest.fixture(scope="module")
+def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    folder = tmp_path_factory.mktemp("built")
+    run = load(SETTINGS, (f"out={folder}/set", f"sources={sample}/sources.csv", "workers=2", "dashboard=0"))
+    code, text = run_build(run)
+    return Built(folder, run, code, text)
+
+
+def truth(sample: Path) -> dict[str, tuple[str, str]]:
+    with (sample / "truth.tsv").open() as stream:
+        return {row["file"]: (row["expect"], row["why"]) for row in csv.DictReader(stream, delimiter="\t")}
+
+
+# What a planted fault is called by the rules; None: no proven filter covers it yet.
+PLANTED = {
+    "no_audio": {"no_audio"},
+    "static": {"static"},
+    "too_small": {"figure_too_small"},
+    "upper_body_missing": {"upper_body_missing"},
+    "side_view": {"side_view"},
+    "too_short": {"too_short", "shot_too_short"},
+    "undecodable": {"undecodable", "not_media"},
+    "not_media": {"not_media"},
+    "no_speech": {"no_speech"},
+    "overlapped_speech": None,
+    "not_speaker": None,
+}
+
+
+def test_the_good_sources_give_clips_in_every_split(built: Built, sample: Path) -> None:
+    assert built.code == 0
+    clips = built.table("clips")
+    good = {name for name, (expect, _) in truth(sample).items() if expect == "keep"}
+    assert good <= set(clips.locator)
+    assert set(clips.split) == {"train", "val", "test"}
+
+
+def test_each_planted_fault_is_dropped_for_its_reason(built: Built, sample: Path) -> None:
+    sources = built.table("sources").set_index("locator")
+    kept = set(built.table("clips").locator)
+    decisions = built.table("decisions")
+    for name, (expect, why) in truth(sample).items():
+        reasons = PLANTED.get(why)
+        if expect == "keep" or reasons is None:
+            continue
+        assert name not in kept, f"{name} was kept"
+        said = set(json.loads(sources.loc[name, "frames_dropped"]))
+        said |= set(decisions[(decisions.source == name) & (decisions.verdict == "dropped")].reason)
+        assert said & reasons, f"{name}: planted {why}, dropped for {said}"
+
+
+def test_what_no_proven_filter_covers_is_measured_and_said_to_be_unknown(built: Built) -> None:
+    rows = built.table("decisions")
+    for measurement in ("speech.overlap", "sync.speaking"):
+        assert set(rows[rows.measurement == measurement].verdict) == {"unknown"}
+
+
+def test_the_sums_are_exact_for_every_source_and_in_all(built: Built) -> None:
+    sources = built.table("sources")
+    for row in sources.itertuples():
+        assert row.frames == row.frames_kept + sum(json.loads(row.frames_dropped).values()) or row.frames == 0
+        assert row.person_frames == row.person_frames_kept + sum(json.loads(row.person_frames_dropped).values())
+    counts = built.facts["counts"]
+    assert counts["frames"] == counts["frames_kept"] + sum(counts["frames_dropped"].values())
+    assert "kept" in built.text
+
+
+def test_every_clip_is_what_the_contract_says(built: Built, tmp_path: Path) -> None:
+    clips = built.table("clips")
+    for row in clips.itertuples():
+        shard = (built.run.out / row.video_shard).read_bytes()
+        file = tmp_path / f"{row.id}.mp4"
+        file.write_bytes(shard[row.mp4_offset : row.mp4_offset + row.mp4_size])
+        with av.open(str(file)) as container:
+            video, audio = container.streams.video[0], container.streams.audio[0]
+            assert (video.width, video.height, video.average_rate) == (512, 512, 25)
+            pictures = [frame.time for frame in container.decode(video)]
+            container.seek(0)
+            sound = [(frame.time, frame.samples, frame.sample_rate) for frame in container.decode(audio)]
+        assert len(pictures) == row.frames
+        assert np.allclose(pictures, np.arange(row.frames) / 25)
+        end = sound[-1][0] + sound[-1][1] / sound[-1][2]
+        assert abs(sound[0][0] - pictures[0]) <= 1024 / 48000
+        assert abs(end - row.frames / 25) <= 1024 / 48000
+        motion = (built.run.out / row.motion_shard).read_bytes()
+        flac = tmp_path / f"{row.id}.flac"
+        flac.write_bytes(motion[row.flac_offset : row.flac_offset + row.flac_size])
+        samples, rate = soundfile.read(flac, dtype="int16")
+        assert (len(samples), rate) == (640 * row.frames, 16000)
+        clip = from_json(motion[row.json_offset : row.json_offset + row.json_size])
+        assert isinstance(clip, Clip)
+        assert clip.revision == row.revision
+
+
+def test_plain_webdataset_duckdb_and_pandas_read_it(built: Built) -> None:
+    out = built.run.out
+    shards = [str(path) for path in sorted((out / "motion").glob("*.tar"))]
+    seen = 0
+    for found in wds.WebDataset(shards, shardshuffle=False).decode():
+        assert found["pose.npy"].shape == (found["json"]["span"]["stop"] - found["json"]["span"]["start"], 133, 3)
+        assert found["pose.npy"].dtype == np.float32
+        seen += 1
+    assert seen == len(built.table("clips"))
+    count = duckdb.sql(f"select count(*) from '{out}/clips.parquet'").fetchone()
+    assert count == (seen,)
+
+
+def test_a_second_run_decodes_nothing_and_gives_the_same_root(built: Built) -> None:
+    before = built.facts["root"]
+    code, _ = run_build(built.run)
+    assert (code, built.facts["root"]) == (0, before)
+    assert built.timing["frames_decoded"] == 0
+
+
+def test_another_number_of_workers_and_another_order_give_the_same_root(
+    built: Built, sample: Path, tmp_path: Path
+) -> None:
+    header, *rows = (sample / "sources.csv").read_text().splitlines()
+    random.Random(7).shuffle(rows)  # noqa: S311 - an order, no secret
+    chosen = [row for row in rows if row.split(",")[0] in {"ada.mp4", "short.mp4", "not-media.mp4"}]
+    for name, lines, workers in (("one", chosen, 1), ("two", sorted(chosen), 2)):
+        (sample / f"{name}.csv").write_text("\n".join([header, *lines]) + "\n")
+        run = load(
+            SETTINGS,
+            (f"out={tmp_path}/{name}", f"sources={sample}/{name}.csv", f"workers={workers}", "dashboard=0"),
+        )
+        assert run_build(run)[0] == 0
+    roots = [json.loads((tmp_path / n / "dataset.json").read_text())["root"] for n in ("one", "two")]
+    assert roots[0] == roots[1]
+
+
+def test_a_tighter_threshold_decodes_nothing_and_a_looser_one_only_what_it_admits(built: Built) -> None:
+    tighter = built.run.model_copy(update={"out": built.folder / "tight", "work": built.run.work_folder, "rules": {"static": 9.0}})
+    code, text = run_build(tighter)
+    assert code == 1
+    assert "nothing was kept" in text
+    assert json.loads((tighter.out / "run.json").read_text())["frames_decoded"] == 0
+    looser = built.run.model_copy(update={"out": built.folder / "loose", "work": built.run.work_folder, "rules": {"figure_too_small": 0.0}})
+    run_build(looser)
+    stages = json.loads((looser.out / "run.json").read_text())["stages"]
+    tiny = pd.read_parquet(looser.out / "decisions.parquet").query("source == 'tiny.mp4' and measurement == 'pose.found'")
+    frames = int((tiny.stop - tiny.start).sum())
+    assert stages["survey"]["decoded"] == 0
+    assert frames > 0
+    assert frames <= stages["pose"]["decoded"] < 1.5 * frames + 250
+
+
+def test_the_plan_of_a_finished_run_has_nothing_to_do(built: Built) -> None:
+    found = plan(built.run)
+    assert not found.to_do
+    assert found.kept == len(built.table("clips"))
+
+
+def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "letters").mkdir()
+    (tmp_path / "letters" / "dear.txt").write_text("dear")
+    with pytest.raises(ConfigError, match="holds files and is no dataset"):
+        build(load(None, (f"out={tmp_path}/letters", "sources=x.mp4")), Console(quiet=True))
+    assert (tmp_path / "letters" / "dear.txt").read_text() == "dear"
