@@ -7,10 +7,13 @@ MODULES = ("survey", "pipeline", "speech_turns", "sync_offsets")
 
 
 def main() -> int:
+    """Run them; the worst exit code."""
     failed = 0
     for name in MODULES:
         print(f"\n######## {name}", flush=True)
-        failed |= subprocess.run([sys.executable, "-m", f"benchmarks.{name}"], check=False).returncode
+        failed |= subprocess.run(
+            [sys.executable, "-m", f"benchmarks.{name}"], check=False
+        ).returncode
     return failed
 
 

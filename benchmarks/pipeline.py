@@ -52,6 +52,7 @@ class Spent:
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     given = parser.parse_args()
@@ -81,7 +82,10 @@ def files_of(name: str) -> list[Path]:
 
 def warm() -> None:
     """Load every network once."""
-    with linked([p for p in files_of("100") if "tango" in p.name]) as folder, tempfile.TemporaryDirectory() as work:
+    with (
+        linked([p for p in files_of("100") if "tango" in p.name]) as folder,
+        tempfile.TemporaryDirectory() as work,
+    ):
         list(measure(Run(sources=str(folder), out=Path(work, "out"), work=Path(work, "work"))))
 
 
@@ -99,19 +103,31 @@ def compare(files: list[Path]) -> None:
     print(f"{len(files)} sources, {total:.1f} s, kept {seconds:.1f} s ({seconds / total:.0%})")
     print("ours:  " + ", ".join(f"{part} {s:.2f}" for part, s in ours.parts.items()))
     print("plain: " + ", ".join(f"{part} {s:.2f}" for part, s in plain.parts.items()))
-    print(f"CPU-seconds per kept second: ours {ours.total / seconds:.2f}, plain {plain.total / seconds:.2f}")
+    print(
+        f"CPU-seconds per kept second: ours {ours.total / seconds:.2f}, plain {plain.total / seconds:.2f}"
+    )
     print(f"plain / ours: {plain.total / ours.total:.1f} times")
     print(f"a second run: {repeated:.2f} CPU-seconds")
     print(f"frames decoded per source frame: {facts['decoded'] / facts['source_frames']:.2f}")
     print(f"pose frames per kept frame: {facts['pose_frames'] / max(1, seconds * 25):.2f}")
     floor = facts["pose_frames"] * facts["pose_ms"] / 1e3 + facts["bare"]
-    print(f"floor (pose network alone on those frames, bare decode once): {floor:.1f}; ours / floor: {ours.total / floor:.2f}")
+    print(
+        f"floor (pose network alone on those frames, bare decode once): {floor:.1f}; "
+        f"ours / floor: {ours.total / floor:.2f}"
+    )
 
 
 def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
     """Our flow, source by source, with CPU seconds by stage."""
     spent, kept = Spent({}), dict[str, list[Clip]]()
-    facts = {"decoded": 0.0, "source_frames": 0.0, "grid_frames": 0.0, "pose_frames": 0.0, "pose_cpu": 0.0, "bare": 0.0}
+    facts = {
+        "decoded": 0.0,
+        "source_frames": 0.0,
+        "grid_frames": 0.0,
+        "pose_frames": 0.0,
+        "pose_cpu": 0.0,
+        "bare": 0.0,
+    }
     began = cpu_seconds()
     for locator, found in measure(run):
         spent.parts["ours"] = spent.parts.get("ours", 0.0) + cpu_seconds() - began
@@ -123,7 +139,9 @@ def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
         for outcome in [found.source, *found.clips]:
             facts["decoded"] += sum(outcome.books.decoded.values())
         facts["pose_frames"] += sum(
-            o.subject.span.frames for o in found.clips if isinstance(o.subject, Clip) and o.subject.pose
+            o.subject.span.frames
+            for o in found.clips
+            if isinstance(o.subject, Clip) and o.subject.pose
         )
         if isinstance(source, Source) and source.people is not None and source.fetched is not None:
             facts["bare"] += bare_decode(Path(source.fetched.path))
@@ -173,7 +191,20 @@ def plain_on(files: list[Path], kept: dict[str, list[Clip]], work: Path) -> Spen
             continue
         steady = work / "steady.mp4"
         with spent.on("re-encode"):
-            ffmpeg("-i", str(file), "-map", "0:v:0", "-map", "0:a:0?", "-r", "25", *H264, "-c:a", "aac", str(steady))
+            ffmpeg(
+                "-i",
+                str(file),
+                "-map",
+                "0:v:0",
+                "-map",
+                "0:a:0?",
+                "-r",
+                "25",
+                *H264,
+                "-c:a",
+                "aac",
+                str(steady),
+            )
         if not steady.is_file():
             continue
         with spent.on("scenes"):
@@ -190,13 +221,26 @@ def plain_on(files: list[Path], kept: dict[str, list[Clip]], work: Path) -> Spen
     return spent
 
 
-H264 = ("-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-threads", "1", "-pix_fmt", "yuv420p")
+H264 = (
+    "-c:v",
+    "libx264",
+    "-preset",
+    "veryfast",
+    "-crf",
+    "18",
+    "-threads",
+    "1",
+    "-pix_fmt",
+    "yuv420p",
+)
 
 
 def smaller(frame: av.VideoFrame) -> np.ndarray:
     """The whole frame, its longer side at most as long as our pictures'."""
     scale = min(1.0, 640 / max(frame.width, frame.height))
-    return frame.to_ndarray(format="rgb24", width=round(frame.width * scale), height=round(frame.height * scale))
+    return frame.to_ndarray(
+        format="rgb24", width=round(frame.width * scale), height=round(frame.height * scale)
+    )
 
 
 def cut(steady: Path, clip: Clip, out: Path) -> None:
@@ -213,7 +257,9 @@ def cut(steady: Path, clip: Clip, out: Path) -> None:
 def ffmpeg(*arguments: str) -> None:
     """The bundled ffmpeg on one thread; a source that it cannot read is left out, as a script would."""
     tool = imageio_ffmpeg.get_ffmpeg_exe()
-    subprocess.run([tool, "-y", "-v", "error", "-threads", "1", *arguments], check=False, capture_output=True)
+    subprocess.run(
+        [tool, "-y", "-v", "error", "-threads", "1", *arguments], check=False, capture_output=True
+    )
 
 
 if __name__ == "__main__":

@@ -2,8 +2,9 @@
 
     python -m benchmarks.pose_again DATASET [--sheets FOLDER] [--limit N]
 
-The stored pose was estimated on the source and mapped to the crop; this runs the same backend on the stored MP4. The lag is
-the shift in frames at which the two fit best; the difference is the median over joints that both see, in pixels of the crop.
+The stored pose was estimated on the source and mapped to the crop; this runs the same backend on the stored MP4. The
+lag is the shift in frames at which the two fit best; the difference is the median over joints that both see, in pixels
+of the crop.
 """
 
 import argparse
@@ -25,6 +26,7 @@ LAGS = range(-5, 6)
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path)
     parser.add_argument("--sheets", type=Path)
@@ -36,18 +38,33 @@ def main() -> None:
         pictures, stored = load(given.dataset, row)
         again = estimate(pictures)
         lag = best_lag(stored, again)
-        parts = [difference(stored, again, part) for part in (slice(0, 133), slice(0, 17), slice(23, 91), slice(91, 133))]
+        parts = [
+            difference(stored, again, part)
+            for part in (slice(0, 133), slice(0, 17), slice(23, 91), slice(91, 133))
+        ]
         cells = " | ".join("" if value is None else f"{value:.2f}" for value in parts)
-        print(f"| {row['locator']} {row['start']} | {row['frames']} | {lag} | {cells} |", flush=True)
+        print(
+            f"| {row['locator']} {row['start']} | {row['frames']} | {lag} | {cells} |", flush=True
+        )
         if given.sheets:
             given.sheets.mkdir(parents=True, exist_ok=True)
-            sheet(pictures, stored, given.sheets / f"{Path(row['locator']).stem}-{row['start']}-{row['person']}.png")
+            sheet(
+                pictures,
+                stored,
+                given.sheets / f"{Path(row['locator']).stem}-{row['start']}-{row['person']}.png",
+            )
 
 
 def load(dataset: Path, row: dict[str, object]) -> tuple[list[np.ndarray], np.ndarray]:
     """RGB pictures and pose (F, 133, 3) of one clip."""
-    movie = read_member(dataset / str(row["video_shard"]), offset=int(row["mp4_offset"]), size=int(row["mp4_size"]))
-    pose = read_member(dataset / str(row["motion_shard"]), offset=int(row["pose_offset"]), size=int(row["pose_size"]))
+    movie = read_member(
+        dataset / str(row["video_shard"]), offset=int(row["mp4_offset"]), size=int(row["mp4_size"])
+    )
+    pose = read_member(
+        dataset / str(row["motion_shard"]),
+        offset=int(row["pose_offset"]),
+        size=int(row["pose_size"]),
+    )
     with av.open(io.BytesIO(movie)) as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return pictures, np.load(io.BytesIO(pose))

@@ -30,7 +30,9 @@ def media_folder() -> Path:
     root = Path(__file__).resolve().parents[1]
     folder = Path(os.environ.get("COSPEECH_SHARED", root.parent / "shared")) / "media"
     if not (folder / "labels.tsv").is_file():
-        raise SystemExit(f"no real clips in {folder}; COSPEECH_SHARED names the folder that holds media/")
+        raise SystemExit(
+            f"no real clips in {folder}; COSPEECH_SHARED names the folder that holds media/"
+        )
     return folder
 
 
@@ -59,7 +61,9 @@ class Measured:
     @property
     def kept(self) -> list[Clip]:
         return [
-            o.subject for o in self.clips if o.drop is None and o.failure is None and isinstance(o.subject, Clip)
+            o.subject
+            for o in self.clips
+            if o.drop is None and o.failure is None and isinstance(o.subject, Clip)
         ]
 
 

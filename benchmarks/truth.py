@@ -17,6 +17,7 @@ COLUMNS = [rule for rule in CLIP_RULES]
 
 
 def main() -> None:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", type=Path)
     parser.add_argument("--work", type=Path, default=Path("work/truth"))
@@ -34,7 +35,15 @@ def main() -> None:
 
 
 def head() -> list[str]:
-    names = ["clip", "label", "span", "dropped for", *[f"{rule.measurement}" for rule in COLUMNS], "camera"]
+    """The table's head: what is measured, and what the rules ask of it."""
+    names = [
+        "clip",
+        "label",
+        "span",
+        "dropped for",
+        *[f"{rule.measurement}" for rule in COLUMNS],
+        "camera",
+    ]
     limits = ["", "", "", "", *[f"{rule.comparator} {rule.threshold:g}" for rule in COLUMNS], ""]
     return [f"| {' | '.join(names)} |", "|" + "---|" * len(names), f"| {' | '.join(limits)} |"]
 
@@ -50,6 +59,7 @@ def rows(label: Label, found: Measured) -> list[str]:
 
 
 def row(file: str, expect: str, clip: object, decisions: tuple) -> str:
+    """One candidate."""
     if not isinstance(clip, Clip):
         raise TypeError("a candidate is a clip")
     values = {d.measurement: d for d in decisions}

@@ -1,4 +1,4 @@
-"""Boxes, affine maps and the 25 FPS grid: the only place where frames become times and source pixels become crop pixels.
+"""Boxes, affine maps and the 25 FPS grid: where frames become times and source pixels become crop pixels.
 
 Pixel centres lie at integers, so a box (x, y, w, h) covers the pixels from x - 0.5 to x + w - 0.5.
 """
@@ -36,7 +36,7 @@ def grid_to_source(
     """
     if start < 0 or stop < start:
         raise ValueError(f"a span needs 0 <= start <= stop, got [{start}, {stop})")
-    # Ticks and grid frames both become integers in units of time_base.numerator / (time_base.denominator * FPS) seconds.
+    # Ticks and grid frames both become integers in units of 1 / (time_base.denominator * FPS) seconds.
     scale = time_base.numerator * FPS
     source = (timeline - timeline[0]) * scale
     wanted = np.arange(start, stop, dtype=np.int64) * time_base.denominator
@@ -69,7 +69,7 @@ def iou(a: Box, b: Box) -> float:
 
 
 def square_around(box: Box, *, margin: float) -> tuple[int, int, int]:
-    """The integer square (x, y, side) with an even side that holds a box grown by `margin` of its longer side on each side."""
+    """The integer square (x, y, side), side even, around a box grown on each side by `margin` of its longer side."""
     longer = max(box[2], box[3])
     side = int(np.ceil(longer * (1.0 + 2.0 * margin) / 2.0)) * 2
     mid_x, mid_y = box[0] + box[2] / 2.0, box[1] + box[3] / 2.0
@@ -115,11 +115,13 @@ def upright_affine(size: tuple[int, int], *, rotation: int, pixel_aspect: Fracti
 
 
 def square_size(size: tuple[int, int], *, pixel_aspect: Fraction) -> tuple[int, int]:
-    """(width, height) of a stored picture with square pixels, before rotation: the height stays, the width is rounded."""
+    """(width, height) of a stored picture with square pixels, before rotation; the height stays."""
     return max(1, round(size[0] * pixel_aspect)), size[1]
 
 
-def upright_size(size: tuple[int, int], *, rotation: int, pixel_aspect: Fraction) -> tuple[int, int]:
+def upright_size(
+    size: tuple[int, int], *, rotation: int, pixel_aspect: Fraction
+) -> tuple[int, int]:
     """(width, height) of a stored picture once it is upright with square pixels."""
     width, height = square_size(size, pixel_aspect=pixel_aspect)
     return (height, width) if rotation in (90, 270) else (width, height)

@@ -1,4 +1,4 @@
-"""The columns of each shard family in the form that Hugging Face `datasets` reads: `Features.from_dict(features("motion"))`."""
+"""The columns of each shard family for Hugging Face `datasets`: `Features.from_dict(features("motion"))`."""
 
 import types
 from collections.abc import Mapping
@@ -13,15 +13,28 @@ from manifests.shards import FAMILIES, RUN_ONLY
 
 Feature = dict[str, object]
 
+LIST = "List"
+
+
+def listed(inner: Feature, times: int = 1) -> Feature:
+    """A list of a list of … of something."""
+    return inner if times == 0 else {"feature": listed(inner, times - 1), "_type": LIST}
+
+
+# The bytes as they are: `cast_column("flac", Audio())` makes sound of them, where torchcodec is installed.
+FILE: Feature = {"dtype": "binary", "_type": "Value"}
 BINARY: Mapping[str, Feature] = {
-    "pose.npy": {
-        "feature": {"feature": {"dtype": "float32", "_type": "Value"}, "_type": "List"},
-        "_type": "List",
-    },
-    "flac": {"decode": False, "_type": "Audio"},
-    "mp4": {"decode": False, "_type": "Video"},
+    "pose.npy": listed({"dtype": "float32", "_type": "Value"}, 3),
+    "flac": FILE,
+    "mp4": FILE,
 }
-PLAIN: Mapping[object, str] = {str: "string", int: "int64", float: "float64", bool: "bool", Fraction: "string"}
+PLAIN: Mapping[object, str] = {
+    str: "string",
+    int: "int64",
+    float: "float64",
+    bool: "bool",
+    Fraction: "string",
+}
 
 
 def features(family: str) -> dict[str, Feature]:
@@ -30,7 +43,10 @@ def features(family: str) -> dict[str, Feature]:
     return {
         "__key__": text,
         "__url__": text,
-        **{ending: json_features() if ending == "json" else dict(BINARY[ending]) for ending in FAMILIES[family]},
+        **{
+            ending: json_features() if ending == "json" else dict(BINARY[ending])
+            for ending in FAMILIES[family]
+        },
     }
 
 
@@ -57,7 +73,7 @@ def of(kind: object) -> Feature:
     """Of a type as the records use them."""
     kind = bare(kind)
     if get_origin(kind) is tuple:
-        return {"feature": of(get_args(kind)[0]), "_type": "List"}
+        return listed(of(get_args(kind)[0]))
     if get_origin(kind) is Literal:
         return of(type(get_args(kind)[0]))
     if isinstance(kind, type) and issubclass(kind, BaseModel):
@@ -75,4 +91,5 @@ def bare(kind: object) -> object:
 
 
 def value(dtype: str) -> Feature:
+    """Of one plain value."""
     return {"dtype": dtype, "_type": "Value"}

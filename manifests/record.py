@@ -4,7 +4,8 @@ Conventions, said once for every field below:
 
 - time is an integer frame on the source's 25 FPS grid (`geometry.FPS`); frame 0 is the first video timestamp;
 - spans are half-open, `[start, stop)`;
-- sizes are `(width, height)`; boxes are `(x, y, width, height)`; points are `(x, y)`; all in pixels, pixel centres at integers;
+- sizes are `(width, height)`; boxes are `(x, y, width, height)`; points are `(x, y)`; all in
+  pixels, pixel centres at integers;
 - "upright pixels" are those of a decoded frame after its rotation and pixel aspect ratio were undone;
 - a section that no stage has written yet is `None`; text that is not known is `None`; there are no sentinel numbers.
 """
@@ -93,7 +94,9 @@ class Backend(Record):
 
     name: str
     version: str
-    weights: str | None = Field(default=None, description="SHA-256 of the weights, where there are any")
+    weights: str | None = Field(
+        default=None, description="SHA-256 of the weights, where there are any"
+    )
 
 
 # ---- the source and its sections -------------------------------------------------------------------------------------
@@ -128,16 +131,22 @@ class Fetched(Record):
 
     sha256: str
     bytes: int
-    path: str = Field(description="where the bytes lie for this run; not part of any key or of the dataset")
+    path: str = Field(
+        description="where the bytes lie for this run; not part of any key or of the dataset"
+    )
     licence: str | None = None
     page: Page | None = None
 
 
 class AudioStream(Record):
+    """The first sound stream of a file."""
+
     codec: str
     sample_rate: int
     channels: int
-    start: Fraction = Field(description="seconds from the first video timestamp to the first audio sample; negative: earlier")
+    start: Fraction = Field(
+        description="seconds from the first video timestamp to the first audio sample; negative: earlier"
+    )
     seconds: float
 
 
@@ -146,20 +155,30 @@ class Media(Record):
 
     container: str
     codec: str
-    size: tuple[int, int] = Field(description="stored pixels, before rotation and pixel aspect ratio")
-    rotation: Literal[0, 90, 180, 270] = Field(description="degrees clockwise that make a stored frame upright")
+    size: tuple[int, int] = Field(
+        description="stored pixels, before rotation and pixel aspect ratio"
+    )
+    rotation: Literal[0, 90, 180, 270] = Field(
+        description="degrees clockwise that make a stored frame upright"
+    )
     pixel_aspect: Fraction
     upright_size: tuple[int, int]
     full_range: bool
     rate: Fraction = Field(description="mean frames per second over the file")
     variable_rate: bool
     time_base: Fraction = Field(description="seconds per tick of the timeline")
-    timeline: Blob = Field(description=".npy of int64 presentation timestamps in ticks, sorted, one per source frame")
+    timeline: Blob = Field(
+        description=".npy of int64 presentation timestamps in ticks, sorted, one per source frame"
+    )
     source_frames: int
     grid_frames: int = Field(description="frames of the 25 FPS grid")
-    longest_gap: float = Field(description="seconds between two neighbouring source frames, at most")
+    longest_gap: float = Field(
+        description="seconds between two neighbouring source frames, at most"
+    )
     audio: AudioStream | None
-    audible: tuple[int, int] = Field(description="grid frames [start, stop) that the sound covers whole; (0, 0) without sound")
+    audible: tuple[int, int] = Field(
+        description="grid frames [start, stop) that the sound covers whole; (0, 0) without sound"
+    )
 
     @property
     def audible_frames(self) -> int:
@@ -171,12 +190,18 @@ class Media(Record):
 
 
 class Shot(Record):
+    """One camera setting between two cuts."""
+
     start: int
     stop: int
-    camera_motion: float | None = Field(description="median speed of the background, frame widths per second; None: nothing to tell it by")
+    camera_motion: float | None = Field(
+        description="median speed of the background, frame widths per second; None: nothing to tell it by"
+    )
 
 
 class Shots(Record):
+    """The shots of a source (stage shots)."""
+
     backend: Backend
     shots: tuple[Shot, ...]
     decoded_until: int = Field(description="grid frames before which every frame could be decoded")
@@ -187,24 +212,34 @@ class Turn(Record):
 
     start: int
     stop: int
-    speaker: int = Field(description="number of the voice within this source, from 0 in order of first appearance")
+    speaker: int = Field(
+        description="number of the voice within this source, from 0 in order of first appearance"
+    )
 
 
 class Interval(Record):
+    """A stretch of grid frames."""
+
     start: int
     stop: int
 
 
 class Speech(Record):
+    """Who speaks when, over the whole sound track (stage speech)."""
+
     backend: Backend
     sound: Blob = Field(description=".npy (N,) int16: the whole track, 16 kHz mono")
-    sound_start: int = Field(description="16 kHz samples from the first video timestamp to the first of `sound`")
+    sound_start: int = Field(
+        description="16 kHz samples from the first video timestamp to the first of `sound`"
+    )
     sound_samples: int
     voiced: tuple[Interval, ...] = Field(description="where anybody speaks, without the pauses")
     turns: tuple[Turn, ...]
     overlaps: tuple[Interval, ...] = Field(description="where two voices sound at once")
     music: tuple[Interval, ...] = Field(description="where music sounds")
-    voices: Blob | None = Field(description=".npy (speakers, D) float32 voice embeddings of unit length; None without speech")
+    voices: Blob | None = Field(
+        description=".npy (speakers, D) float32 voice embeddings of unit length; None without speech"
+    )
 
     @property
     def voiced_frames(self) -> int:
@@ -212,6 +247,8 @@ class Speech(Record):
 
 
 class FaceSample(Record):
+    """One face in one looked-at frame."""
+
     frame: int
     box: Box = Field(description="upright pixels")
     score: float
@@ -233,6 +270,8 @@ class Track(Record):
 
 
 class People(Record):
+    """Who is in view, looked for sparsely (stage people)."""
+
     backend: Backend
     sampled: tuple[int, ...] = Field(description="grid frames that were looked at, sorted")
     tracks: tuple[Track, ...]
@@ -280,6 +319,8 @@ class ClipMedia(Record):
 
 
 class Span(Record):
+    """The grid frames of a candidate."""
+
     start: int
     stop: int
 
@@ -293,15 +334,23 @@ class Person(Record):
 
     number: int = Field(description="number within the source; not part of the id")
     face: Box = Field(description="median face box, upright pixels")
-    region: Box = Field(description="part of the picture that is this person's alone, upright pixels, integers")
-    path: tuple[FaceSample, ...] = Field(description="the face samples in and next to the span, what pose starts from")
+    region: Box = Field(
+        description="part of the picture that is this person's alone, upright pixels, integers"
+    )
+    path: tuple[FaceSample, ...] = Field(
+        description="the face samples in and next to the span, what pose starts from"
+    )
     in_view: int = Field(description="most people seen at once in the span")
     face_height: float = Field(description="median face height over frame height, ratio")
 
 
 class ClipSpeech(Record):
+    """What the speech section says about the span."""
+
     backend: Backend
-    voices: Blob | None = Field(default=None, description="the source's voice embeddings; not part of the dataset")
+    voices: Blob | None = Field(
+        default=None, description="the source's voice embeddings; not part of the dataset"
+    )
     speaker: int = Field(description="number of the voice within the source")
     voiced: float = Field(description="share of the span in which this voice speaks, ratio")
     overlap: float = Field(description="share of the span in which two voices sound at once, ratio")
@@ -309,8 +358,12 @@ class ClipSpeech(Record):
 
 
 class ClipShot(Record):
+    """What the shots section says about the span."""
+
     backend: Backend
-    camera_motion: float = Field(description="frame widths per second; 0 too where nothing tells it")
+    camera_motion: float = Field(
+        description="frame widths per second; 0 too where nothing tells it"
+    )
 
 
 class Pose(Record):
@@ -321,7 +374,9 @@ class Pose(Record):
         default=None,
         description=".npy (F, 133, 3) float32: x, y in upright pixels of the source, confidence; not in the dataset",
     )
-    valid_from: float = Field(description="confidence from which this backend's joints count as seen")
+    valid_from: float = Field(
+        description="confidence from which this backend's joints count as seen"
+    )
     found: float = Field(description="share of frames in which a body was found, ratio")
 
 
@@ -329,12 +384,22 @@ class Posture(Record):
     """What the pose says about the use of the clip (paper 003, section 3.2, quality control)."""
 
     backend: Backend = Field(description="whose pose was measured")
-    upper_body: float = Field(description="share of frames with both shoulders and an elbow inside the picture and seen, ratio")
-    shoulder_width: float | None = Field(description="median shoulder distance over frame height, ratio")
-    facing: float | None = Field(description="median frontality of the head, ratio: 1 frontal, 0 profile")
-    shoulder_facing: float | None = Field(description="median turn of the shoulders; negative: seen from behind")
+    upper_body: float = Field(
+        description="share of frames with both shoulders and an elbow inside the picture and seen, ratio"
+    )
+    shoulder_width: float | None = Field(
+        description="median shoulder distance over frame height, ratio"
+    )
+    facing: float | None = Field(
+        description="median frontality of the head, ratio: 1 frontal, 0 profile"
+    )
+    shoulder_facing: float | None = Field(
+        description="median turn of the shoulders; negative: seen from behind"
+    )
     face_seen: float = Field(description="share of frames with a face, ratio")
-    stillness: float | None = Field(description="median joint speed of the upper body, shoulder widths per second")
+    stillness: float | None = Field(
+        description="median joint speed of the upper body, shoulder widths per second"
+    )
     hands: float = Field(description="share of frames with at least one hand seen, ratio")
 
 
@@ -342,10 +407,14 @@ class Sync(Record):
     """Does this mouth speak this voice (stage sync)."""
 
     backend: Backend
-    offset: int = Field(description="frames by which the sound is late against the picture; negative: early")
+    offset: int = Field(
+        description="frames by which the sound is late against the picture; negative: early"
+    )
     confidence: float = Field(description="backend's own scale, stated in its docstring")
     speaking: float = Field(description="backend's score that the visible person speaks")
-    shifted: int = Field(description="frames by which the audio window was moved; 0 where the offset was not sure enough")
+    shifted: int = Field(
+        description="frames by which the audio window was moved; 0 where the offset was not sure enough"
+    )
 
 
 class Framing(Record):
@@ -355,7 +424,9 @@ class Framing(Record):
     outside: float = Field(description="share of the box outside the frame, ratio")
     enlarged: float = Field(description="crop pixels per source pixel")
     size: tuple[int, int] = Field(description="pixels of the stored picture")
-    affine: Affine = Field(description="stored source pixels, before rotation and aspect, to crop pixels")
+    affine: Affine = Field(
+        description="stored source pixels, before rotation and aspect, to crop pixels"
+    )
 
 
 class Crop(Record):
@@ -363,7 +434,9 @@ class Crop(Record):
 
     video: Blob
     audio: Blob
-    pose: Blob = Field(description=".npy (F, 133, 3) float32: x, y in pixels of the crop, confidence")
+    pose: Blob = Field(
+        description=".npy (F, 133, 3) float32: x, y in pixels of the crop, confidence"
+    )
 
 
 class Identity(Record):
@@ -378,7 +451,9 @@ class Clip(Record):
     """One person, one voice, one shot, 5 to 15 seconds: the unit that flows to the training batch."""
 
     schema_version: int = SCHEMA_VERSION
-    id: str = Field(description="hash of media SHA-256, first frame, frame count, quantised place of the face")
+    id: str = Field(
+        description="hash of media SHA-256, first frame, frame count, quantised place of the face"
+    )
     revision: str | None = Field(default=None, description="hash of the members; None before pack")
     origin: ClipOrigin
     media: ClipMedia
@@ -399,6 +474,8 @@ class Clip(Record):
 
 
 class Verdict(StrEnum):
+    """What a rule says of a subject; `unknown`: the rule is not proven for the backend, and acts on nothing."""
+
     KEPT = "kept"
     DROPPED = "dropped"
     UNKNOWN = "unknown"
@@ -417,7 +494,9 @@ class Decision(Record):
     version: int
     backend: str
     weights: str | None
-    measurement: str = Field(description="dotted name of the measured value, such as posture.stillness")
+    measurement: str = Field(
+        description="dotted name of the measured value, such as posture.stillness"
+    )
     value: float | None = Field(description="None: not measured")
     unit: str
     comparator: str

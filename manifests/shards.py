@@ -125,12 +125,21 @@ def shard_name(split: str, prefix: str) -> str:
 def write_tar(file: Path, shard: str, members: Iterable[tuple[str, bytes]]) -> tuple[Member, ...]:
     """Write a tar whose bytes depend on names and contents alone; returns where each member lies."""
     written: list[Member] = []
-    with file.open("wb") as stream, tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
+    with (
+        file.open("wb") as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
         for name, content in members:
             header = tarfile.TarInfo(name)
             header.size, header.mode = len(content), 0o644
             written.append(
-                Member(shard, name, tar.offset + tarfile.BLOCKSIZE, len(content), hashlib.sha256(content).hexdigest())
+                Member(
+                    shard,
+                    name,
+                    tar.offset + tarfile.BLOCKSIZE,
+                    len(content),
+                    hashlib.sha256(content).hexdigest(),
+                )
             )
             tar.addfile(header, io.BytesIO(content))
     return tuple(written)
@@ -142,7 +151,9 @@ def read_member(file: Path, *, offset: int, size: int) -> bytes:
         stream.seek(offset)
         content = stream.read(size)
     if len(content) != size:
-        raise ShardError(f"{file.name}: a member of {size} bytes at {offset} has only {len(content)}")
+        raise ShardError(
+            f"{file.name}: a member of {size} bytes at {offset} has only {len(content)}"
+        )
     return content
 
 

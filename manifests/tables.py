@@ -13,7 +13,12 @@ from manifests.shards import Member
 
 Row = dict[str, object]
 
-MEMBER_COLUMNS = {"pose": "motion/pose.npy", "flac": "motion/flac", "json": "motion/json", "mp4": "video/mp4"}
+MEMBER_COLUMNS = {
+    "pose": "motion/pose.npy",
+    "flac": "motion/flac",
+    "json": "motion/json",
+    "mp4": "video/mp4",
+}
 
 CLIPS = pa.schema(
     [
@@ -48,7 +53,11 @@ CLIPS = pa.schema(
         *[
             (f"{name}_{fact}", kind)
             for name in MEMBER_COLUMNS
-            for fact, kind in (("offset", pa.int64()), ("size", pa.int64()), ("sha256", pa.string()))
+            for fact, kind in (
+                ("offset", pa.int64()),
+                ("size", pa.int64()),
+                ("sha256", pa.string()),
+            )
         ],
     ]
 )
@@ -135,7 +144,11 @@ def clip_row(clip: Clip, members: Mapping[str, Member]) -> Row:
     }
     for name, path in MEMBER_COLUMNS.items():
         member = members[path]
-        row |= {f"{name}_offset": member.offset, f"{name}_size": member.size, f"{name}_sha256": member.sha256}
+        row |= {
+            f"{name}_offset": member.offset,
+            f"{name}_size": member.size,
+            f"{name}_sha256": member.sha256,
+        }
     return row
 
 
@@ -174,7 +187,9 @@ def write(rows: Sequence[Row], schema: pa.Schema, file: Path) -> None:
     names = set(schema.names)
     for row in rows:
         if set(row) != names:
-            raise ValueError(f"{file.name}: columns {sorted(set(row) ^ names)} are missing or unknown")
+            raise ValueError(
+                f"{file.name}: columns {sorted(set(row) ^ names)} are missing or unknown"
+            )
     pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), file, compression="zstd")
 
 

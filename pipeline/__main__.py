@@ -17,7 +17,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-weights_app = typer.Typer(help="List, fetch and verify the weights of the reference backends.", no_args_is_help=True)
+weights_app = typer.Typer(
+    help="List, fetch and verify the weights of the reference backends.", no_args_is_help=True
+)
 app.add_typer(weights_app, name="weights")
 console = Console()
 errors = Console(stderr=True)
@@ -25,7 +27,10 @@ errors = Console(stderr=True)
 Override = Annotated[
     list[str] | None,
     typer.Option(
-        "--set", "-s", metavar="KEY=VALUE", help="Any setting, such as spans.shortest=6 or rules.static=0.1."
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="Any setting, such as spans.shortest=6 or rules.static=0.1.",
     ),
 ]
 ConfigFile = Annotated[
@@ -38,17 +43,33 @@ def build(
     config: ConfigFile = None,
     sources: Annotated[
         str | None,
-        typer.Option(help="List (CSV, TSV, YAML, JSONL, Parquet), folder, glob, file or URL.  [default: the built-in sample]"),
+        typer.Option(
+            help="List (CSV, TSV, YAML, JSONL, Parquet), folder, glob, file or URL.  [default: the built-in sample]"
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the dataset.  [default: dataset]")] = None,
-    workers: Annotated[int | None, typer.Option(help="Worker processes.  [default: one per core]")] = None,
-    scheduler: Annotated[str | None, typer.Option(help="Address of a running Dask scheduler.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the dataset.  [default: dataset]")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Worker processes.  [default: one per core]")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option(help="Address of a running Dask scheduler.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="First N sources only.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is done and what would be; do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what is done and what would be; do nothing.")
+    ] = False,
     set_: Override = None,
 ) -> None:
     """Build a dataset. Repeating the same line does only what is left."""
-    given = {"sources": sources, "out": out, "workers": workers, "scheduler": scheduler, "limit": limit}
+    given = {
+        "sources": sources,
+        "out": out,
+        "workers": workers,
+        "scheduler": scheduler,
+        "limit": limit,
+    }
     run = settings(config, given, set_)
     if dry_run:
         from pipeline.run.build import with_sample
@@ -71,7 +92,9 @@ def doctor(config: ConfigFile = None, set_: Override = None) -> None:
 
 @app.command()
 def sample(
-    folder: Annotated[Path, typer.Argument(help="Where to write the videos, sources.csv and truth.tsv.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Where to write the videos, sources.csv and truth.tsv.")
+    ],
 ) -> None:
     """Make the built-in sample: drawn speakers with synthetic voices, and sources with one planted fault each."""
     from pipeline.sample import make_sample
@@ -97,7 +120,10 @@ def docs() -> None:
         console.print(str(place))
 
 
-WeightsFolder = Annotated[Path | None, typer.Option("--to", help="Folder.  [default: COSPEECH_WEIGHTS, or the user's cache]")]
+WeightsFolder = Annotated[
+    Path | None,
+    typer.Option("--to", help="Folder.  [default: COSPEECH_WEIGHTS, or the user's cache]"),
+]
 
 
 @weights_app.command("list")
@@ -116,8 +142,13 @@ def list_weights(to: WeightsFolder = None) -> None:
 
 @weights_app.command("fetch")
 def fetch_weights(
-    names: Annotated[list[str], typer.Argument(help="Names as `csg-data weights list` shows them.")],
-    source: Annotated[Path | None, typer.Option("--from", help="A folder that holds the files, instead of the publisher.")] = None,
+    names: Annotated[
+        list[str], typer.Argument(help="Names as `csg-data weights list` shows them.")
+    ],
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="A folder that holds the files, instead of the publisher."),
+    ] = None,
     to: WeightsFolder = None,
 ) -> None:
     """Fetch weights and check them against their pinned SHA-256."""

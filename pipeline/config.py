@@ -21,32 +21,44 @@ class Settings(BaseModel):
 
 
 class Survey(Settings):
+    """How a source is looked over."""
+
     faces_every: float = Field(default=0.5, gt=0, description="seconds between two looks for faces")
 
 
 class Speech(Settings):
+    """Who listens."""
+
     backend: Literal["embedded", "pyannote"] = "embedded"
     weights: Path | None = None
 
 
 class Spans(Settings):
+    """How long a clip is."""
+
     shortest: float = Field(default=5.0, description="seconds; paper 003, section 3.2")
     longest: float = Field(default=15.0, description="seconds; paper 003, section 3.2")
     target: float = Field(default=10.0, description="seconds; paper 003 reports a mean of 9.88")
 
 
 class Pose(Settings):
+    """Who finds the keypoints."""
+
     backend: Literal["mediapipe", "onnx", "mmpose"] = "mediapipe"
     weights: Path | None = None
     longest_side: int = Field(default=640, description="pixels of the person's picture, at most")
 
 
 class Sync(Settings):
+    """Who compares lips and voice."""
+
     backend: Literal["embedded", "syncnet", "light-asd", "lr-asd"] = "embedded"
     weights: Path | None = None
 
 
 class Crop(Settings):
+    """How a clip is stored."""
+
     size: int = Field(default=512, description="pixels; paper 003, section 3.2")
     margin: float = Field(default=0.08, description="of the person's longer side, on each side")
     crf: int = 18
@@ -54,36 +66,53 @@ class Crop(Settings):
 
 
 class Identity(Settings):
+    """When two voices are one speaker."""
+
     similarity: float | None = Field(
-        default=None, description="least cosine of one speaker's voices; none given: the encoder's own"
+        default=None,
+        description="least cosine of one speaker's voices; none given: the encoder's own",
     )
 
 
 class Split(Settings):
+    """Which identities go where."""
+
     salt: str = "cospeech"
     val: float = Field(default=0.05, ge=0, le=1)
     test: float = Field(default=0.05, ge=0, le=1)
 
 
 class Pack(Settings):
-    shard_mib: int = Field(default=512, gt=0, description="MiB of members per shard and family, at most")
+    """How large a shard is."""
+
+    shard_mib: int = Field(
+        default=512, gt=0, description="MiB of members per shard and family, at most"
+    )
 
 
 class Run(Settings):
     """Everything one run of `csg-data build` depends on."""
 
-    sources: str = Field(default="sample", description="list, folder, file or URL; `sample`: the built-in one")
+    sources: str = Field(
+        default="sample", description="list, folder, file or URL; `sample`: the built-in one"
+    )
     out: Path = Path("dataset")
-    work: Path | None = Field(default=None, description="folder of measurements; default: <out>.work")
+    work: Path | None = Field(
+        default=None, description="folder of measurements; default: <out>.work"
+    )
     lock: Path | None = Field(default=None, description="lock file; default: in the work folder")
     update_lock: bool = Field(default=False, description="accept sources whose bytes changed")
     name: str = "co-speech gestures"
     limit: int | None = Field(default=None, description="first N sources only")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     scheduler: str | None = Field(default=None, description="address of a running Dask scheduler")
-    dashboard: int = Field(default=8787, description="port of the Dask dashboard on this machine; 0: any")
+    dashboard: int = Field(
+        default=8787, description="port of the Dask dashboard on this machine; 0: any"
+    )
     retries: int = Field(default=1, ge=0, description="further tries of a step that raised or died")
-    step_minutes: float = Field(default=60.0, gt=0, description="minutes a step may take before it is killed")
+    step_minutes: float = Field(
+        default=60.0, gt=0, description="minutes a step may take before it is killed"
+    )
     fetch: FetchSettings = FetchSettings()
     survey: Survey = Survey()
     speech: Speech = Speech()
@@ -94,7 +123,9 @@ class Run(Settings):
     identity: Identity = Identity()
     split: Split = Split()
     pack: Pack = Pack()
-    rules: dict[str, float] = Field(default={}, description="thresholds moved, by the name of the reason")
+    rules: dict[str, float] = Field(
+        default={}, description="thresholds moved, by the name of the reason"
+    )
 
     @property
     def work_folder(self) -> Path:
@@ -116,7 +147,9 @@ def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
         except yaml.YAMLError as error:
             raise ConfigError(f"settings: {file} is not YAML: {error}") from error
         if not isinstance(held, dict):
-            raise ConfigError(f"settings: {file} holds a {type(held).__name__}, not keys with values")
+            raise ConfigError(
+                f"settings: {file} holds a {type(held).__name__}, not keys with values"
+            )
     for override in overrides:
         put(held, override)
     try:

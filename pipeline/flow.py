@@ -26,6 +26,7 @@ from typing import TypeVar
 
 from manifests.record import Backend
 from pipeline.config import Pose, Run, Speech
+from pipeline.media.encode import Encoding
 from pipeline.perception import pose, speech, sync
 from pipeline.perception.faces import Sampling
 from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
@@ -44,7 +45,6 @@ from pipeline.stages.s110_crop import CropClip
 from pipeline.stages.s120_identity import Identify
 from pipeline.stages.s130_split import Splitting
 from pipeline.stages.s140_pack import Packing
-from pipeline.media.encode import Encoding
 
 Made = TypeVar("Made")
 
@@ -110,7 +110,11 @@ def _build(settings: str) -> Flow:
             MeasurePosture(),
             MeasureSync(mouth),
             FrameSpeaker(size=run.crop.size, margin=run.crop.margin),
-            CropClip(Encoding(size=(run.crop.size, run.crop.size), crf=run.crop.crf, preset=run.crop.preset)),
+            CropClip(
+                Encoding(
+                    size=(run.crop.size, run.crop.size), crf=run.crop.crf, preset=run.crop.preset
+                )
+            ),
         ),
         identity=Identify(
             similarity=run.identity.similarity or ears.same_voice,

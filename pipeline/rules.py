@@ -1,4 +1,4 @@
-"""The filters of the dataset, as a table: what is measured, the threshold, its unit, the reason, where the number is from.
+"""The filters of the dataset, as a table: measurement, threshold, unit, reason, and where the number is from.
 
 Read this second, after `flow.py`. The rules stand in the order of the flow; a subject is dropped for the first that it
 fails. A threshold is data: a run's settings may move it (`rules: {static: 0.2}`), and no pixel is read again for that.

@@ -1,19 +1,19 @@
 """What a stage is: a frozen dataclass that measures one thing and writes one section of the record, and never drops.
 
-Four scopes, by what a stage is called on:
+Three scopes, by what a stage is called on:
 
 - a *source* stage is called on a source (fetch, probe, speech);
 - a *survey* stage watches the one low-resolution decode of a source (shots, people);
-- a *span* stage is called on one candidate, with the frames of its one decode (pose, posture, sync, crop);
-- a *set* stage is called on all clips together (identity, split).
+- a *span* stage is called on one candidate, with the frames of its one decode (pose, posture, sync, framing, crop).
 
-Where the flow turns sources into candidates (spans) and clips into files (pack) it has a function of its own.
+Where the flow turns a source into candidates (spans), looks at all clips together (identity, split) or makes files of
+them (pack), its stage has a signature of its own.
 """
 
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
@@ -34,10 +34,11 @@ class MissingSection(RuntimeError):
 
 
 class Scope(StrEnum):
+    """What a stage is called on."""
+
     SOURCE = "source"
     SURVEY = "survey"
     SPAN = "span"
-    SET = "set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class StageFacts(Protocol):
 
 @runtime_checkable
 class SourceStage(StageFacts, Protocol):
+    """Called on one source."""
+
     def __call__(self, source: Source, store: Store, /) -> Source: ...
 
 
@@ -75,6 +78,8 @@ class Watcher(Protocol):
 
 @runtime_checkable
 class SurveyStage(StageFacts, Protocol):
+    """Watches the survey decode of one source."""
+
     def watch(self, source: Source, store: Store, /) -> Watcher: ...
 
 
@@ -97,26 +102,25 @@ class Frames(Protocol):
 
 @runtime_checkable
 class SpanStage(StageFacts, Protocol):
+    """Called on one candidate."""
+
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip: ...
 
 
-@runtime_checkable
-class SetStage(StageFacts, Protocol):
-    def __call__(self, clips: Sequence[Clip], store: Store, /) -> tuple[Clip, ...]: ...
-
-
-Stage = SourceStage | SurveyStage | SpanStage | SetStage
+Stage = SourceStage | SurveyStage | SpanStage
 
 
 def need(section: Section | None, name: str) -> Section:
     """The section, or MissingSection with its name: the border check of every stage."""
     if section is None:
-        raise MissingSection(f"this stage reads the section {name!r}, which no stage has written yet")
+        raise MissingSection(
+            f"this stage reads the section {name!r}, which no stage has written yet"
+        )
     return section
 
 
 def fingerprint(stage: StageFacts) -> str:
-    """Hash of everything about a stage that can change its result: name, version, parameters, backend and its weights."""
+    """Hash of all that can change a stage's result: name, version, parameters, backend and its weights."""
     return digest({"stage": stage.name, "version": stage.version, "parameters": describe(stage)})
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a subject: the verdicts, the refusal a stage may raise, and the pure function that applies the rules."""
+"""What becomes of a subject: the refusal a stage may raise, and the pure function that applies the rules."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ def dropped(decisions: Sequence[Decision]) -> Decision | None:
 OWN = Backend(name="cospeech", version="1")
 
 
-def decision(
+def decision(  # noqa: PLR0913 - one parameter for each column of the row
     subject: Source | Clip,
     *,
     stage: str,

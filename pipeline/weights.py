@@ -85,7 +85,9 @@ def known(name: str) -> Weights:
     for weights in KNOWN:
         if weights.name == name:
             return weights
-    raise WeightsError(f"weights: nothing is called {name!r}; there are {', '.join(w.name for w in KNOWN)}")
+    raise WeightsError(
+        f"weights: nothing is called {name!r}; there are {', '.join(w.name for w in KNOWN)}"
+    )
 
 
 def state(weights: Weights, place: Path) -> State:
@@ -102,7 +104,9 @@ def states(place: Path) -> Iterator[tuple[Weights, State]]:
         yield weights, state(weights, place)
 
 
-def get(weights: Weights, place: Path, *, source: Path | None = None, timeout: float = 60.0) -> Path:
+def get(
+    weights: Weights, place: Path, *, source: Path | None = None, timeout: float = 60.0
+) -> Path:
     """Put the file into a folder, from `source` (a folder that holds it) or its publisher; checked before it is named.
 
     timeout: seconds without an answer. Raises WeightsError where it cannot be had or is not the pinned bytes.
@@ -118,10 +122,14 @@ def get(weights: Weights, place: Path, *, source: Path | None = None, timeout: f
                 download(weights, temporary, timeout)
         except OSError as error:
             where = source / weights.file if source else weights.url
-            raise WeightsError(f"weights: {weights.name} cannot be had from {where}: {error}") from error
+            raise WeightsError(
+                f"weights: {weights.name} cannot be had from {where}: {error}"
+            ) from error
         found = sha256_of(temporary)
         if found != weights.sha256:
-            raise WeightsError(f"weights: {weights.name} should have SHA-256 {weights.sha256}, found {found}")
+            raise WeightsError(
+                f"weights: {weights.name} should have SHA-256 {weights.sha256}, found {found}"
+            )
     return target
 
 
@@ -129,7 +137,10 @@ def download(weights: Weights, target: Path, timeout: float) -> None:
     """Stream the publisher's file; never more than the pinned size and a byte, so that nobody fills the disk."""
     if not weights.url.startswith("https://"):
         raise WeightsError(f"weights: {weights.url} is not https")
-    with urllib.request.urlopen(weights.url, timeout=timeout) as answer, target.open("wb") as stream:  # noqa: S310 - https, checked above
+    with (
+        urllib.request.urlopen(weights.url, timeout=timeout) as answer,  # noqa: S310 - https, checked above
+        target.open("wb") as stream,
+    ):
         left = weights.bytes + 1
         while left > 0 and (block := answer.read(min(left, 1 << 20))):
             stream.write(block)

@@ -19,5 +19,7 @@ def shared() -> Path:
     """The folder of real media beside the project; the test is skipped where it is absent."""
     folder = Path(os.environ.get("COSPEECH_SHARED", ROOT.parent / "shared"))
     if not (folder / "media" / "labels.tsv").is_file():
-        pytest.skip("the real clips are not beside this project (COSPEECH_SHARED names their folder)")
+        pytest.skip(
+            "the real clips are not beside this project (COSPEECH_SHARED names their folder)"
+        )
     return folder

@@ -85,7 +85,9 @@ def source(
             sound=BLOB,
             sound_start=0,
             sound_samples=frames * 640,
-            voiced=tuple(Interval(start=a, stop=b) for a, b in (turns if voiced is None else voiced)),
+            voiced=tuple(
+                Interval(start=a, stop=b) for a, b in (turns if voiced is None else voiced)
+            ),
             turns=tuple(Turn(start=a, stop=b, speaker=0) for a, b in turns),
             overlaps=(),
             music=(),
@@ -106,7 +108,9 @@ def source(
     )
 
 
-def clip(*, locator: str = "talk.mp4", start: int = 0, frames: int = 200, name: str = "0a" * 12) -> Clip:
+def clip(
+    *, locator: str = "talk.mp4", start: int = 0, frames: int = 200, name: str = "0a" * 12
+) -> Clip:
     """A clip that every stage has written to."""
     return Clip(
         id=name,

@@ -39,7 +39,9 @@ def account_whole(frames: int, why: Why) -> Account:
     return Account(frames=frames, dropped={why: frames} if frames else {})
 
 
-def account(leftovers: Sequence[Why | None], candidates: Iterable[tuple[Span, Decision | None]]) -> Account:
+def account(
+    leftovers: Sequence[Why | None], candidates: Iterable[tuple[Span, Decision | None]]
+) -> Account:
     """The account of one source.
 
     leftovers: per grid frame, why it is in no candidate, or None where it is in one; candidates: each with the decision

@@ -33,13 +33,17 @@ def card(run: Run, flow: Flow, facts: Facts) -> str:
         "---",
         f"# {plain(run.name)}",
         "",
-        f"{len(clips)} clips, {account.kept / FPS:.1f} s of {account.frames / FPS:.1f} s, from {facts.sources} sources; "
+        f"{len(clips)} clips, {account.kept / FPS:.1f} s of {account.frames / FPS:.1f} s, "
+        f"from {facts.sources} sources; "
         f"{len({c.identity.group for c in clips if c.identity})} speakers.",
         f"Root hash `{facts.root}`.",
         "",
         "| split | clips | seconds | speakers |",
         "|---|---:|---:|---:|",
-        *[split_line(side, [c for c in clips if c.split == side]) for side in ("train", "val", "test")],
+        *[
+            split_line(side, [c for c in clips if c.split == side])
+            for side in ("train", "val", "test")
+        ],
         "",
         "## Where every second went",
         "",
@@ -72,7 +76,7 @@ def card(run: Run, flow: Flow, facts: Facts) -> str:
         "",
         "## Files",
         "",
-        "`motion/*.tar`: `pose.npy` (F, 133, 3) float32 [x, y in pixels of the 512 crop, confidence], `flac` (16 kHz mono,",
+        "`motion/*.tar`: `pose.npy` (F, 133, 3) float32 [x, y in pixels of the crop, confidence], `flac` (16 kHz mono,",
         "640·F samples), `json`. `video/*.tar`: `mp4` (H.264, 25 FPS, with sound), `json`. `clips.parquet`,",
         "`decisions.parquet`, `sources.parquet`: one row per clip, per decision, per source. `dataset.json`: settings,",
         "versions, counts and the root hash.",
@@ -82,12 +86,14 @@ def card(run: Run, flow: Flow, facts: Facts) -> str:
 
 
 def split_line(side: str, clips: list[Clip]) -> str:
+    """One row of the splits."""
     seconds = sum(clip.span.frames for clip in clips) / FPS
     speakers = len({clip.identity.group for clip in clips if clip.identity})
     return f"| {side} | {len(clips)} | {seconds:.1f} | {speakers} |"
 
 
 def rule_line(rule: Rule) -> str:
+    """One row of the filters."""
     proven = "all backends" if "*" in rule.proven else ", ".join(rule.proven) or "none: unproven"
     return (
         f"| {rule.why} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "

@@ -17,7 +17,12 @@ from pipeline.perception.faces import FaceDetector
 from pipeline.rules import RULES
 
 State = Literal["works", "missing", "unproven", "proven"]
-COLOURS: dict[State, str] = {"works": "green", "proven": "green", "missing": "yellow", "unproven": "yellow"}
+COLOURS: dict[State, str] = {
+    "works": "green",
+    "proven": "green",
+    "missing": "yellow",
+    "unproven": "yellow",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,12 @@ def machine() -> Iterator[Finding]:
     for package in ("av", "imageio-ffmpeg", "onnxruntime", "torch", "distributed"):
         yield Finding("machine", package, *installed(package))
     web = web_missing()
-    yield Finding("machine", "youtube", "works" if web is None else "missing", web or "yt-dlp has what it needs")
+    yield Finding(
+        "machine",
+        "youtube",
+        "works" if web is None else "missing",
+        web or "yt-dlp has what it needs",
+    )
     yield Finding("machine", "s3", *optional("s3fs", "pip install 'cospeech[s3]'"))
     yield gpu()
 
@@ -52,7 +62,9 @@ def gpu() -> Finding:
 
     if torch.cuda.is_available():
         return Finding("machine", "gpu", "works", torch.cuda.get_device_name(0))
-    return Finding("machine", "gpu", "missing", "no CUDA device; every embedded backend runs on the CPU")
+    return Finding(
+        "machine", "gpu", "missing", "no CUDA device; every embedded backend runs on the CPU"
+    )
 
 
 def backends(run: Run) -> Iterator[Finding]:
@@ -70,8 +82,11 @@ def backends(run: Run) -> Iterator[Finding]:
 
 
 def backend(kind: str, name: str, missing: str | None, *, chosen: bool) -> Finding:
+    """One backend."""
     note = missing or "ready"
-    return Finding(kind, f"{name}{' (chosen)' if chosen else ''}", "missing" if missing else "works", note)
+    return Finding(
+        kind, f"{name}{' (chosen)' if chosen else ''}", "missing" if missing else "works", note
+    )
 
 
 def filters() -> Iterator[Finding]:
@@ -85,6 +100,7 @@ def filters() -> Iterator[Finding]:
 
 
 def installed(package: str) -> tuple[State, str]:
+    """A package that every run needs."""
     try:
         return "works", version(package)
     except PackageNotFoundError:
@@ -92,6 +108,7 @@ def installed(package: str) -> tuple[State, str]:
 
 
 def optional(module: str, how: str) -> tuple[State, str]:
+    """A module that some runs need."""
     return ("works", "ready") if importlib.util.find_spec(module) else ("missing", how)
 
 

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from manifests.geometry import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
 from manifests.record import AudioStream
-from pipeline.media.probe import MediaError, audio_stream, open_media, time_of
+from pipeline.media.probe import MediaError, audio_stream, open_media, packets_of, time_of
 
 Float32 = NDArray[np.float32]
 Int16 = NDArray[np.int16]
@@ -157,6 +157,8 @@ class _Block:
 
 RESYNC = Fraction(1, 100)
 """Seconds by which a block's time may differ from the running count before it is believed."""
+LONGEST_HOLE = 60
+"""Seconds; a block that claims to lie further ahead has a damaged timestamp and is left out."""
 CHUNK = 5
 """Seconds that are resampled at once, always the same ones: [0, 5), [5, 10) and so on."""
 MARGIN = Fraction(1, 25)
@@ -215,32 +217,29 @@ class _Tape:
         values = np.zeros((self.stream.channels, high - low), dtype=np.float32)
         for block in self._kept:
             start, stop = max(low, block.start), min(high, block.stop)
-            part = block.values[:, start - block.start : stop - block.start]
-            values[:, start - low : stop - low] = part
+            if start < stop:
+                part = block.values[:, start - block.start : stop - block.start]
+                values[:, start - low : stop - low] = part
         if self.mono or self.stream.channels > 2:
             return values.mean(axis=0, keepdims=True, dtype=np.float32)
         return values
 
     def _decode(self) -> Iterator[_Block]:
         """Blocks in order, without overlap, from the wanted sample on; time stays right where some fail."""
-        tolerance = int(RESYNC * self.stream.sample_rate)
-        end = self.stream.start + Fraction(self.stream.seconds)
-        limit = round(end * self.stream.sample_rate)
-        begun = False
+        rate = self.stream.sample_rate
+        limit = round((self.stream.start + Fraction(self.stream.seconds)) * rate)
+        self.first = self.until = round(self.stream.start * rate)
         for position, frame in self._frames():
-            if not begun:
-                begun, self.first, self.until = True, position, position
-            skip = 0
-            if abs(position - self.until) > tolerance:
-                skip = max(0, self.until - position)
-                if position > self.until:
-                    self.holes.append((self.until, position))
-                    self.until = position
-            start, length = self.until, min(frame.samples - skip, limit - self.until)
-            if length <= 0:
+            ahead = position - self.until
+            if ahead > LONGEST_HOLE * rate:
                 continue
-            self.until += length
-            if self.until > self._wanted:
+            skip = -ahead if ahead < -RESYNC * rate else 0
+            if ahead > RESYNC * rate:
+                self.holes.append((self.until, position))
+                self.until = position
+            start, length = self.until, min(frame.samples - skip, limit - self.until)
+            self.until += max(0, length)
+            if length > 0 and self.until > self._wanted:
                 yield _Block(start, _values(frame)[:, skip : skip + length])
 
     def _frames(self) -> Iterator[tuple[int, AudioFrame]]:
@@ -263,16 +262,13 @@ def _blocks_of(path: Path) -> Iterator[tuple[Packet, AudioFrame]]:
         stream = audio_stream(container)
         if stream is None:
             return
-        try:
-            for packet in container.demux(stream):
-                try:
-                    frames = packet.decode()
-                except FFmpegError:
-                    continue
-                for frame in frames:
-                    yield packet, frame
-        except FFmpegError:
-            return
+        for packet in packets_of(container, stream):
+            try:
+                frames = packet.decode()
+            except FFmpegError:
+                continue
+            for frame in frames:
+                yield packet, frame
 
 
 SCALES = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0, "f4": 1.0, "f8": 1.0}

@@ -23,6 +23,7 @@ from pipeline.media.probe import (
     NoVideo,
     is_timeless,
     open_media,
+    packets_of,
     time_of,
     video_stream,
 )
@@ -160,7 +161,7 @@ def _packets(
     container: InputContainer, stream: VideoStream, target: int | None
 ) -> tuple[Iterator[Packet], bool]:
     """Packets from the key frame before tick `target`, and `is_timeless` of the stream."""
-    packets = _readable(container.demux(stream))
+    packets = packets_of(container, stream)
     first = next(packets, None)
     if first is None:
         return packets, False
@@ -171,15 +172,7 @@ def _packets(
         container.seek(target, stream=stream)
     except FFmpegError:
         return iter(()), False
-    return _readable(container.demux(stream)), False
-
-
-def _readable(packets: Iterator[Packet]) -> Iterator[Packet]:
-    """Packets until the file ends or breaks off."""
-    try:
-        yield from packets
-    except FFmpegError:
-        return
+    return packets_of(container, stream), False
 
 
 def _decoded(packets: Iterator[Packet]) -> Iterator[VideoFrame | None]:

@@ -73,12 +73,14 @@ def encode_clip(
         first = next(pictures, None)
         if first is None:
             raise EncodeError(f"a clip needs {frames} pictures, got 0")
-        graph = _graph(media, first, region, box, wave, part, frames, encoding)
-        ffmpeg_exe = imageio_ffmpeg.get_ffmpeg_exe()
-        command = ffmpeg.compile(graph, cmd=ffmpeg_exe, overwrite_output=True)
+        shown = _shown(media, first, region, box, encoding)
+        graph = _clip(shown, wave, part, frames, encoding)
+        binary = imageio_ffmpeg.get_ffmpeg_exe()
+        words = ffmpeg.compile(graph, cmd=binary, overwrite_output=True)
+        command = [str(word) for word in words]
         raw = _raw(first, pictures, region, frames)
         _feed(command, raw)
-        os.replace(part, out)
+        part.replace(out)
 
 
 def write_flac(samples: NDArray[np.int16], out: Path) -> None:
@@ -151,18 +153,14 @@ MATRICES = {
 }
 
 
-def _graph(
-    media: Stored,
-    first: Picture,
-    region: Region,
-    box: tuple[int, int, int, int],
+def _clip(
+    picture: ffmpeg.nodes.FilterableStream,
     wave: Path,
     part: Path,
     frames: int,
     encoding: Encoding,
 ) -> ffmpeg.nodes.OutputStream:
-    """Raw planes and a WAV file in, an MP4 out."""
-    picture = _picture_graph(media, first, region, box, encoding)
+    """The picture and a WAV file in, an MP4 out."""
     channels = soundfile.info(wave).channels
     return ffmpeg.output(
         picture,
@@ -192,7 +190,7 @@ def _graph(
     ).global_args("-nostdin", "-hide_banner", "-loglevel", "error", "-filter_complex_threads", "1")
 
 
-def _picture_graph(
+def _shown(
     media: Stored,
     first: Picture,
     region: Region,
@@ -250,7 +248,7 @@ def _raw(first: Picture, rest: Iterator[Picture], region: Region, frames: int) -
 def _feed(command: list[str], raw: Iterator[bytes]) -> None:
     """Run ffmpeg on what `raw` yields; it is gone when this returns or raises."""
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603 - our own binary; paths are arguments, no shell
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
         )
         try:

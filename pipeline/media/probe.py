@@ -144,6 +144,16 @@ def audio_stream(container: InputContainer) -> SoundStream | None:
     return real[0] if real else None
 
 
+def packets_of(container: InputContainer, *streams: VideoStream | SoundStream) -> Iterator[Packet]:
+    """The packets of streams, the empty ones that flush decoders last, until the file breaks off."""
+    try:
+        yield from container.demux(*streams)
+    except FFmpegError:
+        return
+    except IndexError:  # At its end PyAV (18.1) looks for streams that damage made appear midway.
+        return
+
+
 def is_timeless(container: InputContainer, video: VideoStream, packet: Packet) -> bool:
     """Whether pictures can only be told apart by their order; packet: the stream's first.
 
@@ -196,14 +206,11 @@ class _Scan:
     def run(self, container: InputContainer) -> None:
         """Look at every packet; a file that breaks off is as long as it could be read."""
         streams = (self.video,) if self.sound is None else (self.video, self.sound)
-        try:
-            for packet in container.demux(*streams):
-                if packet.stream_index == self.video.index:
-                    self._see(packet)
-                else:
-                    self._hear(packet)
-        except FFmpegError:
-            return
+        for packet in packets_of(container, *streams):
+            if packet.stream_index == self.video.index:
+                self._see(packet)
+            else:
+                self._hear(packet)
 
     def _see(self, packet: Packet) -> None:
         if self.picture is None and self.tried < PACKETS_UNTIL_A_PICTURE:
@@ -255,7 +262,8 @@ def _first(packet: Packet) -> object:
 
 def _describe(container: str, video: VideoStream, scan: _Scan) -> Probed:
     picture = scan.picture
-    assert picture is not None and video.time_base is not None
+    assert picture is not None
+    assert video.time_base is not None
     time_base = video.time_base
     timeline = _timeline(video, scan)
     steps = np.diff(timeline)

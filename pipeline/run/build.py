@@ -8,7 +8,8 @@ from rich.console import Console
 
 from manifests.geometry import FPS
 from pipeline.config import ConfigError, Run
-from pipeline.flow import Flow, build as build_flow
+from pipeline.flow import Flow
+from pipeline.flow import build as build_flow
 from pipeline.run.cluster import open_engine
 from pipeline.run.drive import Gathered, measure, sources_of
 from pipeline.run.finish import Finished, finish, write_run_facts
@@ -24,7 +25,9 @@ def build(run: Run, console: Console) -> int:
     flow = build_flow(run)
     total = sum(1 for _ in sources_of(run))
     if total == 0:
-        console.print(f"{run.sources} lists no source; a list, a folder of videos, a file or a URL is needed")
+        console.print(
+            f"{run.sources} lists no source; a list, a folder of videos, a file or a URL is needed"
+        )
         return NOTHING_KEPT
     began = datetime.now(UTC)
     with open_engine(run) as engine:
@@ -39,9 +42,13 @@ def build(run: Run, console: Console) -> int:
 def refuse_other_folder(out: Path) -> None:
     """Never replace a folder that is not a dataset of ours. Raises ConfigError."""
     if out.is_file():
-        raise ConfigError(f"out: {out} is a file; a new folder, an empty one or a dataset is allowed")
+        raise ConfigError(
+            f"out: {out} is a file; a new folder, an empty one or a dataset is allowed"
+        )
     if out.is_dir() and any(out.iterdir()) and not (out / "dataset.json").is_file():
-        raise ConfigError(f"out: {out} holds files and is no dataset; a new folder, an empty one or a dataset is allowed")
+        raise ConfigError(
+            f"out: {out} holds files and is no dataset; a new folder, an empty one or a dataset is allowed"
+        )
 
 
 def with_sample(run: Run, console: Console) -> Run:
@@ -101,19 +108,29 @@ def report(
     people = finished.account
     console.print(
         f"\ncandidates, per person: {people.person_frames / FPS:.2f} s, kept {people.person_kept / FPS:.2f} s, dropped "
-        + (", ".join(f"{why} {n / FPS:.2f} s" for why, n in sorted(people.person_dropped.items())) or "none")
+        + (
+            ", ".join(f"{why} {n / FPS:.2f} s" for why, n in sorted(people.person_dropped.items()))
+            or "none"
+        )
     )
     frames = source_frames(gathered)
     if frames:
         console.print(f"frames decoded per source frame: {progress.decoded / frames:.2f}")
     for failure in gathered.failures:
-        console.print(f"failed: {failure.subject}, in {failure.stage}: {failure.error}", style="red", markup=False)
+        console.print(
+            f"failed: {failure.subject}, in {failure.stage}: {failure.error}",
+            style="red",
+            markup=False,
+        )
     sides = {s: sum(c.split == s for c in finished.clips) for s in ("train", "val", "test")}
     console.print(
         f"{len(finished.clips)} clips ({', '.join(f'{s} {n}' for s, n in sides.items())}) in {run.out}\n"
         f"root {finished.root}"
     )
     if not finished.clips:
-        console.print(f"nothing was kept of {finished.sources} sources; the table above says why", style="bold red")
+        console.print(
+            f"nothing was kept of {finished.sources} sources; the table above says why",
+            style="bold red",
+        )
         return NOTHING_KEPT
     return DONE

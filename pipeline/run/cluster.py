@@ -67,7 +67,11 @@ class Engine:
                     break
                 task = waiting.popleft()
                 future = self.client.submit(
-                    task.function, *task.arguments, key=task.name, pure=False, priority=int(task.urgent)
+                    task.function,
+                    *task.arguments,
+                    key=task.name,
+                    pure=False,
+                    priority=int(task.urgent),
                 )
                 flying[future] = task
                 arrivals.add(future)
@@ -75,7 +79,9 @@ class Engine:
                 return
             future = next(arrivals)
             task = flying.pop(future)
-            result = Lost(str(future.exception())) if future.status != "finished" else future.result()
+            result = (
+                Lost(str(future.exception())) if future.status != "finished" else future.result()
+            )
             future.release()
             for new in follow(task, result):
                 (waiting.appendleft if new.urgent else waiting.append)(new)
@@ -87,7 +93,9 @@ def open_engine(run: Run) -> Iterator[Engine]:
     dask.config.set({"distributed.worker.daemon": True, "distributed.logging.distributed": "error"})
     if run.scheduler is not None:
         with Client(run.scheduler, timeout="20s") as client:
-            yield Engine(client, max(1, len(client.scheduler_info()["workers"])), client.dashboard_link)
+            yield Engine(
+                client, max(1, len(client.scheduler_info()["workers"])), client.dashboard_link
+            )
         return
     with (
         LocalCluster(

@@ -78,12 +78,19 @@ class Planner:
         self.tries[base] = self.tries.get(base, 0) + 1
         if self.tries[base] > self.run.retries:
             return None
-        return Task(f"{base}-try-{self.tries[base] + 1}", task.function, task.arguments, urgent=True)
+        return Task(
+            f"{base}-try-{self.tries[base] + 1}", task.function, task.arguments, urgent=True
+        )
 
     def candidates(self, outcome: Outcome) -> list[StepTask]:
         """The candidate tasks of a measured source."""
         source = outcome.subject
-        if not isinstance(source, Source) or outcome.drop or outcome.failure or source.people is None:
+        if (
+            not isinstance(source, Source)
+            or outcome.drop
+            or outcome.failure
+            or source.people is None
+        ):
             return []
         clips = self.flow.spans(source)
         self.planned(len(clips))

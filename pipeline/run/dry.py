@@ -30,7 +30,9 @@ class Plan:
     kept: int = 0
 
     def __rich__(self) -> Table:
-        table = Table(box=None, pad_edge=False, title=f"{self.sources} sources", title_justify="left")
+        table = Table(
+            box=None, pad_edge=False, title=f"{self.sources} sources", title_justify="left"
+        )
         for name in ("stage", "done", "to do"):
             table.add_column(name, justify="left" if name == "stage" else "right")
         for stage in dict.fromkeys([*self.done, *self.to_do]):

@@ -1,7 +1,6 @@
-"""From gathered outcomes to a dataset on disk: identities, split, shards, manifests, card; committed whole or not at all."""
+"""From gathered outcomes to a dataset on disk: identities, split, shards, manifests, card; whole or not at all."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,18 @@ from pipeline.stages.s140_pack import Packed
 from pipeline.verdict import OWN, decision, failed
 
 # What of a run's settings says how, not what: no part of the dataset or of its root hash.
-HOW = {"sources", "out", "work", "lock", "update_lock", "workers", "scheduler", "dashboard", "retries", "step_minutes"}
+HOW = {
+    "sources",
+    "out",
+    "work",
+    "lock",
+    "update_lock",
+    "workers",
+    "scheduler",
+    "dashboard",
+    "retries",
+    "step_minutes",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,9 @@ def settle(flow: Flow, gathered: Gathered, store: Store, frozen: Mapping[str, st
     for clip in survivors:
         first = unique.setdefault(clip.id, clip)
         if first is not clip:
-            drops[clip.id, clip.origin.locator] = whole(clip, "identity", Why.DUPLICATE, first.origin.locator)
+            drops[clip.id, clip.origin.locator] = whole(
+                clip, "identity", Why.DUPLICATE, first.origin.locator
+            )
     grouping = flow.identity(tuple(unique.values()), store, frozen)
     kept: list[Clip] = []
     for clip in grouping.clips:
@@ -121,7 +133,9 @@ def write_manifests(
     run: Run, flow: Flow, gathered: Gathered, settled: Settled, packed: Packed, folder: Path
 ) -> Finished:
     """The three tables, dataset.json, the card and run.json."""
-    accounts = {o.subject.origin.locator: account_of(flow, o, gathered, settled) for o in gathered.sources}
+    accounts = {
+        o.subject.origin.locator: account_of(flow, o, gathered, settled) for o in gathered.sources
+    }
     rows = {
         "clips": [tables.clip_row(clip, packed.members[clip.id]) for clip in packed.clips],
         "decisions": [tables.decision_row(d) for d in all_decisions(gathered, settled)],
@@ -141,7 +155,9 @@ def write_manifests(
     root = tables.root_hash(members, rows)
     total = sum(accounts.values(), Account())
     facts = dataset_facts(run, flow, packed, total, len(gathered.sources), root)
-    (folder / "dataset.json").write_text(json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+    (folder / "dataset.json").write_text(
+        json.dumps(facts, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    )
     finished = Finished(
         account=total,
         sources=len(gathered.sources),
@@ -197,7 +213,9 @@ def counts(tally: Account) -> dict[str, object]:
         "frames_dropped": json.dumps({str(why): n for why, n in sorted(tally.dropped.items())}),
         "person_frames": tally.person_frames,
         "person_frames_kept": tally.person_kept,
-        "person_frames_dropped": json.dumps({str(why): n for why, n in sorted(tally.person_dropped.items())}),
+        "person_frames_dropped": json.dumps(
+            {str(why): n for why, n in sorted(tally.person_dropped.items())}
+        ),
     }
 
 
@@ -205,7 +223,13 @@ def dropped_sources(gathered: Gathered) -> dict[Why, int]:
     """How many sources were dropped as a whole, by reason."""
     found: dict[Why, int] = {}
     for outcome in gathered.sources:
-        why = outcome.failure.why if outcome.failure else outcome.drop.reason if outcome.drop else None
+        why = (
+            outcome.failure.why
+            if outcome.failure
+            else outcome.drop.reason
+            if outcome.drop
+            else None
+        )
         if why is not None:
             found[why] = found.get(why, 0) + 1
     return found
@@ -227,7 +251,8 @@ def dataset_facts(
             "sources": sources,
             "clips": len(packed.clips),
             "splits": {
-                side: sum(clip.split == side for clip in packed.clips) for side in ("train", "val", "test")
+                side: sum(clip.split == side for clip in packed.clips)
+                for side in ("train", "val", "test")
             },
             "identities": len({clip.identity.group for clip in packed.clips if clip.identity}),
             "frames": total.frames,
@@ -235,10 +260,13 @@ def dataset_facts(
             "frames_dropped": {str(why): n for why, n in sorted(total.dropped.items())},
             "person_frames": total.person_frames,
             "person_frames_kept": total.person_kept,
-            "person_frames_dropped": {str(why): n for why, n in sorted(total.person_dropped.items())},
+            "person_frames_dropped": {
+                str(why): n for why, n in sorted(total.person_dropped.items())
+            },
         },
         "shards": [
-            {"path": s.path, "bytes": s.bytes, "sha256": s.sha256, "content": s.content} for s in packed.shards
+            {"path": s.path, "bytes": s.bytes, "sha256": s.sha256, "content": s.content}
+            for s in packed.shards
         ],
     }
 
@@ -259,8 +287,8 @@ def replacing_folder(out: Path) -> Iterator[Path]:
     try:
         yield folder
         if out.exists():
-            os.replace(out, aside(out))
-        os.replace(folder, out)
+            out.replace(aside(out))
+        folder.replace(out)
         shutil.rmtree(aside(out), ignore_errors=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -272,7 +300,7 @@ def restore(out: Path) -> None:
         if out.exists():
             shutil.rmtree(aside(out))
         else:
-            os.replace(aside(out), out)
+            aside(out).replace(out)
 
 
 def aside(out: Path) -> Path:

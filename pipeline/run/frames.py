@@ -39,7 +39,12 @@ class SpanFrames:
         span, faces = self.clip.span, []
         try:
             for frame, picture in decode(
-                Path(fetched.path), media, timeline, start=span.start, stop=span.stop, count=self.count
+                Path(fetched.path),
+                media,
+                timeline,
+                start=span.start,
+                stop=span.stop,
+                count=self.count,
             ):
                 if self.face_size and self._faces is None:
                     box = face_square(self.clip.person.path, frame, margin=self.face_margin)
@@ -71,7 +76,9 @@ class SpanFrames:
         start, stop = self.clip.span.start - margin + shift, self.clip.span.stop + margin + shift
         first, last = self._covered()
         if start < first or stop > last:
-            raise Refusal(Why.NO_AUDIO, f"sound covers frames [{first}, {last}), needed [{start}, {stop})")
+            raise Refusal(
+                Why.NO_AUDIO, f"sound covers frames [{first}, {last}), needed [{start}, {stop})"
+            )
         track = np.load(self.store.path(speech.sound), mmap_mode="r", allow_pickle=False)
         begin, end = (frame * SAMPLES_PER_FRAME - speech.sound_start for frame in (start, stop))
         return np.array(track[begin:end])
@@ -82,7 +89,11 @@ class SpanFrames:
         span = self.clip.span
         try:
             return read_sound(
-                Path(fetched.path), media, start=span.start + shift, stop=span.stop + shift, rate=rate
+                Path(fetched.path),
+                media,
+                start=span.start + shift,
+                stop=span.stop + shift,
+                rate=rate,
             )
         except AudioRange as error:
             raise Refusal(Why.NO_AUDIO, str(error)) from error
@@ -95,7 +106,7 @@ class SpanFrames:
 
 
 def face_square(path: tuple[FaceSample, ...], frame: int, *, margin: float) -> Box:
-    """The square around a face at one frame, between the looks before and after it; side: height grown by the margin."""
+    """The square around a face at one frame, between two looks; side: the height grown by the margin."""
     frames = [sample.frame for sample in path]
     boxes = np.asarray([sample.box for sample in path])
     x, y, width, height = (float(np.interp(frame, frames, boxes[:, i])) for i in range(4))

@@ -91,7 +91,9 @@ class Progress:
             table.add_row(
                 stage, str(tally.calls), str(total), f"{rate:.2f}/s", str(tally.decoded or ""), left
             )
-        return Group(Text(self.line(), style="bold"), Text(f"dashboard {self.dashboard}", style="dim"), table)
+        return Group(
+            Text(self.line(), style="bold"), Text(f"dashboard {self.dashboard}", style="dim"), table
+        )
 
     def line(self) -> str:
         """The whole run in one line."""
@@ -139,7 +141,9 @@ def funnel_rows(account: Account, sources_dropped: Mapping[Why, int]) -> list[tu
     rows = [("in", account.frames, 0)]
     for why in Why:
         if account.dropped.get(why) or sources_dropped.get(why):
-            rows.append((f"dropped: {why}", account.dropped.get(why, 0), sources_dropped.get(why, 0)))
+            rows.append(
+                (f"dropped: {why}", account.dropped.get(why, 0), sources_dropped.get(why, 0))
+            )
     rows.append(("kept", account.kept, 0))
     if account.frames != account.kept + sum(account.dropped.values()):
         raise ValueError("the funnel does not add up")

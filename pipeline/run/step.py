@@ -89,7 +89,9 @@ def source_step(run: Run, run_id: str, located: Located) -> Outcome:
     """Measure one source: fetch, probe, speech, and the survey if anybody speaks long enough."""
     bench = Bench.open(run)
     subject = Source(origin=located.origin)
-    return guarded(bench, run_id, subject, located.origin.locator, lambda: measure_source(bench, located))
+    return guarded(
+        bench, run_id, subject, located.origin.locator, lambda: measure_source(bench, located)
+    )
 
 
 def clip_step(run: Run, run_id: str, source: Source, clip: Clip) -> Outcome:
@@ -133,7 +135,9 @@ def measure_source(bench: Bench, located: Located) -> Outcome:
             source = flow.fetch(located, bench.store)
         for stage in flow.on_source:
             with bench.timed(stage.name, count):
-                source = measured(bench, stage, source, lambda s, stage=stage: stage(s, bench.store))
+                source = measured(
+                    bench, stage, source, lambda s, stage=stage: stage(s, bench.store)
+                )
             decisions = decide(source, flow.source_rules)
             if dropped(decisions):
                 return Outcome(source, decisions, books=bench.books)
@@ -152,7 +156,9 @@ def measure_clip(bench: Bench, source: Source, clip: Clip, *, cascade: bool = Tr
     cascade: False measures everything on everything, for comparing the two keep-sets.
     """
     flow = bench.flow
-    frames = SpanFrames(source, clip, bench.store, face_size=flow.face_size, face_margin=flow.face_margin)
+    frames = SpanFrames(
+        source, clip, bench.store, face_size=flow.face_size, face_margin=flow.face_margin
+    )
     decisions = decide(clip, flow.clip_rules)
     for stage in flow.on_clip:
         if cascade and dropped(decisions):

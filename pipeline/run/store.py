@@ -53,7 +53,7 @@ class Store:
         blob = Blob(sha256=sha256_of(file), suffix=file.suffix, bytes=file.stat().st_size)
         path = self.path(blob)
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(file, path)
+        file.replace(path)
         return blob
 
     def put_array(self, array: NDArray[np.generic]) -> Blob:
@@ -100,6 +100,6 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o666 & ~UMASK)  # mkstemp makes files for one's own eyes only
-        os.replace(temporary, path)
+        temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

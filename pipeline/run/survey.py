@@ -16,7 +16,7 @@ SECTIONS = {"shots": Shots, "people": People}
 def survey(
     source: Source, stages: Sequence[SurveyStage], store: Store, ledger: Ledger, count: Count
 ) -> Source:
-    """The source with every survey stage's section; decodes once if any of them is not in the ledger, else not at all."""
+    """The source with every survey stage's section; decodes once, or not at all."""
     held = held_survey(source, stages, ledger)
     if held is not None:
         return held

@@ -37,7 +37,11 @@ class FetchSource:
         """Raises Refusal; a passing fault of the network is raised as it is, so that it is tried again."""
         try:
             fetched = fetch(
-                located, folder=store.media, settings=self.settings, lock=self.pins(), update=self.update
+                located,
+                folder=store.media,
+                settings=self.settings,
+                lock=self.pins(),
+                update=self.update,
             )
         except FetchError as error:
             if error.transient:

@@ -32,5 +32,9 @@ class Probe:
             raise Refusal(REASONS.get(type(error), Why.UNDECODABLE), str(error)) from error
         facts = {field.name: getattr(probed, field.name) for field in dataclasses.fields(probed)}
         return source.model_copy(
-            update={"media": Media.model_validate({**facts, "timeline": store.put_array(probed.timeline)})}
+            update={
+                "media": Media.model_validate(
+                    {**facts, "timeline": store.put_array(probed.timeline)}
+                )
+            }
         )

@@ -77,7 +77,9 @@ class Looking:
         shots = [(shot.start, shot.stop) for shot in need(source.shots, "shots").shots]
         people = People(
             backend=Backend(
-                name=self.detector.name, version=self.detector.version, weights=self.detector.weights
+                name=self.detector.name,
+                version=self.detector.version,
+                weights=self.detector.weights,
             ),
             sampled=tuple(samples),
             tracks=follow(tuple(samples.items()), shots),

@@ -6,6 +6,7 @@ Pure: nothing is decoded here. What does not become a candidate gets its reason 
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
@@ -39,7 +40,7 @@ from pipeline.stage import need
 REACH_SIDE = 6.5
 REACH_UP = 2.5
 REACH_DOWN = 13.0
-# The face's place enters the clip id in steps of this share of the frame height, so that a detector's last digits do not.
+# The face's place enters the clip id in steps of this share of the frame height, not with a detector's last digits.
 FACE_STEP = 1.0 / 16.0
 
 
@@ -84,7 +85,12 @@ class Spans:
             return [(start, stop)]
         cuts = cut_points(start, stop, speech.voiced)
         return cut_at_pauses(
-            start, stop, cuts, least=self.least, most=round(self.longest * FPS), target=round(self.target * FPS)
+            start,
+            stop,
+            cuts,
+            least=self.least,
+            most=round(self.longest * FPS),
+            target=round(self.target * FPS),
         )
 
     def leftovers(self, source: Source) -> list[Why | None]:
@@ -97,7 +103,7 @@ class Spans:
             mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
         if source.shots is None or source.people is None:
             return reasons
-        for turn, start, stop in audible_turns(media, speech):
+        for _, start, stop in audible_turns(media, speech):
             if stop - start < self.least:
                 continue
             for shot in source.shots.shots:
@@ -106,7 +112,9 @@ class Spans:
                     continue
                 mark(reasons, begin, end, why=Why.NOBODY)
         for _, _, _, start, stop in sorted(runs(source), key=lambda r: r[4] - r[3]):
-            mark(reasons, start, stop, why=None if stop - start >= self.least else Why.SPAN_TOO_SHORT)
+            mark(
+                reasons, start, stop, why=None if stop - start >= self.least else Why.SPAN_TOO_SHORT
+            )
         for frame in range(source.shots.decoded_until, media.grid_frames):
             reasons[frame] = Why.UNDECODABLE
         return reasons
@@ -157,7 +165,7 @@ def presence(track: Track, shot: Shot, people: People) -> tuple[int, int]:
 def cut_points(start: int, stop: int, voiced: tuple[Interval, ...]) -> dict[int, float]:
     """Frames at which a run may be cut, with what the cut costs: 0 inside a pause, 1 in the middle of speech."""
     points = {frame: 1.0 for frame in range(start + FPS, stop - FPS + 1, FPS // 2)}
-    for earlier, later in zip(voiced, voiced[1:], strict=False):
+    for earlier, later in pairwise(voiced):
         middle = (earlier.stop + later.start) // 2
         if start < middle < stop:
             points[middle] = 0.0
@@ -233,12 +241,16 @@ def who(track: Track, people: People, media: Media, start: int, stop: int) -> Pe
     """The person of a candidate: their face through the span, and the part of the picture that is theirs."""
     face = median_face(near(track, start, stop))
     others = [
-        other for other in people.tracks if other.person != track.person and other.start < stop and other.stop > start
+        other
+        for other in people.tracks
+        if other.person != track.person and other.start < stop and other.stop > start
     ]
     return Person(
         number=track.person,
         face=face,
-        region=region(face, [median_face(near(other, start, stop)) for other in others], media.upright_size),
+        region=region(
+            face, [median_face(near(other, start, stop)) for other in others], media.upright_size
+        ),
         path=near(track, start, stop),
         in_view=1 + len(others),
         face_height=face[3] / media.upright_size[1],
@@ -271,7 +283,10 @@ def region(face: Box, others: list[Box], size: tuple[int, int]) -> Box:
         else:
             left = max(left, (middle + neighbour) / 2.0)
     x0, x1 = max(0, int(left)), min(size[0], int(np.ceil(right)) + 1)
-    y0, y1 = max(0, int(top - REACH_UP * face[3])), min(size[1], int(top + REACH_DOWN * face[3]) + 1)
+    y0, y1 = (
+        max(0, int(top - REACH_UP * face[3])),
+        min(size[1], int(top + REACH_DOWN * face[3]) + 1),
+    )
     return float(x0), float(y0), float(max(2, x1 - x0)), float(max(2, y1 - y0))
 
 

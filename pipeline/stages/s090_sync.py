@@ -31,7 +31,9 @@ class MeasureSync:
     backend: SyncBackend
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
-        pose = frames.store.read_array(need(need(clip.pose, "pose").array, "pose.array")).astype(np.float32)
+        pose = frames.store.read_array(need(need(clip.pose, "pose").array, "pose.array")).astype(
+            np.float32
+        )
         margin = frames.margin(MARGIN)
         score = load(self.backend)(
             Lips(faces=frames.faces(), pose=pose), frames.sound(margin=margin), margin=margin

@@ -56,7 +56,9 @@ class FrameSpeaker:
 
 def source_to_crop(clip: Clip, stored: tuple[int, int], box: Box, size: tuple[int, int]) -> Affine:
     """Stored source pixels to crop pixels."""
-    upright = upright_affine(stored, rotation=clip.media.rotation, pixel_aspect=clip.media.pixel_aspect)
+    upright = upright_affine(
+        stored, rotation=clip.media.rotation, pixel_aspect=clip.media.pixel_aspect
+    )
     return compose(crop_affine(box, size), upright)
 
 
@@ -86,7 +88,9 @@ def speaker_box(
     return place_square(low, high, size=size, margin=margin)
 
 
-def place_square(low: NDArray[np.float32], high: NDArray[np.float32], *, size: tuple[int, int], margin: float) -> Box:
+def place_square(
+    low: NDArray[np.float32], high: NDArray[np.float32], *, size: tuple[int, int], margin: float
+) -> Box:
     """The even square around a box, with margin; the margin gives way where it would widen the square past the frame's
     shorter side, so that only the body itself can.
     """

@@ -23,7 +23,7 @@ class CropClip:
     writes: ClassVar = "crop"
     needs: ClassVar = Needs(ram_gib=0.5)
 
-    encoding: Encoding = Encoding()
+    encoding: Encoding
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         pose, framing = need(clip.pose, "pose"), need(clip.framing, "framing")
@@ -44,7 +44,9 @@ class CropClip:
             )
             write_flac(sound, audio)
             placed = pose_in_crop(
-                frames.store.read_array(need(pose.array, "pose.array")).astype(np.float32), framing.box, framing.size
+                frames.store.read_array(need(pose.array, "pose.array")).astype(np.float32),
+                framing.box,
+                framing.size,
             )
             section = Crop(
                 video=frames.store.put_file(video),

@@ -36,7 +36,7 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class Identify:
-    """Group voices over all sources. similarity: least cosine of one speaker's voices; encoder: who made the vectors."""
+    """Group voices over all sources. similarity: least cosine of one speaker's voices; encoder: who made them."""
 
     name: ClassVar = "identity"
     version: ClassVar = 1
@@ -52,13 +52,14 @@ class Identify:
             return Grouping((), {}, dict(frozen))
         vectors = np.stack([embedding(voice, clips, store) for voice in voices])
         place = {voice: index for index, voice in enumerate(voices)}
-        labels = group_voices(
-            vectors, must_link(clips, place, store), threshold=self.similarity
-        )
+        labels = group_voices(vectors, must_link(clips, place, store), threshold=self.similarity)
         members = {
-            int(label): [v for v in voices if labels[place[v]] == label] for label in set(labels.tolist())
+            int(label): [v for v in voices if labels[place[v]] == label]
+            for label in set(labels.tolist())
         }
-        means = {label: mean_voice(vectors[[place[v] for v in held]]) for label, held in members.items()}
+        means = {
+            label: mean_voice(vectors[[place[v] for v in held]]) for label, held in members.items()
+        }
         declared = declared_voices(clips)
         named, torn, names = freeze(members, declared, frozen)
         return Grouping(
@@ -69,7 +70,12 @@ class Identify:
                             group=named[voice_of(clip)],
                             backend=self.encoder,
                             similarity=float(
-                                np.clip(vectors[place[voice_of(clip)]] @ means[int(labels[place[voice_of(clip)]])], -1, 1)
+                                np.clip(
+                                    vectors[place[voice_of(clip)]]
+                                    @ means[int(labels[place[voice_of(clip)]])],
+                                    -1,
+                                    1,
+                                )
                             ),
                         )
                     }
@@ -153,13 +159,16 @@ def freeze(
         for voice in held:
             named[voice] = frozen.get(key(voice), name)
             if len(old) > 1 and key(voice) not in frozen:
-                torn[voice] = tuple(old)  # and not frozen: it stays torn until one of the two groups is gone
+                torn[voice] = tuple(
+                    old
+                )  # and not frozen: it stays torn until one of the two groups is gone
             else:
                 names.setdefault(key(voice), name)
     return named, torn, names
 
 
 def key(voice: Voice) -> str:
+    """A voice as text."""
     return f"{voice[0]}:{voice[1]}"
 
 

@@ -1,4 +1,4 @@
-"""Pack: the kept clips as shards of the families `motion` and `video`, members in a fixed order, unchanged shards reused."""
+"""Pack: the kept clips as shards of the families `motion` and `video`; unchanged shards are linked, not written."""
 
 import hashlib
 import json
@@ -43,8 +43,10 @@ class Packing:
 
     shard_mib: int = 512
 
-    def __call__(self, clips: Sequence[Clip], store: Store, folder: Path, *, earlier: Path) -> Packed:
-        """Write the shards of the clips under `folder`; those that `earlier` holds unchanged are linked, not written."""
+    def __call__(
+        self, clips: Sequence[Clip], store: Store, folder: Path, *, earlier: Path
+    ) -> Packed:
+        """Write the shards of the clips under `folder`; those that `earlier` holds unchanged are linked."""
         revised = {clip.id: with_revision(clip) for clip in clips}
         held = held_shards(earlier)
         members: dict[str, dict[str, Member]] = {clip_id: {} for clip_id in revised}
@@ -125,7 +127,10 @@ def contents(parts: Sequence[tuple[Clip, str]], store: Store) -> Iterator[tuple[
     """Name and bytes of each member, read one at a time."""
     for clip, ending in parts:
         blob = blobs_of(clip).get(ending)
-        yield f"{clip.id}.{ending}", to_json(clip) if blob is None else store.path(blob).read_bytes()
+        yield (
+            f"{clip.id}.{ending}",
+            to_json(clip) if blob is None else store.path(blob).read_bytes(),
+        )
 
 
 def place(path: str, facts: Sequence[tuple[str, int, str]]) -> tuple[Member, ...]:

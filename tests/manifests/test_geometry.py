@@ -160,10 +160,12 @@ def test_overlap_is_symmetric_bounded_and_whole_with_itself(a, b):
 @given(box=BOXES, margin=st.floats(0, 2))
 def test_the_square_is_even_and_holds_the_grown_box(box, margin):
     x, y, side = square_around(box, margin=margin)
-    assert side % 2 == 0 and side >= max(box[2], box[3]) * (1 + 2 * margin) - 1e-6
+    assert side % 2 == 0
+    assert side >= max(box[2], box[3]) * (1 + 2 * margin) - 1e-6
     # Rounding the corner may cut at most half a pixel from a side.
     grow = margin * max(box[2], box[3])
-    assert x <= box[0] - grow + 0.5 + 1e-6 and y <= box[1] - grow + 0.5 + 1e-6
+    assert x <= box[0] - grow + 0.5 + 1e-6
+    assert y <= box[1] - grow + 0.5 + 1e-6
     assert x + side >= box[0] + box[2] + grow - 0.5 - 1e-6
     assert y + side >= box[1] + box[3] + grow - 0.5 - 1e-6
 

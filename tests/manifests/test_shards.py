@@ -37,9 +37,7 @@ def test_a_clip_reads_back_equal_but_for_what_only_the_run_knows() -> None:
 def test_every_json_member_has_one_arrow_schema_whichever_comes_first() -> None:
     known = clip()
     known = known.model_copy(update={"origin": known.origin.model_copy(update={"speaker": "ada"})})
-    schemas = [
-        arrow_json.read_json(io.BytesIO(to_json(item))).schema for item in (clip(), known)
-    ]
+    schemas = [arrow_json.read_json(io.BytesIO(to_json(item))).schema for item in (clip(), known)]
     assert schemas[0] == schemas[1]
     assert not any(pa.types.is_null(field.type) for field in leaves(schemas[0]))
 

@@ -1,6 +1,7 @@
 """Every frame is kept or has one reason, and the sums are exact."""
 
 import random
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -16,19 +17,38 @@ CLIP_REASONS = [Why.TOO_SMALL, Why.NO_POSE, Why.SIDE_VIEW, Why.STATIC, Why.ENLAR
 
 def drop(why: Why) -> Decision:
     return Decision(
-        subject="x", source="y", start=0, stop=1, person=0, stage="s", version=1, backend="b", weights=None,
-        measurement="m", value=None, unit="", comparator=">=", threshold=1.0, verdict=Verdict.DROPPED, reason=why,
-    )  # fmt: skip
+        subject="x",
+        source="y",
+        start=0,
+        stop=1,
+        person=0,
+        stage="s",
+        version=1,
+        backend="b",
+        weights=None,
+        measurement="m",
+        value=None,
+        unit="",
+        comparator=">=",
+        threshold=1.0,
+        verdict=Verdict.DROPPED,
+        reason=why,
+    )
 
 
 def test_a_frame_that_two_candidates_lost_takes_the_reason_furthest_along_the_flow() -> None:
-    found = account([None] * 4, [(Span(start=0, stop=3), drop(Why.STATIC)), (Span(start=1, stop=4), drop(Why.TOO_SMALL))])  # fmt: skip
+    found = account(
+        [None] * 4,
+        [(Span(start=0, stop=3), drop(Why.STATIC)), (Span(start=1, stop=4), drop(Why.TOO_SMALL))],
+    )
     assert found.dropped == {Why.STATIC: 3, Why.TOO_SMALL: 1}
     assert found.person_dropped == {Why.STATIC: 3, Why.TOO_SMALL: 3}
 
 
 def test_a_frame_in_a_kept_candidate_is_kept_whoever_else_was_dropped() -> None:
-    found = account([None] * 4, [(Span(start=0, stop=4), None), (Span(start=0, stop=4), drop(Why.STATIC))])  # fmt: skip
+    found = account(
+        [None] * 4, [(Span(start=0, stop=4), None), (Span(start=0, stop=4), drop(Why.STATIC))]
+    )
     assert (found.kept, found.dropped) == (4, {})
     assert (found.person_frames, found.person_kept) == (8, 4)
 
@@ -52,7 +72,7 @@ def spans(draw: st.DrawFn, limit: int) -> tuple[tuple[int, int], ...]:
 @given(st.data(), st.integers(1, 1200))
 def test_the_sums_are_exact_for_any_source(data: st.DataObject, frames: int) -> None:
     cuts = sorted({0, frames, *data.draw(st.lists(st.integers(1, frames), max_size=4))})
-    shots = tuple(zip(cuts, cuts[1:], strict=False))
+    shots = tuple(pairwise(cuts))
     people = tuple(
         track(n, range(a + data.draw(st.integers(0, 20)), b, 12))
         for n, (a, b) in enumerate(shots)
@@ -63,7 +83,7 @@ def test_the_sums_are_exact_for_any_source(data: st.DataObject, frames: int) -> 
         frames, turns=data.draw(spans(frames)), shots=shots, tracks=people, audible=audible[0]
     )
     flow = Spans()
-    chance = random.Random(data.draw(st.integers()))  # noqa: S311 - a choice, no secret
+    chance = random.Random(data.draw(st.integers()))
     candidates = [
         (clip.span, chance.choice([None, *map(drop, CLIP_REASONS)])) for clip in flow(measured)
     ]

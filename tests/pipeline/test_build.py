@@ -60,14 +60,19 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("built")
-    run = load(SETTINGS, (f"out={folder}/set", f"sources={sample}/sources.csv", "workers=2", "dashboard=0"))
+    run = load(
+        SETTINGS, (f"out={folder}/set", f"sources={sample}/sources.csv", "workers=2", "dashboard=0")
+    )
     code, text = run_build(run)
     return Built(folder, run, code, text)
 
 
 def truth(sample: Path) -> dict[str, tuple[str, str]]:
     with (sample / "truth.tsv").open() as stream:
-        return {row["file"]: (row["expect"], row["why"]) for row in csv.DictReader(stream, delimiter="\t")}
+        return {
+            row["file"]: (row["expect"], row["why"])
+            for row in csv.DictReader(stream, delimiter="\t")
+        }
 
 
 # What a planted fault is called by the rules; None: no proven filter covers it yet.
@@ -117,8 +122,13 @@ def test_what_no_proven_filter_covers_is_measured_and_said_to_be_unknown(built: 
 def test_the_sums_are_exact_for_every_source_and_in_all(built: Built) -> None:
     sources = built.table("sources")
     for row in sources.itertuples():
-        assert row.frames == row.frames_kept + sum(json.loads(row.frames_dropped).values()) or row.frames == 0
-        assert row.person_frames == row.person_frames_kept + sum(json.loads(row.person_frames_dropped).values())
+        assert (
+            row.frames == row.frames_kept + sum(json.loads(row.frames_dropped).values())
+            or row.frames == 0
+        )
+        assert row.person_frames == row.person_frames_kept + sum(
+            json.loads(row.person_frames_dropped).values()
+        )
     counts = built.facts["counts"]
     assert counts["frames"] == counts["frames_kept"] + sum(counts["frames_dropped"].values())
     assert "kept" in built.text
@@ -135,7 +145,9 @@ def test_every_clip_is_what_the_contract_says(built: Built, tmp_path: Path) -> N
             assert (video.width, video.height, video.average_rate) == (512, 512, 25)
             pictures = [frame.time for frame in container.decode(video)]
             container.seek(0)
-            sound = [(frame.time, frame.samples, frame.sample_rate) for frame in container.decode(audio)]
+            sound = [
+                (frame.time, frame.samples, frame.sample_rate) for frame in container.decode(audio)
+            ]
         assert len(pictures) == row.frames
         assert np.allclose(pictures, np.arange(row.frames) / 25)
         end = sound[-1][0] + sound[-1][1] / sound[-1][2]
@@ -156,7 +168,11 @@ def test_plain_webdataset_duckdb_and_pandas_read_it(built: Built) -> None:
     shards = [str(path) for path in sorted((out / "motion").glob("*.tar"))]
     seen = 0
     for found in wds.WebDataset(shards, shardshuffle=False).decode():
-        assert found["pose.npy"].shape == (found["json"]["span"]["stop"] - found["json"]["span"]["start"], 133, 3)
+        assert found["pose.npy"].shape == (
+            found["json"]["span"]["stop"] - found["json"]["span"]["start"],
+            133,
+            3,
+        )
         assert found["pose.npy"].dtype == np.float32
         seen += 1
     assert seen == len(built.table("clips"))
@@ -175,29 +191,52 @@ def test_another_number_of_workers_and_another_order_give_the_same_root(
     built: Built, sample: Path, tmp_path: Path
 ) -> None:
     header, *rows = (sample / "sources.csv").read_text().splitlines()
-    random.Random(7).shuffle(rows)  # noqa: S311 - an order, no secret
+    random.Random(7).shuffle(rows)
     chosen = [row for row in rows if row.split(",")[0] in {"ada.mp4", "short.mp4", "not-media.mp4"}]
     for name, lines, workers in (("one", chosen, 1), ("two", sorted(chosen), 2)):
         (sample / f"{name}.csv").write_text("\n".join([header, *lines]) + "\n")
         run = load(
             SETTINGS,
-            (f"out={tmp_path}/{name}", f"sources={sample}/{name}.csv", f"workers={workers}", "dashboard=0"),
+            (
+                f"out={tmp_path}/{name}",
+                f"sources={sample}/{name}.csv",
+                f"workers={workers}",
+                "dashboard=0",
+            ),
         )
         assert run_build(run)[0] == 0
-    roots = [json.loads((tmp_path / n / "dataset.json").read_text())["root"] for n in ("one", "two")]
+    roots = [
+        json.loads((tmp_path / n / "dataset.json").read_text())["root"] for n in ("one", "two")
+    ]
     assert roots[0] == roots[1]
 
 
-def test_a_tighter_threshold_decodes_nothing_and_a_looser_one_only_what_it_admits(built: Built) -> None:
-    tighter = built.run.model_copy(update={"out": built.folder / "tight", "work": built.run.work_folder, "rules": {"static": 9.0}})
+def test_a_tighter_threshold_decodes_nothing_and_a_looser_one_only_what_it_admits(
+    built: Built,
+) -> None:
+    tighter = built.run.model_copy(
+        update={
+            "out": built.folder / "tight",
+            "work": built.run.work_folder,
+            "rules": {"static": 9.0},
+        }
+    )
     code, text = run_build(tighter)
     assert code == 1
     assert "nothing was kept" in text
     assert json.loads((tighter.out / "run.json").read_text())["frames_decoded"] == 0
-    looser = built.run.model_copy(update={"out": built.folder / "loose", "work": built.run.work_folder, "rules": {"figure_too_small": 0.0}})
+    looser = built.run.model_copy(
+        update={
+            "out": built.folder / "loose",
+            "work": built.run.work_folder,
+            "rules": {"figure_too_small": 0.0},
+        }
+    )
     run_build(looser)
     stages = json.loads((looser.out / "run.json").read_text())["stages"]
-    tiny = pd.read_parquet(looser.out / "decisions.parquet").query("source == 'tiny.mp4' and measurement == 'pose.found'")
+    tiny = pd.read_parquet(looser.out / "decisions.parquet").query(
+        "source == 'tiny.mp4' and measurement == 'pose.found'"
+    )
     frames = int((tiny.stop - tiny.start).sum())
     assert stages["survey"]["decoded"] == 0
     assert frames > 0

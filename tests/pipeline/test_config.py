@@ -49,7 +49,7 @@ def test_a_file_that_is_no_settings_is_one_sentence(tmp_path: Path, text: str, w
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="there is no file .*none.yaml"):
+    with pytest.raises(ConfigError, match=r"there is no file .*none\.yaml"):
         load(tmp_path / "none.yaml")
 
 

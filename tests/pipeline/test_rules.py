@@ -25,7 +25,7 @@ def test_every_rule_reads_a_number_that_the_records_have() -> None:
 
 
 @pytest.mark.parametrize("rule", CLIP_RULES, ids=lambda rule: str(rule.why))
-def test_just_inside_keeps_and_just_outside_drops(rule) -> None:  # noqa: ANN001
+def test_just_inside_keeps_and_just_outside_drops(rule) -> None:
     step = 1e-6 if rule.comparator == ">=" else -1e-6
     assert rule.passes(rule.threshold)
     assert rule.passes(rule.threshold + step)
@@ -74,7 +74,7 @@ def test_a_threshold_can_be_moved_by_the_name_of_its_reason() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(RuleError, match="'statc'; there are .*static"):
+    with pytest.raises(RuleError, match=r"'statc'; there are .*static"):
         with_thresholds(RULES, {"statc": 0.3})
 
 

@@ -1,5 +1,7 @@
 """Candidates from measured sources, and reasons for every frame that is in none."""
 
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,12 +54,10 @@ def test_a_long_run_is_cut_inside_its_pauses() -> None:
 
 @given(st.integers(376, 4000), st.data())
 def test_pieces_cover_a_run_and_keep_the_limits(stop: int, data: st.DataObject) -> None:
-    costs = {
-        frame: data.draw(st.sampled_from([0.0, 1.0])) for frame in range(25, stop - 24, 12)
-    }
+    costs = {frame: data.draw(st.sampled_from([0.0, 1.0])) for frame in range(25, stop - 24, 12)}
     pieces = cut_at_pauses(0, stop, costs, least=125, most=375, target=250)
     assert pieces[0][0] == 0 and pieces[-1][1] == stop
-    assert all(a[1] == b[0] for a, b in zip(pieces, pieces[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(pieces))
     assert all(125 <= b - a <= 375 for a, b in pieces)
 
 

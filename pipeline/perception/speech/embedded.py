@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from pipeline.perception.speech import detector, voices
+from pipeline.perception.speech import detector, music, voices
 from pipeline.perception.speech.grouping import Grouping, find_voices
 from pipeline.perception.speech.heard import (
     RATE,
@@ -40,13 +40,16 @@ class Embedded:
     """
 
     name: ClassVar[str] = "embedded"
-    same_voice: ClassVar[float] = 0.80
-    hears: ClassVar[Hears] = frozenset({"turns"})
+    same_voice: ClassVar[float] = 0.77
+    """Between the most alike of different people over 5 s (0.74) and the least alike twentieth of one person's (0.81):
+    `benchmarks/speech_turns.py`, table "voices"."""
+    hears: ClassVar[Hears] = frozenset({"turns", "music"})
 
     threshold: float = 0.5
     merge: float = 1.0
     bridge: float = 0.3
     switch: float = 0.5
+    music: float = 2.8
     grouping: Grouping = field(default_factory=Grouping)
 
     @property
@@ -99,7 +102,13 @@ class _Ears:
         sound = samples.astype(np.float32) / 32_768.0
         voiced = self.detect(sound)
         turns, heard = self.speakers(sound, voiced)
-        return Heard(voiced=voiced, turns=turns, overlaps=(), music=(), voices=heard)
+        return Heard(
+            voiced=voiced,
+            turns=turns,
+            overlaps=(),
+            music=music.find_music(sound, self.backend.music),
+            voices=heard,
+        )
 
     def speakers(
         self, sound: Float32[np.ndarray, " samples"], voiced: tuple[Stretch, ...]

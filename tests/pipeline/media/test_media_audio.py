@@ -105,7 +105,8 @@ def test_channels_are_averaged_for_mono_and_kept_for_playback(with_sound):
     path = with_sound("a.mkv", both, 48000, "-c:a", "pcm_s16le")
     found = probe(path)
     mono = read_audio(path, found, start=0, stop=50).astype(float) / 32768
-    assert mono[:100].shape == (100,) and abs(np.abs(mono).max() - 0.125) < 0.003
+    assert mono[:100].shape == (100,)
+    assert abs(np.abs(mono).max() - 0.125) < 0.003
     stereo = read_sound(path, found, start=10, stop=20)
     assert stereo.shape == (19200, 2)
     assert np.abs(stereo / 32768 - both[19200:38400]).max() < 1e-4
@@ -115,7 +116,8 @@ def test_more_than_two_channels_become_one(with_sound):
     six = np.repeat(tone(48000, 440.0)[:, None], 6, axis=1)
     path = with_sound("a.mkv", six, 48000, "-c:a", "flac")
     found = probe(path)
-    assert found.audio is not None and found.audio.channels == 6
+    assert found.audio is not None
+    assert found.audio.channels == 6
     assert read_sound(path, found, start=0, stop=10).shape == (19200, 1)
 
 
@@ -127,7 +129,8 @@ def test_a_window_equals_the_same_part_of_the_whole(with_sound, name):
     first, last = found.audible
     for start, stop in [(first, last), (first, first + 1), (33, 61), (last - 7, last), (50, 50)]:
         window = read_audio(path, found, start=start, stop=stop)
-        assert window.dtype == np.int16 and len(window) == 640 * (stop - start)
+        assert window.dtype == np.int16
+        assert len(window) == 640 * (stop - start)
         assert np.array_equal(window, track.window(start=start, stop=stop))
     whole = read_sound(path, found, start=first, stop=last)
     part = read_sound(path, found, start=33, stop=61)
@@ -219,3 +222,16 @@ def test_a_damaged_end_is_where_the_sound_stops(with_sound):
     assert len(track.samples) < 3.0 * 16000
     with pytest.raises(AudioRange):
         read_audio(path, found, start=0, stop=90)
+
+
+def test_a_hole_longer_than_a_chunk_is_a_hole(with_sound):
+    path = with_sound("a.mkv", tone(48000, 440.0, 30.0), 48000, "-c:a", "flac")
+    break_packets(path, slice(60, 240))
+    found = probe(path)
+    track = read_all(path, found)
+    ((start, stop),) = track.holes
+    assert 15 < (stop - start) / 16000 < 20
+    assert len(track.samples) == 30 * 16000
+    window = read_audio(path, found, start=700, stop=740)
+    assert np.array_equal(window, track.window(start=700, stop=740))
+    assert window.any()

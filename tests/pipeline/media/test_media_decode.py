@@ -133,7 +133,8 @@ def test_a_truncated_tail_ends_the_survey_and_is_an_error_for_a_span(make, movin
     content = path.read_bytes()
     path.write_bytes(content[: len(content) * 2 // 3])
     frames = whole(path, found)
-    assert list(frames) == sorted(frames) and 20 < len(frames) < 45
+    assert list(frames) == sorted(frames)
+    assert 20 < len(frames) < 45
     with pytest.raises(DecodeError, match="does not decode"):
         list(span(path, found, found.timeline, start=20, stop=50, count=Count()))
 

@@ -157,5 +157,6 @@ def test_flac_gives_back_the_samples_and_the_same_bytes(tmp_path: Path):
     write_flac(samples, tmp_path / "a.flac")
     write_flac(samples, tmp_path / "b.flac")
     got, rate = soundfile.read(tmp_path / "a.flac", dtype="int16")
-    assert rate == 16000 and np.array_equal(got, samples)
+    assert rate == 16000
+    assert np.array_equal(got, samples)
     assert (tmp_path / "a.flac").read_bytes() == (tmp_path / "b.flac").read_bytes()

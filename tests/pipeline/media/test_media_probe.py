@@ -24,7 +24,8 @@ def test_a_plain_file_is_described(make, moving):
     assert found.audio is not None
     assert (found.audio.codec, found.audio.sample_rate, found.audio.channels) == ("aac", 44100, 1)
     assert (found.audio.start, found.audible) == (0, (0, 50))
-    assert found.timeline.dtype == np.int64 and np.all(np.diff(found.timeline) > 0)
+    assert found.timeline.dtype == np.int64
+    assert np.all(np.diff(found.timeline) > 0)
 
 
 def test_the_record_holds_the_same_facts(make, moving):
@@ -75,7 +76,8 @@ def test_time_starts_at_the_first_video_timestamp(make, moving):
     found = probe(make("a.mkv", *moving(), *X264, "-c:a", "flac", "-output_ts_offset", "1.5"))
     assert int(found.timeline[0]) * found.time_base == Fraction(3, 2)
     assert found.grid_frames == 50
-    assert found.audio is not None and abs(found.audio.start) < Fraction(1, 100)
+    assert found.audio is not None
+    assert abs(found.audio.start) < Fraction(1, 100)
 
 
 @pytest.mark.parametrize(("shift", "start"), [("0.5", 13), ("-0.5", 0)])
@@ -213,4 +215,5 @@ def test_each_grid_frame_has_a_source_frame(make, moving):
     indices = grid_to_source(
         found.timeline, time_base=found.time_base, start=0, stop=found.grid_frames
     )
-    assert indices[0] == 0 and indices[-1] <= found.source_frames - 1
+    assert indices[0] == 0
+    assert indices[-1] <= found.source_frames - 1

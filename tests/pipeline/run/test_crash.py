@@ -1,4 +1,4 @@
-"""Runs that are killed, workers that die, steps that hang: nothing is lost, nothing is half written, the rest goes on."""
+"""Runs that are killed, workers that die, steps that hang: nothing is lost or half written, the rest goes on."""
 
 import json
 import os
@@ -28,7 +28,16 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(sources: Path, out: Path, *settings: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "pipeline", "build", "--sources", str(sources), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "pipeline",
+        "build",
+        "--sources",
+        str(sources),
+        "--out",
+        str(out),
+    ]
     given = [part for setting in ("dashboard=0", *settings) for part in ("--set", setting)]
     return subprocess.Popen(
         [*command, "--workers", "1", *given],
@@ -72,7 +81,10 @@ def test_a_run_that_is_killed_and_repeated_equals_one_that_never_was(
     for pattern in ("ledger/*/*.json", "blobs/*/*.npy", "scratch-*"):
         process = start(sources, out)
         wait_for(tmp_path / "set.work", pattern)
-        family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        family = [
+            psutil.Process(process.pid),
+            *psutil.Process(process.pid).children(recursive=True),
+        ]
         for member in family:
             member.send_signal(signal.SIGKILL)
         process.wait()
