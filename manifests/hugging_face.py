@@ -55,13 +55,13 @@ def json_features() -> Feature:
     return of_model(Clip, RUN_ONLY)
 
 
-def of_model(model: type[BaseModel], left_out: Mapping[str, object] | None = None) -> Feature:
+def of_model(model: type[BaseModel], left_out: Mapping[str, set[str]] | None = None) -> Feature:
     """Of a record, field by field, in the order in which JSON members are written."""
     found: Feature = {}
     for name, field in sorted(model.model_fields.items()):
-        inner = (left_out or {}).get(name)
+        inner = (left_out or {}).get(name, set[str]())
         kind = bare(field.annotation)
-        if isinstance(inner, set) and isinstance(kind, type) and issubclass(kind, BaseModel):
+        if inner and isinstance(kind, type) and issubclass(kind, BaseModel):
             names = {key: item for key, item in kind.model_fields.items() if key not in inner}
             found[name] = {key: of(item.annotation) for key, item in sorted(names.items())}
         else:
@@ -75,7 +75,7 @@ def of(kind: object) -> Feature:
     if get_origin(kind) is tuple:
         return listed(of(get_args(kind)[0]))
     if get_origin(kind) is Literal:
-        return of(type(get_args(kind)[0]))
+        return value(PLAIN[type(get_args(kind)[0])])
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return of_model(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):

@@ -49,6 +49,7 @@ class Why(StrEnum):
     TOO_SHORT = "too_short"
     FRAME_TOO_SMALL = "frame_too_small"
     UNDECODABLE = "undecodable"
+    FRAMES_MISSING = "frames_missing"
     # speech
     NO_SPEECH = "no_speech"
     TURN_TOO_SHORT = "turn_too_short"

@@ -18,8 +18,10 @@ from pydantic import BaseModel
 
 from manifests.record import Clip
 
+Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
+
 # Sections' references into a run's own store; the dataset does not hold what they point to.
-RUN_ONLY: Mapping[str, object] = {"speech": {"voices"}, "pose": {"array"}}
+RUN_ONLY: Mapping[str, set[str]] = {"speech": {"voices"}, "pose": {"array"}}
 # Families and the members each holds, by the ending that follows `<clip id>.`
 FAMILIES: Mapping[str, tuple[str, ...]] = {
     "motion": ("pose.npy", "flac", "json"),
@@ -64,7 +66,7 @@ def from_json(content: bytes) -> Clip:
     return Clip.model_validate(with_null(held, Clip))
 
 
-def without_null(value: object) -> object:
+def without_null(value: Json) -> Json:
     """Null as "" at every depth."""
     if value is None:
         return ""
@@ -75,7 +77,7 @@ def without_null(value: object) -> object:
     return value
 
 
-def with_null(value: object, kind: object) -> object:
+def with_null(value: Json, kind: object) -> Json:
     """The inverse of `without_null`, by the type that the record gives each field."""
     options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     if value == "" and type(None) in options:

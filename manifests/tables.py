@@ -1,4 +1,6 @@
 """The Parquet manifests: clips, decisions and sources as flat tables with one fixed schema each, and the root hash."""
+# pyright: basic
+# pyarrow has no types of its own.
 
 import hashlib
 import json

@@ -30,7 +30,7 @@ from pipeline.media.encode import Encoding
 from pipeline.perception import pose, speech, sync
 from pipeline.perception.faces import Sampling
 from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
-from pipeline.stage import SourceStage, SpanStage, StageFacts, SurveyStage
+from pipeline.stage import Named, SourceStage, SpanStage, SurveyStage
 from pipeline.stages.s010_fetch import FetchSource
 from pipeline.stages.s020_probe import Probe
 from pipeline.stages.s030_speech import HearSpeech
@@ -67,7 +67,7 @@ class Flow:
     face_margin: float
 
     @property
-    def stages(self) -> tuple[StageFacts | Spans | Packing, ...]:
+    def stages(self) -> tuple[Named, ...]:
         """Every stage, in the order of the flow."""
         return (
             self.fetch,

@@ -68,6 +68,15 @@ SOURCE_RULES: tuple[Rule, ...] = (
         "a 512 crop enlarged twice at most (rule enlarged_too_much)",
     ),
     Rule(
+        Why.FRAMES_MISSING,
+        "probe",
+        "media.longest_gap",
+        "<=",
+        1.0,
+        "seconds between two frames",
+        "no gesture is seen in a second without a picture; guards against damaged timestamps",
+    ),
+    Rule(
         Why.NO_SPEECH, "speech", "speech.voiced_frames", ">=", 1, "frames",
         "a voice is needed; docs/truth.md",
     ),

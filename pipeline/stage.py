@@ -50,11 +50,16 @@ class Needs:
     gpus: float = 0.0
 
 
-class StageFacts(Protocol):
-    """What every stage states about itself."""
+class Named(Protocol):
+    """What every stage is called, and its version, raised when a measurement can change."""
 
     name: ClassVar[str]
-    version: ClassVar[int]  # raised when a measurement can change
+    version: ClassVar[int]
+
+
+class StageFacts(Named, Protocol):
+    """What every stage that writes a section states about itself."""
+
     scope: ClassVar[Scope]
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[str]

@@ -67,7 +67,7 @@ def encode_clip(
     if len(sound) != wanted:
         raise EncodeError(f"{frames} frames need {wanted} samples of sound, got {len(sound)}")
     region = region_of(media, box)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=".encode-") as folder:
+    with tempfile.TemporaryDirectory(dir=out.parent.resolve(), prefix=".encode-") as folder:
         wave, part = Path(folder, "sound.wav"), Path(folder, "clip.mp4")
         soundfile.write(wave, sound, encoding.audio_rate, subtype="PCM_16")
         first = next(pictures, None)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-import dask
+import dask.config
 from distributed import Client, Future, LocalCluster, as_completed
 
 from pipeline.config import Run
@@ -94,7 +94,9 @@ def open_engine(run: Run) -> Iterator[Engine]:
     if run.scheduler is not None:
         with Client(run.scheduler, timeout="20s") as client:
             yield Engine(
-                client, max(1, len(client.scheduler_info()["workers"])), client.dashboard_link
+                client,
+                max(1, len(client.scheduler_info()["workers"])),
+                str(client.dashboard_link or ""),
             )
         return
     with (
@@ -108,7 +110,7 @@ def open_engine(run: Run) -> Iterator[Engine]:
         ) as cluster,
         Client(cluster) as client,
     ):
-        yield Engine(client, run.workers, cluster.dashboard_link)
+        yield Engine(client, run.workers, str(cluster.dashboard_link))  # pyright: ignore[reportAttributeAccessIssue] - entered without await
 
 
 def free_port(wanted: int) -> int:

@@ -2,14 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Never
 
 from rich.table import Table
 
 from manifests.record import Clip, Source
 from pipeline.config import Run
 from pipeline.run.drive import sources_of
-from pipeline.run.step import Bench, measured
+from pipeline.run.step import Bench, Subject, measured
 from pipeline.run.survey import held_survey
 from pipeline.sources import Located
 from pipeline.verdict import Refusal, decide, dropped
@@ -113,6 +112,6 @@ def plan_clip(bench: Bench, clip: Clip, found: Plan) -> None:
         found.kept += 1
 
 
-def not_yet(subject: object) -> Never:
+def not_yet(subject: Subject) -> Subject:
     """Stands where a stage would measure."""
     raise NotYet

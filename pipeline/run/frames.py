@@ -35,7 +35,7 @@ class SpanFrames:
 
     def __iter__(self) -> Iterator[tuple[int, Picture]]:
         media, fetched = need(self.source.media, "media"), need(self.source.fetched, "fetched")
-        timeline = self.store.read_array(media.timeline)
+        timeline = self.store.read_timeline(media)
         span, faces = self.clip.span, []
         try:
             for frame, picture in decode(

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.record import Blob
+from manifests.record import Blob, Media
 
 UMASK = os.umask(0)
 os.umask(UMASK)  # the only way to ask for it
@@ -65,6 +65,10 @@ class Store:
             return np.load(self.path(blob), allow_pickle=False)
         except FileNotFoundError as error:
             raise StoreError(f"the store has no {blob.sha256[:12]}{blob.suffix}") from error
+
+    def read_timeline(self, media: Media) -> NDArray[np.int64]:
+        """Presentation timestamps of a source's frames, in ticks."""
+        return self.read_array(media.timeline).astype(np.int64)
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:

@@ -22,7 +22,7 @@ def survey(
         return held
     media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
     watchers = [stage.watch(source, store) for stage in stages]
-    timeline = store.read_array(media.timeline)
+    timeline = store.read_timeline(media)
     for picture in decode(Path(fetched.path), media, timeline, count=count):
         for watcher in watchers:
             watcher.see(picture)

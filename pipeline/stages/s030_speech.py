@@ -46,9 +46,9 @@ class HearSpeech:
             sound_samples=len(track.samples),
             voiced=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.voiced),
             turns=tuple(
-                Turn(start=span.start, stop=span.stop, speaker=speaker)
+                Turn(start=start, stop=stop, speaker=speaker)
                 for a, b, speaker in heard.turns
-                if (span := on_grid(a, b, first, media.grid_frames)).stop > span.start
+                for start, stop in outside(on_grid(a, b, first, media.grid_frames), track.holes)
             ),
             overlaps=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.overlaps),
             music=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.music),
@@ -61,6 +61,19 @@ class HearSpeech:
 def loaded(backend: SpeechBackend) -> Listen:
     """The backend's networks, loaded once per worker."""
     return backend.load()
+
+
+def outside(span: Interval, holes: tuple[tuple[int, int], ...]) -> list[tuple[int, int]]:
+    """The parts of a span in which all sound decodes; holes: 16 kHz samples after the first video timestamp."""
+    parts = [(span.start, span.stop)]
+    for begin, end in holes:
+        low, high = begin // SAMPLES_PER_FRAME, -(-end // SAMPLES_PER_FRAME)
+        parts = [
+            part
+            for start, stop in parts
+            for part in ((start, min(stop, low)), (max(start, high), stop))
+        ]
+    return [(start, stop) for start, stop in parts if stop > start]
 
 
 def on_grid(start: float, stop: float, first: float, frames: int) -> Interval:

@@ -79,6 +79,6 @@ def small_size(size: tuple[int, int], long_side: int) -> tuple[int, int]:
 
 def grid_starts(media: Media, store: Store) -> np.ndarray:
     """For each source frame, and one past the last, the first grid frame that shows it or a later one."""
-    timeline = store.read_array(media.timeline)
+    timeline = store.read_timeline(media)
     shown = grid_to_source(timeline, time_base=media.time_base, start=0, stop=media.grid_frames)
     return np.searchsorted(shown, np.arange(media.source_frames + 1), side="left")

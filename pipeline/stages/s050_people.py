@@ -89,6 +89,6 @@ class Looking:
 
 def shown_at(media: Media, store: Store) -> NDArray[np.int64]:
     """For each source frame the first grid frame that shows it or a later one."""
-    timeline = store.read_array(media.timeline).astype(np.int64)
+    timeline = store.read_timeline(media)
     shown = grid_to_source(timeline, time_base=media.time_base, start=0, stop=media.grid_frames)
     return np.searchsorted(shown, np.arange(media.source_frames), side="left")

@@ -134,7 +134,7 @@ def declared_voices(clips: Sequence[Clip]) -> dict[Voice, str]:
 def sound_of(clip: Clip, store: Store) -> NDArray[np.int16]:
     """The clip's 16 kHz sound."""
     samples, _ = soundfile.read(store.path(need(clip.crop, "crop").audio), dtype="int16")
-    return samples
+    return samples.astype(np.int16)
 
 
 def freeze(

@@ -1,6 +1,7 @@
 """The whole run on the built-in sample: real worker processes, real networks, real encoders."""
 
 import csv
+import io
 import json
 import random
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ import soundfile
 import webdataset as wds
 from rich.console import Console
 
+from manifests import hugging_face
 from manifests.record import Clip
 from manifests.shards import from_json
 from pipeline.config import ConfigError, Run, load
@@ -47,7 +49,7 @@ class Built:
 
 
 def run_build(run: Run) -> tuple[int, str]:
-    console = Console(record=True, width=120, force_terminal=False, file=open("/dev/null", "w"))  # noqa: SIM115, PTH123
+    console = Console(record=True, width=120, file=io.StringIO())
     code = build(run, console)
     return code, console.export_text()
 
@@ -60,9 +62,8 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
     folder = tmp_path_factory.mktemp("built")
-    run = load(
-        SETTINGS, (f"out={folder}/set", f"sources={sample}/sources.csv", "workers=2", "dashboard=0")
-    )
+    given = (f"out={folder}/set", f"sources={sample}/sources.csv", "workers=2", "dashboard=0")
+    run = load(SETTINGS, given)
     code, text = run_build(run)
     return Built(folder, run, code, text)
 
@@ -178,6 +179,20 @@ def test_plain_webdataset_duckdb_and_pandas_read_it(built: Built) -> None:
     assert seen == len(built.table("clips"))
     count = duckdb.sql(f"select count(*) from '{out}/clips.parquet'").fetchone()
     assert count == (seen,)
+
+
+def test_hugging_face_datasets_reads_it_with_one_line_of_features(
+    built: Built, tmp_path: Path
+) -> None:
+    datasets = pytest.importorskip("datasets")
+    features = datasets.Features.from_dict(hugging_face.features("motion"))
+    shards = [str(path) for path in sorted((built.run.out / "motion").glob("*.tar"))]
+    for order in (shards, shards[::-1]):
+        loaded = datasets.load_dataset(
+            "webdataset", data_files=order, split="train", features=features, cache_dir=tmp_path
+        )
+        assert sorted(loaded["__key__"]) == sorted(built.table("clips").id)
+        assert loaded.features["json"]["posture"]["facing"].dtype == "float64"
 
 
 def test_a_second_run_decodes_nothing_and_gives_the_same_root(built: Built) -> None:

@@ -30,7 +30,7 @@ class Grouping:
 
     hop: float = 0.4
     alike: float = 0.92
-    least: float = 2.4
+    least: float = 3.2
 
 
 def find_voices(

@@ -1,8 +1,11 @@
 """Where music sounds, also under speech: partials that hold their pitch, which voices do not for long.
 
 Continuous frequency activation: Seyerlehner, Pohle, Schedl & Widmer 2007, "Automatic music detection in
-television productions" (DAFx-07), section 3. An estimate, unproven: see `benchmarks/speech_music.py`.
+television productions" (DAFx-07), section 3. An estimate, unproven: see `benchmarks/speech_turns.py`,
+table "music".
 """
+
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32
@@ -45,9 +48,7 @@ def activation(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, 
             for first in range(0, count, _AT_ONCE)
         ]
     )
-    return np.array(
-        [_peaks((a + b) / 2.0) for a, b in zip(halves, halves[1:], strict=False)], np.float32
-    )
+    return np.array([_peaks((a + b) / 2.0) for a, b in pairwise(halves)], np.float32)
 
 
 def _steadiness(windows: Float32[np.ndarray, "n 1024"]) -> Float32[np.ndarray, "half bin"]:
