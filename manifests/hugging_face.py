@@ -59,13 +59,9 @@ def of_model(model: type[BaseModel], left_out: Mapping[str, set[str]] | None = N
     """Of a record, field by field, in the order in which JSON members are written."""
     found: Feature = {}
     for name, field in sorted(model.model_fields.items()):
-        inner = (left_out or {}).get(name, set[str]())
-        kind = bare(field.annotation)
-        if inner and isinstance(kind, type) and issubclass(kind, BaseModel):
-            names = {key: item for key, item in kind.model_fields.items() if key not in inner}
-            found[name] = {key: of(item.annotation) for key, item in sorted(names.items())}
-        else:
-            found[name] = of(kind)
+        hidden = (left_out or {}).get(name, set[str]())
+        shown = of(field.annotation)
+        found[name] = {key: item for key, item in shown.items() if key not in hidden}
     return found
 
 

@@ -236,8 +236,12 @@ class Speech(Record):
     sound_samples: int
     voiced: tuple[Interval, ...] = Field(description="where anybody speaks, without the pauses")
     turns: tuple[Turn, ...]
-    overlaps: tuple[Interval, ...] = Field(description="where two voices sound at once")
-    music: tuple[Interval, ...] = Field(description="where music sounds")
+    overlaps: tuple[Interval, ...] | None = Field(
+        description="where two voices sound at once; None: the backend cannot tell"
+    )
+    music: tuple[Interval, ...] | None = Field(
+        description="where music sounds; None: the backend cannot tell"
+    )
     voices: Blob | None = Field(
         description=".npy (speakers, D) float32 voice embeddings of unit length; None without speech"
     )
@@ -354,8 +358,14 @@ class ClipSpeech(Record):
     )
     speaker: int = Field(description="number of the voice within the source")
     voiced: float = Field(description="share of the span in which this voice speaks, ratio")
-    overlap: float = Field(description="share of the span in which two voices sound at once, ratio")
-    music: float = Field(description="share of the span in which music sounds, ratio")
+    overlap: float | None = Field(
+        default=None,
+        description="share of the span in which two voices sound at once; None: the backend cannot tell",
+    )
+    music: float | None = Field(
+        default=None,
+        description="share of the span in which music sounds; None: the backend cannot tell",
+    )
 
 
 class ClipShot(Record):

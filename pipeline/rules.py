@@ -139,7 +139,7 @@ RULES = SOURCE_RULES + CLIP_RULES
 
 def with_thresholds(rules: tuple[Rule, ...], thresholds: Mapping[str, float]) -> tuple[Rule, ...]:
     """The rules with some thresholds moved, by the name of their reason. Raises RuleError for an unknown name."""
-    known = {str(rule.why): rule for rule in rules}
+    known = [str(rule.why) for rule in RULES]
     for name in thresholds:
         if name not in known:
             raise RuleError(f"rules: no rule is called {name!r}; there are {', '.join(known)}")

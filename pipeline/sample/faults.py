@@ -50,7 +50,7 @@ SMALL = replace(
     name="small",
     room="plain",
     seed=201,
-    shot=Shot(scale=0.25, middle=0.3, top=-2310.0),
+    shot=Shot(scale=0.31, middle=0.3, top=-1748.0),
 )
 CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.7, middle=0.5, top=21.0))
 SIDE = replace(_take("dieter"), name="side", seed=203, turn=1.1)
@@ -83,7 +83,7 @@ def sources(seconds: float) -> tuple[Source, ...]:
     fault("no-audio.mp4", "no_audio", "ben's picture without a sound stream", "ben")
     fault("two-voices.mp4", "overlapped_speech", "ada and ben speak at once all through", "ada")
     fault("frozen.mp4", "static", "one frame of eva repeated under her voice", "eva")
-    fault("tiny.mp4", "too_small", "eva in a large hall, face about 26 px high", "eva")
+    fault("tiny.mp4", "too_small", "eva in a large hall, face about 32 px high", "eva")
     fault(
         "close-up.mp4",
         "upper_body_missing",

@@ -37,6 +37,10 @@ class HearSpeech:
             raise Refusal(Why.NO_AUDIO, str(error)) from error
         heard = loaded(self.backend)(track.samples)
         first = track.first / SAMPLES_PER_FRAME
+
+        def gridded(parts: tuple[tuple[float, float], ...]) -> tuple[Interval, ...]:
+            return tuple(on_grid(a, b, first, media.grid_frames) for a, b in parts)
+
         speech = Speech(
             backend=Backend(
                 name=self.backend.name, version=self.backend.version, weights=self.backend.weights
@@ -44,14 +48,14 @@ class HearSpeech:
             sound=store.put_array(track.samples),
             sound_start=track.first,
             sound_samples=len(track.samples),
-            voiced=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.voiced),
+            voiced=gridded(heard.voiced),
             turns=tuple(
                 Turn(start=start, stop=stop, speaker=speaker)
                 for a, b, speaker in heard.turns
                 for start, stop in outside(on_grid(a, b, first, media.grid_frames), track.holes)
             ),
-            overlaps=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.overlaps),
-            music=tuple(on_grid(a, b, first, media.grid_frames) for a, b in heard.music),
+            overlaps=gridded(heard.overlaps) if "overlaps" in self.backend.hears else None,
+            music=gridded(heard.music) if "music" in self.backend.hears else None,
             voices=store.put_array(heard.voices.astype(np.float32)) if len(heard.voices) else None,
         )
         return source.model_copy(update={"speech": speech})

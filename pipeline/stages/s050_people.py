@@ -19,11 +19,11 @@ from pipeline.stage import Needs, Scope, need
 class FindPeople:
     """Faces every half second, followed through each shot.
 
-    longest_side: pixels of the picture that is looked at.
+    longest_side: pixels of the picture that is looked at, at most; its tiles show the small figures.
     """
 
     name: ClassVar = "people"
-    version: ClassVar = 1
+    version: ClassVar = 2
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media", "shots"})
     writes: ClassVar = "people"
@@ -31,7 +31,7 @@ class FindPeople:
 
     detector: FaceDetector = field(default_factory=FaceDetector)
     sampling: Sampling = field(default_factory=Sampling)
-    longest_side: int = 640
+    longest_side: int = 1280
 
     def watch(self, source: Source, store: Store, /) -> "Looking":
         media = need(source.media, "media")

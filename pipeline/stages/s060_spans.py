@@ -231,8 +231,8 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
             voices=speech.voices,
             speaker=turn.speaker,
             voiced=share(speech.voiced, start, stop),
-            overlap=share(speech.overlaps, start, stop),
-            music=share(speech.music, start, stop),
+            overlap=None if speech.overlaps is None else share(speech.overlaps, start, stop),
+            music=None if speech.music is None else share(speech.music, start, stop),
         ),
     )
 

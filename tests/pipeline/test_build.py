@@ -177,8 +177,8 @@ def test_plain_webdataset_duckdb_and_pandas_read_it(built: Built) -> None:
         assert found["pose.npy"].dtype == np.float32
         seen += 1
     assert seen == len(built.table("clips"))
-    count = duckdb.sql(f"select count(*) from '{out}/clips.parquet'").fetchone()
-    assert count == (seen,)
+    count = duckdb.sql(f"select count(*) from '{out}/clips.parquet'").fetchall()
+    assert count == [(seen,)]
 
 
 def test_hugging_face_datasets_reads_it_with_one_line_of_features(

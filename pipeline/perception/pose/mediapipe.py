@@ -116,10 +116,17 @@ class MediaPipePose:
                 graph.close()
 
     def _graph(self) -> "_Graph":
+        from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
         from mediapipe.python.solution_base import SolutionBase
 
+        root = _root()
+        assert root is not None  # `missing` says so first
+        config = CalculatorGraphConfig()
+        config.ParseFromString((root.parent / GRAPH).read_bytes())
+        # One thread per graph: two workers with a pool each on two cores take 1.5 times as long for the same bytes.
+        config.num_threads = 1
         return SolutionBase(
-            binary_graph_path=GRAPH,
+            graph_config=config,
             side_inputs=SIDE_INPUTS,
             outputs=[*LANDMARKS.values(), *PRESENCES.values()],
         )
