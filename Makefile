@@ -35,10 +35,10 @@ check: .venv/.ready ## format, lint, types, import contracts
 
 test: .venv/.ready ## what CI runs: checks and the fast tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -n 2
+	@$(BIN)/pytest -n 2 --dist loadgroup
 
 test-all: .venv/.ready ## the slow tests too
-	@$(BIN)/pytest -n 2 -m "not gpu"
+	@$(BIN)/pytest -n 2 --dist loadgroup -m "not gpu"
 
 bench: .venv/.ready ## the benchmarks, printed
 	@$(BIN)/python -m benchmarks

@@ -87,10 +87,18 @@ class Engine:
                 (waiting.appendleft if new.urgent else waiting.append)(new)
 
 
+QUIET = {
+    "distributed.worker.daemon": True,
+    "distributed.logging.distributed": "error",
+    # A stack sample of every worker every 10 ms costs more than it tells: our steps are minutes of native code.
+    "distributed.worker.profile.enabled": False,
+}
+
+
 @contextmanager
 def open_engine(run: Run) -> Iterator[Engine]:
     """Workers for a run: those of `run.scheduler`, or processes of this machine that end with the block."""
-    dask.config.set({"distributed.worker.daemon": True, "distributed.logging.distributed": "error"})
+    dask.config.set(QUIET)
     if run.scheduler is not None:
         with Client(run.scheduler, timeout="20s") as client:
             yield Engine(

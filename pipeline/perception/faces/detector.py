@@ -59,9 +59,7 @@ class FaceDetector:
     min_score: float = 0.6  # the graph itself reports nothing below 0.6
     tile_score: float = 0.72
     long_side: int = 640  # pixels of the RGB pictures it wants; two tiles across are 384 wide
-    overlap: float = (
-        0.2  # of neighbouring tiles, ratio of half the picture: 0.2 of 320 is 64 pixels
-    )
+    overlap: float = 0.1  # of neighbouring tiles, ratio of half the picture; a tile face is smaller
     largest_in_tile: float = 0.45  # of the tile's height; a larger face is a part of one
 
     name: ClassVar[str] = "mediapipe-face-full-range"

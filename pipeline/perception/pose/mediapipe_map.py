@@ -1,10 +1,11 @@
 """Which of MediaPipe's landmarks each joint is taken from, as one table, and its page of docs."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32, Float64
+from jaxtyping import Float32, Float64, Int64
 
 from manifests import keypoints as kp
 
@@ -82,14 +83,28 @@ def to_wholebody(
     not kept.
     """
     pose = np.zeros((kp.JOINTS, 3), dtype=np.float32)
-    for joint, taken in enumerate(SOURCES):
-        if taken is not None and taken.part in parts:
-            pose[joint] = parts[taken.part][list(taken.points)].mean(axis=0)
+    for part, points in parts.items():
+        joints, weights = averages(part, len(points))
+        pose[joints] = weights @ points
     if is_double_hand(pose):
         pose[_hand_farther_from_its_wrist(pose)] = 0.0
     if is_foreign_face(pose):
         pose[kp.FACE] = 0.0
     return pose
+
+
+@cache
+def averages(
+    part: Part, count: int
+) -> tuple[Int64[np.ndarray, " joints"], Float64[np.ndarray, "joints points"]]:
+    """The joints that come from a part, and the weights of its `count` landmarks in each."""
+    joints = [j for j, taken in enumerate(SOURCES) if taken is not None and taken.part == part]
+    weights = np.zeros((len(joints), count))
+    for row, joint in enumerate(joints):
+        taken = SOURCES[joint]
+        assert taken is not None
+        weights[row, list(taken.points)] = 1.0 / len(taken.points)
+    return np.array(joints, dtype=np.int64), weights
 
 
 def is_double_hand(pose: Float32[np.ndarray, "133 3"]) -> bool:
