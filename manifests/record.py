@@ -62,6 +62,7 @@ class Why(StrEnum):
     OVERLAPPED_SPEECH = "overlapped_speech"
     MUSIC = "music_under_speech"
     TOO_SMALL = "figure_too_small"
+    CLOSE_UP = "close_up"
     # pose and posture
     NO_POSE = "no_pose"
     UPPER_BODY_MISSING = "upper_body_missing"

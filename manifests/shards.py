@@ -20,8 +20,8 @@ from manifests.record import Clip
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
-# What a clip's JSON leaves out: references into a run's own store, and what not every backend measures (decisions.parquet
-# has it, with null where it was not), so that every member has one schema.
+# What a clip's JSON leaves out: references into a run's own store, and what not every backend measures
+# (decisions.parquet has it, with null where it was not), so that every member has one schema.
 RUN_ONLY: Mapping[str, set[str]] = {"speech": {"voices", "overlap", "music"}, "pose": {"array"}}
 # Families and the members each holds, by the ending that follows `<clip id>.`
 FAMILIES: Mapping[str, tuple[str, ...]] = {

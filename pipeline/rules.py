@@ -100,6 +100,15 @@ CLIP_RULES: tuple[Rule, ...] = (
         "docs/truth.md",
     ),
     Rule(
+        Why.CLOSE_UP,
+        "spans",
+        "person.face_height",
+        "<=",
+        0.4,
+        "ratio of the frame height",
+        "no room for shoulders and elbows; docs/truth.md",
+    ),
+    Rule(
         Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames", "docs/truth.md",
     ),
     Rule(

@@ -81,7 +81,7 @@ PLANTED = {
     "no_audio": {"no_audio"},
     "static": {"static"},
     "too_small": {"figure_too_small"},
-    "upper_body_missing": {"upper_body_missing"},
+    "upper_body_missing": {"upper_body_missing", "close_up"},
     "side_view": {"side_view"},
     "too_short": {"too_short", "shot_too_short"},
     "undecodable": {"undecodable", "not_media"},

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("build"), pytest.mark.ti
 FITS = {
     "one frame": {"too_short"},
     "tiny frame": {"frame_too_small"},
-    "upper body missing": {"upper_body_missing"},
+    "upper body missing": {"upper_body_missing", "close_up"},
     "singing": {"no_speech", "turn_too_short"},
     "no audio": {"no_audio"},
     "no speech": {"no_speech"},
