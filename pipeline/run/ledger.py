@@ -67,9 +67,16 @@ class Ledger:
         """Take the marks away: the step came back."""
         shutil.rmtree(self._marks(run_id, name), ignore_errors=True)
 
+    def stack(self, run_id: str, name: str) -> Path:
+        """Where a step that is killed for its time leaves what it was doing."""
+        folder = self.root / "stacks" / run_id
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{hashlib.sha256(name.encode()).hexdigest()[:32]}.txt"
+
     def forget(self, run_id: str) -> None:
         """Take all marks of a run away."""
-        shutil.rmtree(self.root / "running" / run_id, ignore_errors=True)
+        for kind in ("running", "stacks"):
+            shutil.rmtree(self.root / kind / run_id, ignore_errors=True)
 
     def _marks(self, run_id: str, name: str) -> Path:
         return self.root / "running" / run_id / hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar, get_args
 
 import cv2
@@ -64,6 +65,9 @@ class Bench:
     ledger: Ledger
     books: Books = field(default_factory=Books)
     doing: str = "run"
+    reached: Source | Clip | None = (
+        None  # the subject as far as it was measured, for a step that fails
+    )
 
     @classmethod
     def open(cls, run: Run) -> "Bench":
@@ -108,23 +112,34 @@ def guarded(
     Native code cannot be interrupted, so a step over its time takes its process with it (faulthandler's own thread ends
     it even while a decoder hangs); the mark it left tells the next try that it died.
     """
-    deaths = bench.ledger.begin(run_id, name)
+    deaths, stack = bench.ledger.begin(run_id, name), bench.ledger.stack(run_id, name)
     if deaths > bench.run.retries:
         bench.ledger.end(run_id, name)
         error = f"its worker died or ran over {bench.run.step_minutes:g} minutes, {deaths} times"
-        return Outcome(subject, failure=Failed(name, "run", error, ""))
-    faulthandler.dump_traceback_later(bench.run.step_minutes * 60.0, exit=True)
+        doing = stack.read_text() if stack.is_file() else ""
+        return Outcome(subject, failure=Failed(name, "run", error, doing))
     try:
-        outcome = work()
+        with time_limit(bench.run.step_minutes * 60.0, stack):
+            outcome = work()
     except Exception as error:  # noqa: BLE001 - the one place where a surprise becomes a record (DESIGN rule 10)
         words = f"{type(error).__name__}: {error}"
         why = error.why if isinstance(error, FetchError) else Why.FAILED
         failure = Failed(name, bench.doing, words, traceback.format_exc(limit=20), why)
-        outcome = Outcome(subject, failure=failure, books=bench.books)
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+        outcome = Outcome(bench.reached or subject, failure=failure, books=bench.books)
     bench.ledger.end(run_id, name)
     return outcome
+
+
+@contextmanager
+def time_limit(seconds: float, stack: Path) -> Iterator[None]:
+    """End this process, and write to `stack` what it was doing, if the block takes longer; else leave no file."""
+    with stack.open("w") as file:
+        faulthandler.dump_traceback_later(seconds, exit=True, file=file)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    stack.unlink(missing_ok=True)
 
 
 def measure_source(bench: Bench, located: Located) -> Outcome:
@@ -138,6 +153,7 @@ def measure_source(bench: Bench, located: Located) -> Outcome:
                 source = measured(
                     bench, stage, source, lambda s, stage=stage: stage(s, bench.store)
                 )
+            bench.reached = source
             decisions = decide(source, flow.source_rules)
             if dropped(decisions):
                 return Outcome(source, decisions, books=bench.books)

@@ -116,7 +116,9 @@ class MediaPipePose:
                 graph.close()
 
     def _graph(self) -> "_Graph":
-        from mediapipe.framework.calculator_pb2 import CalculatorGraphConfig
+        from mediapipe.framework.calculator_pb2 import (
+            CalculatorGraphConfig,  # pyright: ignore[reportAttributeAccessIssue] - made by protobuf at run time
+        )
         from mediapipe.python.solution_base import SolutionBase
 
         root = _root()
