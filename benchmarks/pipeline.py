@@ -56,6 +56,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     given = parser.parse_args()
+    av.logging.set_level(av.logging.FATAL)
     warm()
     for name in given.sets:
         print(f"\n== about {name} % kept", flush=True)
@@ -94,6 +95,9 @@ def compare(files: list[Path]) -> None:
     with linked(files) as folder, tempfile.TemporaryDirectory() as work:
         run = Run(sources=str(folder), out=Path(work, "out"), work=Path(work, "work"))
         ours, kept, facts = ours_on(run)
+        print(
+            "ours:  " + ", ".join(f"{part} {s:.2f}" for part, s in ours.parts.items()), flush=True
+        )
         again = cpu_seconds()
         list(measure(run))
         repeated = cpu_seconds() - again
@@ -101,7 +105,6 @@ def compare(files: list[Path]) -> None:
     seconds = sum(clip.span.frames for clips in kept.values() for clip in clips) / 25.0
     total = facts["grid_frames"] / 25.0
     print(f"{len(files)} sources, {total:.1f} s, kept {seconds:.1f} s ({seconds / total:.0%})")
-    print("ours:  " + ", ".join(f"{part} {s:.2f}" for part, s in ours.parts.items()))
     print("plain: " + ", ".join(f"{part} {s:.2f}" for part, s in plain.parts.items()))
     print(
         f"CPU-seconds per kept second: ours {ours.total / seconds:.2f}, plain {plain.total / seconds:.2f}"
@@ -190,22 +193,11 @@ def plain_on(files: list[Path], kept: dict[str, list[Clip]], work: Path) -> Spen
         except MediaError:
             continue
         steady = work / "steady.mp4"
+        steady.unlink(missing_ok=True)
+        streams = ("-map", "0:v:0", "-map", "0:a:0?")
         with spent.on("re-encode"):
-            ffmpeg(
-                "-i",
-                str(file),
-                "-map",
-                "0:v:0",
-                "-map",
-                "0:a:0?",
-                "-r",
-                "25",
-                *H264,
-                "-c:a",
-                "aac",
-                str(steady),
-            )
-        if not steady.is_file():
+            done = ffmpeg("-i", str(file), *streams, "-r", "25", *H264, "-c:a", "aac", str(steady))
+        if not done:
             continue
         with spent.on("scenes"):
             manager = SceneManager()
@@ -254,12 +246,11 @@ def cut(steady: Path, clip: Clip, out: Path) -> None:
     ffmpeg(*span, "-i", str(steady), "-vf", picture, *H264, "-c:a", "aac", str(out))
 
 
-def ffmpeg(*arguments: str) -> None:
-    """The bundled ffmpeg on one thread; a source that it cannot read is left out, as a script would."""
+def ffmpeg(*arguments: str) -> bool:
+    """The bundled ffmpeg on one thread; False for a source that it cannot read, which a script would leave out."""
     tool = imageio_ffmpeg.get_ffmpeg_exe()
-    subprocess.run(
-        [tool, "-y", "-v", "error", "-threads", "1", *arguments], check=False, capture_output=True
-    )
+    command = [tool, "-y", "-v", "error", "-threads", "1", *arguments]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 if __name__ == "__main__":
