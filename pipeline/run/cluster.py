@@ -92,6 +92,9 @@ QUIET = {
     "distributed.logging.distributed": "error",
     # A stack sample of every worker every 10 ms costs more than it tells: our steps are minutes of native code.
     "distributed.worker.profile.enabled": False,
+    # A nanny starts its worker again by itself. The cluster would give up on the nanny too, for good, when the worker
+    # is dead at one look 15 s after it died once, though it may have come back and died again in between.
+    "distributed.deploy.lost-worker-timeout": "365 days",
 }
 
 

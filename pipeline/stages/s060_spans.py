@@ -111,10 +111,11 @@ class Spans:
                 if end - begin < self.least:
                     continue
                 mark(reasons, begin, end, why=Why.NOBODY)
-        for _, _, _, start, stop in sorted(runs(source), key=lambda r: r[4] - r[3]):
-            mark(
-                reasons, start, stop, why=None if stop - start >= self.least else Why.SPAN_TOO_SHORT
-            )
+        for turn, shot, _, start, stop in sorted(runs(source), key=lambda r: r[4] - r[3]):
+            if stop - start >= self.least:
+                mark(reasons, start, stop, why=None)
+            elif min(turn.stop, shot.stop) - max(turn.start, shot.start) >= self.least:
+                mark(reasons, start, stop, why=Why.SPAN_TOO_SHORT)
         for frame in range(source.shots.decoded_until, media.grid_frames):
             reasons[frame] = Why.UNDECODABLE
         return reasons

@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.sample import make_sample
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("build"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.xdist_group("crash"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
