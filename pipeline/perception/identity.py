@@ -6,10 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float32, Int16, Int64, UInt32
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial.distance import squareform
 
 RATE = 16_000
 HOP = 200
@@ -94,6 +90,9 @@ def _check(
 
 
 def _components(count: int, links: Int64[np.ndarray, "m 2"]) -> Int64[np.ndarray, " n"]:
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_matrix((np.ones(len(links), bool), (links[:, 0], links[:, 1])), (count, count))
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
@@ -119,6 +118,9 @@ def _linked(
     # Voices that must be together are at no distance, so they merge first and then count as what
     # they are: a group.
     distance[tied[:, None] == tied[None]] = 0.0
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     tree = linkage(squareform(distance, checks=False), "average")
     return fcluster(tree, max(1.0 - threshold, 0.0), "distance").astype(np.int64) - 1
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float
-from scipy.optimize import linear_sum_assignment
 
 from manifests.geometry import centre
 from manifests.record import Box, FaceSample, Track
@@ -92,6 +91,8 @@ def _within(samples: Sequence[tuple[int, Sequence[Face]]], gate: Gate) -> list[l
 
 def _match(tracks: Sequence[_Open], faces: Sequence[Face], gate: Gate) -> dict[int, _Open]:
     """For each face that continues a track, by its place: that track; the cheapest set of pairs."""
+    from scipy.optimize import linear_sum_assignment  # half a second that no other command should wait
+
     costs: Float[np.ndarray, "track face"] = np.array(
         [
             [gate.cost(track.samples[-1].box, face.box, missed=track.missed) for face in faces]

@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Float32
-from scipy.ndimage import uniform_filter1d
 
 from pipeline.perception.speech.heard import RATE, Stretch, joined
 
@@ -53,6 +52,8 @@ def activation(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, 
 
 def _steadiness(windows: Float32[np.ndarray, "n 1024"]) -> Float32[np.ndarray, "half bin"]:
     """Share of the frames of each half block in which a bin stands out."""
+    from scipy.ndimage import uniform_filter1d  # half a second that no other command should wait
+
     spectrum = np.fft.rfft(windows * np.hanning(_WINDOW).astype(np.float32), axis=1)
     level = 10.0 * np.log10(np.square(spectrum.real) + np.square(spectrum.imag) + 1e-12)
     out = level - uniform_filter1d(level, _AROUND, axis=1) > _ABOVE_DB

@@ -21,7 +21,6 @@ from importlib import metadata
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int16
-from scipy.signal import butter, sosfiltfilt
 
 from manifests import keypoints as kp
 from manifests.geometry import FPS
@@ -204,4 +203,6 @@ def voice_shape(
 
 def band_pass(series: Float[np.ndarray, "time feature"]) -> Float[np.ndarray, "time feature"]:
     """What moves at syllable rate, without delay."""
+    from scipy.signal import butter, sosfiltfilt  # over a second that no other command should wait
+
     return sosfiltfilt(butter(2, PASS_HZ, "bandpass", fs=FPS, output="sos"), series, axis=0)

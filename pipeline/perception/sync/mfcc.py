@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 from jaxtyping import Float, Float32, Int16
-from scipy.fft import dct
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 
@@ -31,6 +30,8 @@ def mfcc(sound: Int16[np.ndarray, " samples"]) -> Float32[np.ndarray, "step 13"]
 
     The last window is filled with zeros. Raises ValueError for empty sound.
     """
+    from scipy.fft import dct  # half a second that no other command should wait
+
     if len(sound) == 0:
         raise ValueError("cepstra need one sample, got 0")
     power = _power(_windows(_emphasised(sound)))
