@@ -106,40 +106,40 @@ TAKES: tuple[Take, ...] = (
         "ada", ADA,
         "When we explain a large idea, our hands begin to move before the word is ready, and "
         "people who listen can often follow the shape of the thought from the movement alone.",
-        "study", Shot(scale=1.3, middle=0.5), PAL, "lecture", "Why hands move when we explain", 101,
+        "study", Shot(scale=0.975, middle=0.5), PAL, "lecture", "Why hands move when we explain", 101,
     ),
     Take(
         "ada-again", ADA,
         "My grandmother kept a map of the village on the kitchen wall, and every summer we put "
         "another pin beside a house where somebody had told us a story worth remembering.",
-        "plain", Shot(scale=1.42, middle=0.44, top=0.0), PAL, "vlog", "A map on the wall", 102,
+        "plain", Shot(scale=1.065, middle=0.44, top=0.0), PAL, "vlog", "A map on the wall", 102,
         build=Build((150, 96, 120), garment="jumper"),
     ),
     Take(
         "ben", BEN,
         "Good evening, here is the news about the weather: a warm wind moves over the mountains "
         "tomorrow morning, and by noon the whole valley may be bright again before more rain.",
-        "stage", Shot(scale=1.22, middle=0.54, top=-18.0), FILM_30, "news",
+        "stage", Shot(scale=0.915, middle=0.54, top=-18.0), FILM_30, "news",
         "Warm wind tomorrow", 103,
     ),
     Take(
         "carla", CARLA,
         "Para hacer un buen pan en casa hace falta poca cosa: harina, agua, sal y un poco de "
         "paciencia, porque la masa tiene que dormir toda la noche antes de entrar en el horno.",
-        "kitchen", Shot(size=(720, 1280), scale=1.66, middle=0.5, top=-150.0), PAL, "vlog",
+        "kitchen", Shot(size=(540, 960), scale=1.245, middle=0.5, top=-150.0), PAL, "vlog",
         "Pan en casa", 104,
     ),
     Take(
         "dieter", DIETER,
         "Als ich vor vielen Jahren mit dem Bau von Booten begann, wollte mir niemand sagen, wie "
         "man ein Brett so biegt, dass es nicht bricht und dass das Wasser draußen bleibt.",
-        "plain", Shot(scale=1.36, middle=0.47, top=-6.0), NTSC, "interview",
+        "plain", Shot(scale=1.02, middle=0.47, top=-6.0), NTSC, "interview",
         "Vom Bau der Boote", 105,
     ),
     Take(
         "eva", EVA,
         "Before we start to climb, remember that the rope is only as good as the knot, so we all "
         "look at the knot of our neighbour, and nobody moves until both of you have said yes.",
-        "street", Shot(scale=1.05, middle=0.58, top=-60.0), PAL, "lecture", "Before we climb", 106,
+        "street", Shot(scale=0.79, middle=0.58, top=-60.0), PAL, "lecture", "Before we climb", 106,
     ),
 )  # fmt: skip

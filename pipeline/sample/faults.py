@@ -50,9 +50,9 @@ SMALL = replace(
     name="small",
     room="plain",
     seed=201,
-    shot=Shot(scale=0.31, middle=0.3, top=-1748.0),
+    shot=Shot(size=(1280, 720), scale=0.31, middle=0.3, top=-1748.0),
 )
-CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=3.7, middle=0.5, top=21.0))
+CLOSE = replace(_take("ada"), name="close", seed=202, shot=Shot(scale=2.775, middle=0.5, top=21.0))
 SIDE = replace(_take("dieter"), name="side", seed=203, turn=1.1)
 SECOND_SHOT = replace(_take("ada-again"), name="second-shot", seed=204)
 

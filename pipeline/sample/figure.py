@@ -24,8 +24,8 @@ class Shot:
     lies, as a share of the width; top: the portrait's y at the upper edge of the frame.
     """
 
-    size: tuple[int, int] = (1280, 720)
-    scale: float = 1.3
+    size: tuple[int, int] = (960, 540)
+    scale: float = 0.975
     middle: float = 0.5
     top: float = -10.0
 
