@@ -63,6 +63,7 @@ class Why(StrEnum):
     MUSIC = "music_under_speech"
     TOO_SMALL = "figure_too_small"
     CLOSE_UP = "close_up"
+    FROZEN = "frozen_picture"
     # pose and posture
     NO_POSE = "no_pose"
     UPPER_BODY_MISSING = "upper_body_missing"
@@ -198,6 +199,10 @@ class Shot(Record):
     stop: int
     camera_motion: float | None = Field(
         description="median speed of the background, frame widths per second; None: nothing to tell it by"
+    )
+    change: float | None = Field(
+        default=None,
+        description="median change of the liveliest 1 % of the picture over 0.4 s, grey levels; None: too short",
     )
 
 
@@ -376,6 +381,24 @@ class ClipShot(Record):
     camera_motion: float = Field(
         description="frame widths per second; 0 too where nothing tells it"
     )
+    change: float | None = Field(
+        default=None,
+        description="median change of the liveliest 1 % of the shot's picture over 0.4 s, grey levels",
+    )
+
+
+class Glance(Record):
+    """What a few poses say that those of every frame could show at best (stage glance): bounds, not measurements."""
+
+    backend: Backend = Field(description="whose poses were looked at")
+    looks: int = Field(description="frames looked at, evenly over the span")
+    upper_body: float = Field(
+        description="99 % upper bound of the share of frames with both shoulders and an elbow seen, ratio"
+    )
+    facing: float = Field(description="99 % upper bound of the head's median frontality, ratio")
+    face_seen: float = Field(
+        description="99 % upper bound of the share of frames with a face, ratio"
+    )
 
 
 class Pose(Record):
@@ -473,6 +496,7 @@ class Clip(Record):
     person: Person
     shot: ClipShot
     speech: ClipSpeech
+    glance: Glance | None = None
     pose: Pose | None = None
     posture: Posture | None = None
     sync: Sync | None = None

@@ -58,6 +58,7 @@ class Watching:
                 start=int(self.to_grid[part.first]),
                 stop=int(self.to_grid[part.stop]),
                 camera_motion=part.camera_motion,
+                change=part.change,
             )
             for part in self.watcher.finish()
             if part.kind is Kind.SHOT

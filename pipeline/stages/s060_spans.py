@@ -52,7 +52,7 @@ class Spans:
     """
 
     name: ClassVar = "spans"
-    version: ClassVar = 1
+    version: ClassVar = 2
     reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
 
     shortest: float = 5.0
@@ -101,24 +101,25 @@ class Spans:
         for _, start, stop in audible_turns(media, speech):
             long = stop - start >= self.least
             mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
-        if source.shots is None or source.people is None:
-            return reasons
+        if source.shots is not None and source.people is not None:
+            self.look_at_people(reasons, source)
+            for frame in range(source.shots.decoded_until, media.grid_frames):
+                reasons[frame] = Why.UNDECODABLE
+        return reasons
+
+    def look_at_people(self, reasons: list[Why | None], source: Source) -> None:
+        """Write over the frames of turns and shots that are long enough what the people in them make of it."""
+        media, speech = need(source.media, "media"), need(source.speech, "speech")
         for _, start, stop in audible_turns(media, speech):
-            if stop - start < self.least:
-                continue
-            for shot in source.shots.shots:
+            for shot in need(source.shots, "shots").shots:
                 begin, end = max(start, shot.start), min(stop, shot.stop)
-                if end - begin < self.least:
-                    continue
-                mark(reasons, begin, end, why=Why.NOBODY)
+                if end - begin >= self.least:
+                    mark(reasons, begin, end, why=Why.NOBODY)
         for turn, shot, _, start, stop in sorted(runs(source), key=lambda r: r[4] - r[3]):
             if stop - start >= self.least:
                 mark(reasons, start, stop, why=None)
             elif min(turn.stop, shot.stop) - max(turn.start, shot.start) >= self.least:
                 mark(reasons, start, stop, why=Why.SPAN_TOO_SHORT)
-        for frame in range(source.shots.decoded_until, media.grid_frames):
-            reasons[frame] = Why.UNDECODABLE
-        return reasons
 
 
 def mark(reasons: list[Why | None], start: int, stop: int, *, why: Why | None) -> None:
@@ -226,7 +227,9 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
         ),
         span=Span(start=start, stop=stop),
         person=person,
-        shot=ClipShot(backend=shots.backend, camera_motion=shot.camera_motion or 0.0),
+        shot=ClipShot(
+            backend=shots.backend, camera_motion=shot.camera_motion or 0.0, change=shot.change
+        ),
         speech=ClipSpeech(
             backend=speech.backend,
             voices=speech.voices,

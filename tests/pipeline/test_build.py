@@ -80,7 +80,7 @@ def truth(sample: Path) -> dict[str, tuple[str, str]]:
 # What a planted fault is called by the rules; None: no proven filter covers it yet.
 PLANTED = {
     "no_audio": {"no_audio"},
-    "static": {"static"},
+    "static": {"static", "frozen_picture"},
     "too_small": {"figure_too_small"},
     "upper_body_missing": {"upper_body_missing", "close_up"},
     "side_view": {"side_view"},
