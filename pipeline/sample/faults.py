@@ -42,7 +42,7 @@ class Source:
 
 
 def _take(name: str) -> Take:
-    return next(take for take in cast.TAKES if take.name == name)
+    return next(take for take in cast.TAKES + cast.SPARE if take.name == name)
 
 
 SMALL = replace(

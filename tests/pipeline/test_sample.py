@@ -17,14 +17,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.sample import cast, encode, faults, film, head, limbs, motion, portrait, voice, write
-from pipeline.sample.cast import TAKES, Take
+from pipeline.sample.cast import SPARE, TAKES, Take
 from pipeline.sample.film import Scene
 
 SECONDS = 2.0
 
 
 def take(name: str) -> Take:
-    return next(one for one in TAKES if one.name == name)
+    return next(one for one in TAKES + SPARE if one.name == name)
 
 
 @pytest.fixture(scope="module")
