@@ -131,6 +131,7 @@ def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
         "pose_cpu": 0.0,
         "bare": 0.0,
     }
+    stages: dict[str, float] = {}
     began = cpu_seconds()
     for locator, found in measure(run):
         spent.parts["ours"] = spent.parts.get("ours", 0.0) + cpu_seconds() - began
@@ -141,6 +142,8 @@ def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
         facts["grid_frames"] += media.grid_frames if media else 0
         for outcome in [found.source, *found.clips]:
             facts["decoded"] += sum(outcome.books.decoded.values())
+            for stage, seconds in outcome.books.seconds.items():
+                stages[stage] = stages.get(stage, 0.0) + seconds
         facts["pose_frames"] += sum(
             o.subject.span.frames
             for o in found.clips
@@ -149,6 +152,7 @@ def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
         if isinstance(source, Source) and source.people is not None and source.fetched is not None:
             facts["bare"] += bare_decode(Path(source.fetched.path))
         began = cpu_seconds()
+    print("wall seconds by stage: " + ", ".join(f"{s} {v:.1f}" for s, v in stages.items()))
     facts["pose_ms"] = pose_alone(run)
     return spent, kept, facts
 
