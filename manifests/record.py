@@ -63,6 +63,7 @@ class Why(StrEnum):
     MUSIC = "music_under_speech"
     TOO_SMALL = "figure_too_small"
     CLOSE_UP = "close_up"
+    FACE_TURNED = "face_turned"
     FROZEN = "frozen_picture"
     # pose and posture
     NO_POSE = "no_pose"
@@ -263,6 +264,10 @@ class FaceSample(Record):
     frame: int
     box: Box = Field(description="upright pixels")
     score: float
+    facing: float = Field(
+        default=1.0,
+        description="frontality by the detector's eyes, nose and mouth: 1 frontal, 0 profile",
+    )
 
 
 class Track(Record):
@@ -353,6 +358,9 @@ class Person(Record):
     )
     in_view: int = Field(description="most people seen at once in the span")
     face_height: float = Field(description="median face height over frame height, ratio")
+    facing: float = Field(
+        description="median frontality of the face by the detector's points: 1 frontal, 0 profile"
+    )
 
 
 class ClipSpeech(Record):
@@ -384,20 +392,6 @@ class ClipShot(Record):
     change: float | None = Field(
         default=None,
         description="median change of the liveliest 1 % of the shot's picture over 0.4 s, grey levels",
-    )
-
-
-class Glance(Record):
-    """What a few poses say that those of every frame could show at best (stage glance): bounds, not measurements."""
-
-    backend: Backend = Field(description="whose poses were looked at")
-    looks: int = Field(description="frames looked at, evenly over the span")
-    upper_body: float = Field(
-        description="99 % upper bound of the share of frames with both shoulders and an elbow seen, ratio"
-    )
-    facing: float = Field(description="99 % upper bound of the head's median frontality, ratio")
-    face_seen: float = Field(
-        description="99 % upper bound of the share of frames with a face, ratio"
     )
 
 
@@ -496,7 +490,6 @@ class Clip(Record):
     person: Person
     shot: ClipShot
     speech: ClipSpeech
-    glance: Glance | None = None
     pose: Pose | None = None
     posture: Posture | None = None
     sync: Sync | None = None

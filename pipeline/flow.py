@@ -7,9 +7,8 @@
         |  shots     \\  one low-resolution decode of the source,
         |  people    /  watched by both
         v  spans     candidates: one shot, one voice, one person, 5-15 s
-        |  glance    a few poses: can this be of use at all               one decode of the candidate,
-        |  pose      133 keypoints per frame                              one candidate at a time,
-        |  posture   what the pose says about the clip's use
+        |  pose      133 keypoints per frame                              one decode of the candidate,
+        |  posture   what the pose says about the clip's use              one candidate at a time,
         |  sync      does this mouth speak this voice                     until a rule drops it
         |  framing   the square around the speaker
         |  crop      512x512 video, 16 kHz sound                          a second decode, survivors only
@@ -38,7 +37,6 @@ from pipeline.stages.s030_speech import HearSpeech
 from pipeline.stages.s040_shots import FindShots
 from pipeline.stages.s050_people import FindPeople
 from pipeline.stages.s060_spans import Spans
-from pipeline.stages.s065_glance import Glance
 from pipeline.stages.s070_pose import EstimatePose
 from pipeline.stages.s080_posture import MeasurePosture
 from pipeline.stages.s090_sync import MeasureSync
@@ -108,7 +106,6 @@ def _build(settings: str) -> Flow:
             shortest=run.spans.shortest, longest=run.spans.longest, target=run.spans.target
         ),
         on_clip=(
-            Glance(eyes, run.pose.longest_side),
             EstimatePose(eyes, run.pose.longest_side),
             MeasurePosture(),
             MeasureSync(mouth),

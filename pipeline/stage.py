@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from manifests.record import Box, Clip, Source
+from manifests.record import Clip, Source
 from pipeline.media.decode import Picture
 from pipeline.run.store import Store
 
@@ -95,8 +95,6 @@ class Frames(Protocol):
     source: Source
 
     def __iter__(self) -> Iterator[tuple[int, Picture]]: ...
-
-    def pictures(self, box: Box, size: tuple[int, int]) -> NDArray[np.uint8]: ...
 
     def faces(self) -> NDArray[np.uint8] | None: ...
 

@@ -14,7 +14,6 @@ from manifests.record import (
     FaceSample,
     Fetched,
     Framing,
-    Glance,
     Identity,
     Interval,
     Media,
@@ -139,12 +138,12 @@ def clip(
             path=(FaceSample(frame=start, box=(600.0, 200.0, 80.0, 100.0), score=0.9),),
             in_view=1,
             face_height=0.14,
+            facing=0.95,
         ),
         shot=ClipShot(backend=BACKEND, camera_motion=0.0, change=40.0),
         speech=ClipSpeech(
             backend=BACKEND, voices=BLOB, speaker=0, voiced=0.9, overlap=0.0, music=0.0
         ),
-        glance=Glance(backend=BACKEND, looks=7, upper_body=1.0, facing=0.9, face_seen=1.0),
         pose=Pose(backend=BACKEND, array=BLOB, valid_from=0.5, found=1.0),
         posture=Posture(
             backend=BACKEND,

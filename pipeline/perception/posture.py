@@ -103,26 +103,6 @@ def _turn(pose: Pose, joints: tuple[int, int, int]) -> Float[np.ndarray, " time"
     return np.degrees(np.arctan(np.abs(off_middle) / NOSE_REACH))
 
 
-def facing_at_best(pose: Pose, valid_from: float) -> float:
-    """The most frontal of a few looks, which the median of all frames exceeds once in 2 to the power of their number.
-
-    A look that shows no head could be any: 1.
-    """
-    turn = head_turn(pose, valid_from)
-    return float(np.max(np.where(np.isnan(turn), 1.0, 1.0 - turn / 90.0)))
-
-
-def share_at_best(share: float, looks: int, *, confidence: float = 0.99) -> float:
-    """Upper bound of a share over all frames, of which a few independent looks showed `share`.
-
-    Exact binomial bound (Clopper & Pearson 1934).
-    """
-    from scipy.special import betaincinv  # half a second that no other command should wait
-
-    hits = round(share * looks)
-    return 1.0 if hits == looks else float(betaincinv(hits + 1, looks - hits, confidence))
-
-
 def shoulder_facing(pose: Pose, valid_from: float) -> float | None:
     """Median of the shoulders' distance along the picture's x over the distance from their middle
     to the nose, ratio.

@@ -19,11 +19,10 @@ from pipeline.verdict import Refusal
 
 @dataclass(slots=True)
 class SpanFrames:
-    """Decodes a span when it is iterated over, and keeps what the stages want of the first pass.
+    """Decodes a span when it is iterated over, and keeps the face crops of the first pass for sync.
 
     face_size: pixels of the square face crops, or None where the sync backend wants none; face_margin: of the face
-    box's height, on each side. Memory: three bytes per pixel of the person's picture and of the face crop in each
-    frame, at most 15 s of them: 0.5 GB with the settings as they come.
+    box's height, on each side. Memory: face_size² · 3 bytes per frame, at most 15 s of them.
     """
 
     source: Source
@@ -33,7 +32,6 @@ class SpanFrames:
     face_margin: float = 0.0
     count: Count = field(default_factory=Count)
     _faces: NDArray[np.uint8] | None = None
-    _pictures: tuple[Box, tuple[int, int], NDArray[np.uint8]] | None = None
 
     def __iter__(self) -> Iterator[tuple[int, Picture]]:
         media, fetched = need(self.source.media, "media"), need(self.source.fetched, "fetched")
@@ -56,13 +54,6 @@ class SpanFrames:
             raise Refusal(Why.UNDECODABLE, str(error)) from error
         if faces:
             self._faces = np.stack(faces)
-
-    def pictures(self, box: Box, size: tuple[int, int]) -> NDArray[np.uint8]:
-        """(F, height, width, 3) RGB of a box in every frame at size = (width, height), decoded once."""
-        if self._pictures is None or self._pictures[:2] != (box, size):
-            seen = np.stack([picture.cut(box, size) for _, picture in self])
-            self._pictures = (box, size, seen)
-        return self._pictures[2]
 
     def faces(self) -> NDArray[np.uint8] | None:
         """Face crops (F, size, size, 3) RGB, from the pass that was made anyway or else from one of their own."""

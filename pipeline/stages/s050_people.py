@@ -23,7 +23,7 @@ class FindPeople:
     """
 
     name: ClassVar = "people"
-    version: ClassVar = 2
+    version: ClassVar = 3
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media", "shots"})
     writes: ClassVar = "people"

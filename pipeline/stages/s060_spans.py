@@ -52,7 +52,7 @@ class Spans:
     """
 
     name: ClassVar = "spans"
-    version: ClassVar = 2
+    version: ClassVar = 3
     reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
 
     shortest: float = 5.0
@@ -258,6 +258,7 @@ def who(track: Track, people: People, media: Media, start: int, stop: int) -> Pe
         path=near(track, start, stop),
         in_view=1 + len(others),
         face_height=face[3] / media.upright_size[1],
+        facing=float(np.median([sample.facing for sample in near(track, start, stop)])),
     )
 
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from manifests.record import Backend, Clip, Pose
+from manifests.geometry import apply, crop_affine
+from manifests.record import Affine, Backend, Box, Clip, Pose
 from pipeline.perception.pose import PoseBackend
-from pipeline.perception.pose.person import follow, picture_size
 from pipeline.stage import Frames, Needs, Scope
 
 
@@ -31,8 +31,10 @@ class EstimatePose:
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         box = clip.person.region
-        pictures = frames.pictures(box, picture_size(box, self.longest_side))
-        pose = follow(self.backend, pictures, box)
+        size = picture_size(box, self.longest_side)
+        with self.backend.track() as tracker:
+            seen = np.stack([tracker(picture.cut(box, size)) for _, picture in frames])
+        pose = to_upright(seen, crop_affine(box, size))
         found = float(np.mean((pose[:, :17, 2] > 0.0).any(axis=1)))
         section = Pose(
             backend=Backend(
@@ -43,3 +45,18 @@ class EstimatePose:
             found=found,
         )
         return clip.model_copy(update={"pose": section})
+
+
+def picture_size(box: Box, longest_side: int) -> tuple[int, int]:
+    """(width, height) of the picture given to the network: the region's own, or shrunk to the longest side."""
+    scale = min(1.0, longest_side / max(box[2], box[3]))
+    return max(2, round(box[2] * scale)), max(2, round(box[3] * scale))
+
+
+def to_upright(pose: np.ndarray, affine: Affine) -> np.ndarray:
+    """Pose (F, 133, 3) in pixels of a cut, mapped back through the affine that cut it; missing joints stay 0, 0, 0."""
+    matrix = np.vstack([np.asarray(affine), [0.0, 0.0, 1.0]])
+    (a, b, c), (d, e, f) = np.linalg.inv(matrix)[:2].tolist()
+    placed = np.concatenate([apply(((a, b, c), (d, e, f)), pose[..., :2]), pose[..., 2:]], axis=-1)
+    placed[pose[..., 2] <= 0.0] = 0.0
+    return placed.astype(np.float32)

@@ -83,7 +83,7 @@ PLANTED = {
     "static": {"static", "frozen_picture"},
     "too_small": {"figure_too_small"},
     "upper_body_missing": {"upper_body_missing", "close_up"},
-    "side_view": {"side_view"},
+    "side_view": {"side_view", "face_turned"},
     "too_short": {"too_short", "shot_too_short"},
     "undecodable": {"undecodable", "not_media"},
     "not_media": {"not_media"},

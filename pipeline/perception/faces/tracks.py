@@ -82,7 +82,9 @@ def _within(samples: Sequence[tuple[int, Sequence[Face]]], gate: Gate) -> list[l
             track = matched.get(number)
             if track is None:
                 open_tracks.append(track := _Open())
-            track.samples.append(FaceSample(frame=frame, box=face.box, score=face.score))
+            track.samples.append(
+                FaceSample(frame=frame, box=face.box, score=face.score, facing=face.facing)
+            )
             track.missed = 0
         done += (track for track in open_tracks if track.missed > gate.most_missed)
         open_tracks = [track for track in open_tracks if track.missed <= gate.most_missed]
