@@ -264,8 +264,8 @@ class FaceSample(Record):
     frame: int
     box: Box = Field(description="upright pixels")
     score: float
-    facing: float = Field(
-        default=1.0,
+    facing: float | None = Field(
+        default=None,
         description="frontality by the detector's eyes, nose and mouth: 1 frontal, 0 profile",
     )
 
@@ -358,8 +358,9 @@ class Person(Record):
     )
     in_view: int = Field(description="most people seen at once in the span")
     face_height: float = Field(description="median face height over frame height, ratio")
-    facing: float = Field(
-        description="median frontality of the face by the detector's points: 1 frontal, 0 profile"
+    facing: float | None = Field(
+        default=None,
+        description="median frontality of the face by the detector's points: 1 frontal, 0 profile",
     )
 
 

@@ -258,7 +258,7 @@ def who(track: Track, people: People, media: Media, start: int, stop: int) -> Pe
         path=near(track, start, stop),
         in_view=1 + len(others),
         face_height=face[3] / media.upright_size[1],
-        facing=float(np.median([sample.facing for sample in near(track, start, stop)])),
+        facing=median_facing(near(track, start, stop)),
     )
 
 
@@ -269,6 +269,12 @@ def near(track: Track, start: int, stop: int) -> tuple[FaceSample, ...]:
         closest = min(track.samples, key=lambda s: min(abs(s.frame - start), abs(s.frame - stop)))
         return (closest,)
     return track.samples[max(0, inside[0] - 1) : inside[-1] + 2]
+
+
+def median_facing(samples: tuple[FaceSample, ...]) -> float | None:
+    """Median frontality of some looks, 0 to 1; None where no detector told it."""
+    known = [sample.facing for sample in samples if sample.facing is not None]
+    return float(np.median(known)) if known else None
 
 
 def median_face(samples: tuple[FaceSample, ...]) -> Box:
