@@ -22,6 +22,7 @@ from pipeline.media.decode import Count, survey
 from pipeline.media.probe import MediaError, Probed, probe
 from pipeline.perception.faces import FaceDetector, FaceFinder, FaceWatcher, Sampling, follow
 from pipeline.perception.shots import CameraMotion, Kind, ShotDetector, Stretch
+from pipeline.stages.s050_people import FindPeople
 
 ROUNDS = 2
 LEAST_FRAMES = 100  # a shorter file says nothing about the ratio
@@ -64,7 +65,7 @@ def look(
     shots = detector.start(media.rate) if detector else None
     faces = FaceWatcher(finder, media.rate, Sampling()) if finder else None
     small = within(media.upright_size, ShotDetector().long_side)
-    large = within(media.upright_size, FaceDetector().long_side)
+    large = within(media.upright_size, FindPeople().longest_side)
     for picture in survey(path, media, media.timeline, count=Count()):
         pixels = picture.small(small)
         if shots:

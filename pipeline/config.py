@@ -23,7 +23,7 @@ class Settings(BaseModel):
 class Survey(Settings):
     """How a source is looked over."""
 
-    faces_every: float = Field(default=0.5, gt=0, description="seconds between two looks for faces")
+    faces_every: float = Field(default=1.0, gt=0, description="seconds between two looks for faces")
 
 
 class Speech(Settings):

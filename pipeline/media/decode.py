@@ -64,10 +64,13 @@ def survey(
 ) -> Iterator[Picture]:
     """Every source frame that decodes, in order, once.
 
-    A damaged stretch is skipped; a file that breaks off ends there. timeline: as in `Probed`.
-    Raises NotMedia, NoVideo.
+    Frames that no other frame is built on come without the deblocking filter: that saves up to a fifth of the decode,
+    and at the survey's size nobody sees it. A damaged stretch is skipped; a file that breaks off ends there.
+    timeline: as in `Probed`. Raises NotMedia, NoVideo.
     """
     with open_media(path) as container:
+        if (stream := video_stream(container)) is not None:
+            stream.codec_context.options = {"skip_loop_filter": "noref"}
         yield from _pictures(container, Eye.of(media), timeline, None, count)
 
 

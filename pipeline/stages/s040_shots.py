@@ -18,7 +18,7 @@ class FindShots:
     """Shot boundaries by PySceneDetect's detectors (paper 003, section 3.2: sudden changes of camera or colour)."""
 
     name: ClassVar = "shots"
-    version: ClassVar = 1
+    version: ClassVar = 2
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media"})
     writes: ClassVar = "shots"

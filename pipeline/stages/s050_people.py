@@ -17,13 +17,13 @@ from pipeline.stage import Needs, Scope, need
 
 @dataclass(frozen=True, slots=True)
 class FindPeople:
-    """Faces every half second, followed through each shot.
+    """Faces every second, followed through each shot.
 
     longest_side: pixels of the picture that is looked at, at most; its tiles show the small figures.
     """
 
     name: ClassVar = "people"
-    version: ClassVar = 3
+    version: ClassVar = 4
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media", "shots"})
     writes: ClassVar = "people"
