@@ -146,6 +146,7 @@ def main() -> None:
     print(f"{'ms per frame, cumulative':36} {'n':>5} " + " ".join(f"{s:>6}" for s in STEPS), end="")
     print(" ratio  seen  n    px ratio facing tracks  frames(background speed), ~ transition")
     ratios: list[float] = []
+    spent = bare_seconds = 0.0
     for path in sorted(folder.iterdir()):
         try:
             media = probe(path)
@@ -155,7 +156,9 @@ def main() -> None:
         cost, found = measure(path, media, finder)
         if media.source_frames >= LEAST_FRAMES:
             ratios.append(cost["faces"] / cost["decode"])
+            spent, bare_seconds = spent + cost["faces"], bare_seconds + cost["decode"]
         print(row(path, media, cost, found), flush=True)
+    print(f"all of them together: {spent / bare_seconds:.2f}")
     print(
         f"ratio over {len(ratios)} files of {LEAST_FRAMES} frames or more: mean {statistics.mean(ratios):.2f},",
         end=" ",

@@ -99,7 +99,7 @@ def sample(
     """Make the built-in sample: drawn speakers with synthetic voices, and sources with one planted fault each."""
     from pipeline.sample import make_sample
 
-    console.print(str(make_sample(folder)))
+    console.print(str(make_sample(folder)), soft_wrap=True)
 
 
 @app.command("settings")
@@ -117,7 +117,7 @@ def docs() -> None:
     from pipeline.audit.pages import write_pages
 
     for place in write_pages():
-        console.print(str(place))
+        console.print(str(place), soft_wrap=True)
 
 
 WeightsFolder = Annotated[
@@ -155,7 +155,7 @@ def fetch_weights(
     from pipeline.weights import folder, get, known
 
     for name in names:
-        console.print(str(get(known(name), to or folder(), source=source)))
+        console.print(str(get(known(name), to or folder(), source=source)), soft_wrap=True)
 
 
 @weights_app.command("verify")

@@ -99,6 +99,9 @@ def source_frames(gathered: Gathered) -> int:
     return sum(m.source_frames for m in media if m is not None)
 
 
+FAILURES_SHOWN = 20
+
+
 def report(
     run: Run, finished: Finished, gathered: Gathered, progress: Progress, console: Console
 ) -> int:
@@ -111,21 +114,27 @@ def report(
         + (
             ", ".join(f"{why} {n / FPS:.2f} s" for why, n in sorted(people.person_dropped.items()))
             or "none"
-        )
+        ),
+        soft_wrap=True,
     )
     frames = source_frames(gathered)
     if frames:
         console.print(f"frames decoded per source frame: {progress.decoded / frames:.2f}")
-    for failure in gathered.failures:
+    for failure in gathered.failures[:FAILURES_SHOWN]:
         console.print(
             f"failed: {failure.subject}, in {failure.stage}: {failure.error}",
             style="red",
             markup=False,
+            soft_wrap=True,
         )
+    if (more := len(gathered.failures) - FAILURES_SHOWN) > 0:
+        console.print(f"… and {more} more, all in {run.out / 'run.json'}", markup=False)
     sides = {s: sum(c.split == s for c in finished.clips) for s in ("train", "val", "test")}
     console.print(
         f"{len(finished.clips)} clips ({', '.join(f'{s} {n}' for s, n in sides.items())}) in {run.out}\n"
-        f"root {finished.root}"
+        f"root {finished.root}",
+        markup=False,
+        soft_wrap=True,
     )
     if not finished.clips:
         console.print(

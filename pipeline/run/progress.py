@@ -1,5 +1,6 @@
 """The live view of a run: how far, how fast, how long still; and the funnel at its end."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -97,25 +98,49 @@ class Progress:
 
     def line(self) -> str:
         """The whole run in one line."""
+        done = self.sources_done == self.sources and self.clips_done == self.clips_known
         return (
             f"sources {self.sources_done}/{self.sources} · candidates {self.clips_done}/{self.clips_known} · "
-            f"kept {self.kept_frames / FPS:.1f} s · failed {self.failures} · {clock(self.elapsed)}, {self.left()} left"
+            f"kept {self.kept_frames / FPS:.1f} s · failed {self.failures} · {clock(self.elapsed)}"
+            + ("" if done else f", {self.left()} left")
         )
 
+
+LINE_EVERY = 30.0
+"""Seconds between two lines where there is no terminal."""
 
 CLIP_STAGES = frozenset({"pose", "posture", "sync", "framing", "crop"})
 
 
 @contextmanager
 def shown(progress: Progress, console: Console) -> Iterator[None]:
-    """Show the progress while the block runs: live on a terminal, else the first and last line only."""
+    """Show the progress while the block runs: live on a terminal, else as a line every `LINE_EVERY` seconds."""
     if console.is_terminal:
         with Live(progress, console=console, refresh_per_second=4, transient=True):
             yield
     else:
-        console.print(f"dashboard {progress.dashboard}")
+        console.print(f"dashboard {progress.dashboard}", soft_wrap=True)
+        with lines(progress, console):
+            yield
+    console.print(progress.line(), soft_wrap=True)
+
+
+@contextmanager
+def lines(progress: Progress, console: Console) -> Iterator[None]:
+    """Print the progress now and then from a thread of its own."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(LINE_EVERY):
+            console.print(progress.line(), soft_wrap=True)
+
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
         yield
-    console.print(progress.line())
+    finally:
+        over.set()
+        teller.join()
 
 
 def clock(seconds: float) -> str:
