@@ -203,7 +203,7 @@ class Shot(Record):
     )
     change: float | None = Field(
         default=None,
-        description="median change of the liveliest 1 % of the picture over 0.4 s, grey levels; None: too short",
+        description="median change of the liveliest 400th of the picture over 0.4 s, grey levels; None: too short",
     )
 
 
@@ -392,7 +392,7 @@ class ClipShot(Record):
     )
     change: float | None = Field(
         default=None,
-        description="median change of the liveliest 1 % of the shot's picture over 0.4 s, grey levels",
+        description="median change of the liveliest 400th of the shot's picture over 0.4 s, grey levels",
     )
 
 

@@ -119,7 +119,7 @@ CLIP_RULES: tuple[Rule, ...] = (
         ">=",
         4.0,
         "grey levels",
-        "a photograph under grain 0 to 2, people who talk 18 and more: docs/truth.md",
+        "a photograph under grain 0 to 2, people who talk 24 and more: docs/truth.md",
     ),
     Rule(
         Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames", "docs/truth.md",

@@ -63,7 +63,7 @@ class ShotDetector:
     camera: CameraMotion = field(default_factory=CameraMotion)
 
     name: ClassVar[str] = "pyscenedetect-adaptive"
-    version: ClassVar[str] = f"2+scenedetect-{scenedetect.__version__}+opencv-{cv2.__version__}"
+    version: ClassVar[str] = f"3+scenedetect-{scenedetect.__version__}+opencv-{cv2.__version__}"
     weights: ClassVar[str | None] = None
 
     def start(self, rate: Fraction) -> "ShotWatcher":
@@ -186,13 +186,13 @@ def content_score(before: UInt8[np.ndarray, "h w 3"], after: UInt8[np.ndarray, "
 
 
 def picture_change(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:
-    """By how many grey levels the liveliest hundredth of a picture differs from an earlier one.
+    """By how many grey levels the liveliest 400th of a picture differs from an earlier one.
 
     Averaged over 3x3 pixels first, which takes most of grain and of coding noise out
     (`benchmarks/frozen.py`).
     """
     changed = cv2.blur(cv2.absdiff(before, after), (3, 3)).ravel()
-    place = changed.size - 1 - changed.size // 100
+    place = changed.size - 1 - changed.size // 400
     return float(np.partition(changed, place)[place])
 
 

@@ -39,7 +39,7 @@ def pixels(picture: Picture) -> bytes:
 
 
 def whole(path: Path, found: Probed) -> dict[int, bytes]:
-    pictures = survey(path, found, found.timeline, count=Count())
+    pictures = survey(path, found, found.timeline, count=Count(), exact=True)
     return {picture.index: pixels(picture) for picture in pictures}
 
 
