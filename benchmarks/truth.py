@@ -13,6 +13,14 @@ from manifests.record import Clip, Verdict
 from pipeline.config import Run
 from pipeline.rules import CLIP_RULES
 
+ABOUT = """# What every rule measures on the real clips
+
+Written by `python -m benchmarks.truth --write docs/truth-values.md`, embedded backends, nothing cut short: every
+candidate is measured by every stage, whatever dropped it. The clips are not part of the project;
+[truth.md](truth.md) argues from this table.
+
+"""
+
 COLUMNS = [rule for rule in CLIP_RULES]
 
 
@@ -29,7 +37,7 @@ def main() -> None:
     for locator, found in measure(run, cascade=False):
         lines += rows(known[Path(locator).name], found)
         print(lines[-1], flush=True)
-    text = "\n".join(lines) + "\n"
+    text = ABOUT + "\n".join(lines) + "\n"
     if given.write:
         given.write.write_text(text)
 

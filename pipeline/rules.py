@@ -109,8 +109,8 @@ CLIP_RULES: tuple[Rule, ...] = (
         "no room for shoulders and elbows; docs/truth.md",
     ),
     Rule(
-        Why.FACE_TURNED, "spans", "person.facing", ">=", 0.66, "ratio: 1 frontal, 0 profile",
-        "profiles 0.59 and less, what side_view keeps 0.77 and more: docs/truth.md",
+        Why.FACE_TURNED, "spans", "person.facing", ">=", 0.7, "ratio: 1 frontal, 0 profile",
+        "profiles 0.63 and less, all others 0.79 and more: docs/truth.md",
     ),
     Rule(
         Why.FROZEN,
