@@ -1,5 +1,6 @@
 """The settings of a run: one file, every key of which the command line can override."""
 
+import difflib
 import os
 from pathlib import Path
 from typing import Literal
@@ -103,7 +104,7 @@ class Run(Settings):
     lock: Path | None = Field(default=None, description="lock file; default: in the work folder")
     update_lock: bool = Field(default=False, description="accept sources whose bytes changed")
     name: str = "co-speech gestures"
-    limit: int | None = Field(default=None, description="first N sources only")
+    limit: int | None = Field(default=None, ge=1, description="first N sources only")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     scheduler: str | None = Field(default=None, description="address of a running Dask scheduler")
     dashboard: int = Field(
@@ -145,7 +146,7 @@ def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
         except FileNotFoundError as error:
             raise ConfigError(f"settings: there is no file {file}") from error
         except yaml.YAMLError as error:
-            raise ConfigError(f"settings: {file} is not YAML: {error}") from error
+            raise ConfigError(f"settings: {file} is not YAML: {one_line(error)}") from error
         if not isinstance(held, dict):
             raise ConfigError(
                 f"settings: {file} holds a {type(held).__name__}, not keys with values"
@@ -169,12 +170,38 @@ def put(held: dict[str, object], override: str) -> None:
         if not isinstance(inner, dict):
             raise ConfigError(f"settings: {part} is a value, so {key} cannot be under it")
         held = inner
-    held[last] = yaml.safe_load(text)
+    try:
+        held[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"settings: {key}: {text!r} is not YAML: {one_line(error)}") from error
+
+
+def one_line(error: yaml.YAMLError) -> str:
+    """What a YAML reader stumbled over, and where."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark is not None else ""
+    return where + str(getattr(error, "problem", None) or error)
 
 
 def sentences(error: ValidationError) -> list[str]:
-    """Each fault as 'key: what is wrong, got value'."""
+    """Each fault as 'key: what is wrong, got value'; for a key that is not there, those that are most like it."""
     return [
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].lower()}, got {fault['input']!r}"
+        unknown(*(str(part) for part in fault["loc"]))
+        if fault["type"] == "extra_forbidden"
+        else f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg'].lower()}, got {fault['input']!r}"
         for fault in error.errors()
     ]
+
+
+def unknown(*path: str) -> str:
+    """What to say of a setting that is not there."""
+    section: type[BaseModel] = Run
+    for part in path[:-1]:
+        inner = section.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        section = inner
+    names = list(section.model_fields)
+    near = difflib.get_close_matches(path[-1], names, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    return f"{'.'.join(path)}: no such setting; {hint}"

@@ -4,6 +4,7 @@ Read this second, after `flow.py`. The rules stand in the order of the flow; a s
 fails. A threshold is data: a run's settings may move it (`rules: {static: 0.2}`), and no pixel is read again for that.
 """
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import reduce
@@ -164,7 +165,11 @@ def with_thresholds(rules: tuple[Rule, ...], thresholds: Mapping[str, float]) ->
     known = [str(rule.why) for rule in RULES]
     for name in thresholds:
         if name not in known:
-            raise RuleError(f"rules: no rule is called {name!r}; there are {', '.join(known)}")
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise RuleError(
+                f"rules: no rule is called {name!r}; {hint}there are {', '.join(known)}"
+            )
     return tuple(
         replace(rule, threshold=thresholds[str(rule.why)]) if str(rule.why) in thresholds else rule
         for rule in rules

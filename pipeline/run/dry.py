@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from rich.console import Group
 from rich.table import Table
 
 from manifests.record import Clip, Source
@@ -28,7 +29,7 @@ class Plan:
     dropped: int = 0
     kept: int = 0
 
-    def __rich__(self) -> Table:
+    def __rich__(self) -> Group:
         table = Table(
             box=None, pad_edge=False, title=f"{self.sources} sources", title_justify="left"
         )
@@ -36,11 +37,11 @@ class Plan:
             table.add_column(name, justify="left" if name == "stage" else "right")
         for stage in dict.fromkeys([*self.done, *self.to_do]):
             table.add_row(stage, str(self.done[stage]), str(self.to_do[stage] or ""))
-        table.caption = (
-            f"sources and candidates dropped so far: {self.dropped}; clips that are ready: {self.kept}; "
-            "what follows from work to do is not counted"
+        return Group(
+            table,
+            f"sources and candidates dropped so far: {self.dropped}; clips that are ready: {self.kept}",
+            "what follows from work to do is not counted",
         )
-        return table
 
 
 def plan(run: Run) -> Plan:

@@ -59,3 +59,19 @@ def test_the_printed_settings_load_again(tmp_path: Path) -> None:
     file.write_text(printed)
     assert yaml.safe_load(printed)["workers"] == 2
     assert isinstance(load(file), Run)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("ruls.static=1", "ruls: no such setting; did you mean rules?"),
+        ("crop.sze=1", "crop.sze: no such setting; did you mean size?"),
+        ("limit=-1", "limit: input should be greater than or equal to 1, got -1"),
+        ("crop=[1", "crop: '[1' is not YAML: line 1, column 3"),
+    ],
+)
+def test_a_slip_is_named_with_what_was_meant(override: str, said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(None, (override,))
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
