@@ -114,7 +114,6 @@ def compare(files: list[Path]) -> None:
     print(f"frames decoded per source frame: {facts['decoded'] / facts['source_frames']:.2f}")
     print(f"pose frames per kept frame: {facts['pose_frames'] / max(1, seconds * 25):.2f}")
     floor = facts["pose_frames"] * facts["pose_ms"] / 1e3 + facts["bare"]
-    print(f"survey over bare decode: {facts['survey'] / facts['bare']:.2f}")
     print(
         f"floor (pose network alone on those frames, bare decode once): {floor:.1f}; "
         f"ours / floor: {ours.total / floor:.2f}"
@@ -154,7 +153,6 @@ def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
             facts["bare"] += bare_decode(Path(source.fetched.path))
         began = cpu_seconds()
     print("wall seconds by stage: " + ", ".join(f"{s} {v:.1f}" for s, v in stages.items()))
-    facts["survey"] = stages.get("survey", 0.0)
     facts["pose_ms"] = pose_alone(run)
     return spent, kept, facts
 

@@ -387,8 +387,8 @@ class ClipShot(Record):
     """What the shots section says about the span."""
 
     backend: Backend
-    camera_motion: float = Field(
-        description="frame widths per second; 0 too where nothing tells it"
+    camera_motion: float | None = Field(
+        description="frame widths per second; None: nothing to tell it by"
     )
     change: float | None = Field(
         default=None,

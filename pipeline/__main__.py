@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
@@ -72,10 +73,16 @@ def build(
     }
     run = settings(config, given, set_)
     if dry_run:
-        from pipeline.run.build import with_sample
+        from pipeline.run.build import check, with_sample
         from pipeline.run.dry import plan
 
-        console.print(plan(with_sample(run, console)))
+        check(run)
+        run = with_sample(run, console)
+        if run.work_folder.exists():
+            console.print(plan(run))
+            return
+        with tempfile.TemporaryDirectory() as nothing_yet:
+            console.print(plan(run.model_copy(update={"work": Path(nothing_yet)})))
         return
     from pipeline.run.build import build as build_dataset
 

@@ -3,12 +3,13 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from pipeline.fetching.settings import FetchSettings
+from pipeline.rules import RULES, with_thresholds
 
 
 class ConfigError(ValueError):
@@ -37,9 +38,21 @@ class Speech(Settings):
 class Spans(Settings):
     """How long a clip is."""
 
-    shortest: float = Field(default=5.0, description="seconds; paper 003, section 3.2")
-    longest: float = Field(default=15.0, description="seconds; paper 003, section 3.2")
+    shortest: float = Field(default=5.0, ge=1.0, description="seconds; paper 003, section 3.2")
+    longest: float = Field(
+        default=15.0, ge=1.0, le=120.0, description="seconds; paper 003, section 3.2"
+    )
     target: float = Field(default=10.0, description="seconds; paper 003 reports a mean of 9.88")
+
+    @model_validator(mode="after")
+    def in_order(self) -> Self:
+        """A run longer than `longest` must be able to be cut into pieces that are not too short."""
+        if not (self.shortest <= self.target <= self.longest and 2 * self.shortest <= self.longest):
+            raise ValueError(
+                f"shortest, target and longest must rise and longest be twice shortest at least, "
+                f"got {self.shortest:g}, {self.target:g}, {self.longest:g}"
+            )
+        return self
 
 
 class Pose(Settings):
@@ -47,7 +60,9 @@ class Pose(Settings):
 
     backend: Literal["mediapipe", "onnx", "mmpose"] = "mediapipe"
     weights: Path | None = None
-    longest_side: int = Field(default=640, description="pixels of the person's picture, at most")
+    longest_side: int = Field(
+        default=640, ge=64, le=4096, description="pixels of the person's picture, at most"
+    )
 
 
 class Sync(Settings):
@@ -60,10 +75,16 @@ class Sync(Settings):
 class Crop(Settings):
     """How a clip is stored."""
 
-    size: int = Field(default=512, description="pixels; paper 003, section 3.2")
-    margin: float = Field(default=0.08, description="of the person's longer side, on each side")
-    crf: int = 18
-    preset: str = "veryfast"
+    size: int = Field(
+        default=512, ge=64, le=2048, multiple_of=2, description="pixels; paper 003, section 3.2"
+    )
+    margin: float = Field(
+        default=0.08, ge=0, le=2, description="of the person's longer side, on each side"
+    )
+    crf: int = Field(default=18, ge=0, le=51)
+    preset: Literal[
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower"
+    ] = "veryfast"
 
 
 class Identity(Settings):
@@ -71,6 +92,8 @@ class Identity(Settings):
 
     similarity: float | None = Field(
         default=None,
+        ge=-1,
+        le=1,
         description="least cosine of one speaker's voices; none given: the encoder's own",
     )
 
@@ -124,7 +147,7 @@ class Run(Settings):
     identity: Identity = Identity()
     split: Split = Split()
     pack: Pack = Pack()
-    rules: dict[str, float] = Field(
+    rules: dict[str, FiniteFloat] = Field(
         default={}, description="thresholds moved, by the name of the reason"
     )
 
@@ -138,13 +161,17 @@ class Run(Settings):
 
 
 def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
-    """Settings from a YAML file and `key.sub=value` overrides, checked. Raises ConfigError with one sentence."""
+    """Settings from a YAML file and `key.sub=value` overrides, checked. Raises ConfigError, RuleError: one sentence."""
     held: dict[str, object] = {}
     if file is not None:
         try:
-            held = yaml.safe_load(file.read_text()) or {}
+            held = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except FileNotFoundError as error:
             raise ConfigError(f"settings: there is no file {file}") from error
+        except OSError as error:
+            raise ConfigError(f"settings: {file} cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise ConfigError(f"settings: {file} is not UTF-8 text") from error
         except yaml.YAMLError as error:
             raise ConfigError(f"settings: {file} is not YAML: {one_line(error)}") from error
         if not isinstance(held, dict):
@@ -154,9 +181,11 @@ def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
     for override in overrides:
         put(held, override)
     try:
-        return Run.model_validate(held)
+        run = Run.model_validate(held)
     except ValidationError as error:
         raise ConfigError("settings: " + "; ".join(sentences(error))) from error
+    with_thresholds(RULES, run.rules)
+    return run
 
 
 def put(held: dict[str, object], override: str) -> None:

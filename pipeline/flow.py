@@ -129,6 +129,20 @@ def _build(settings: str) -> Flow:
     )
 
 
+def lacking(run: Run) -> list[str]:
+    """What the chosen backends lack on this machine, one sentence each; nothing where the run can begin."""
+    made = {
+        "speech": (run.speech.backend, chosen(speech.BACKENDS, run.speech)),
+        "pose": (run.pose.backend, chosen(pose.BACKENDS, run.pose)),
+        "sync": (run.sync.backend, sync.BACKENDS[run.sync.backend](weights=run.sync.weights)),
+    }
+    return [
+        f"{kind}.backend: {name} cannot run: {missing}"
+        for kind, (name, backend) in made.items()
+        if (missing := backend.missing()) is not None
+    ]
+
+
 def chosen(backends: Mapping[str, Callable[..., Made]], settings: Speech | Pose) -> Made:
     """The backend that the settings name; the file or folder of weights is its first parameter."""
     make = backends[settings.backend]

@@ -1,7 +1,8 @@
 """The filters of the dataset, as a table: measurement, threshold, unit, reason, and where the number is from.
 
 Read this second, after `flow.py`. The rules stand in the order of the flow; a subject is dropped for the first that it
-fails. A threshold is data: a run's settings may move it (`rules: {static: 0.2}`), and no pixel is read again for that.
+fails, though all that its stages have measured are on record. A threshold is data: a run's settings may move it by the
+reason's name (`rules: {static: 0.06}`), and no pixel is read again for that.
 """
 
 import difflib
@@ -26,8 +27,9 @@ class Rule:
     """One filter.
 
     measurement: dotted name in the record, `section.field`; stage: who writes that section; proven: the backends for
-    which the filter was shown to separate real footage from the same footage with the fault edited in ("*": all).
-    For any other backend the verdict is `unknown`, which acts on nothing.
+    which the filter was shown to separate real footage from the same footage with the fault edited in ("*": all), or
+    for which nothing has to be shown, since the number is counted and not estimated. For any other backend the
+    verdict is `unknown`, which acts on nothing.
     """
 
     why: Why
@@ -37,7 +39,7 @@ class Rule:
     threshold: float
     unit: str
     source: str
-    proven: tuple[str, ...] = ("*",)
+    proven: tuple[str, ...] = ()
 
     @property
     def section(self) -> str:
@@ -58,15 +60,24 @@ class Rule:
         return "*" in self.proven or backend in self.proven
 
 
+COUNTED = ("*",)
+"""The number is read from the file or from our own geometry: no backend estimates it."""
+ON_FACES = ("*",)
+"""Shown with the one face detector and the one shot detector that there are."""
+ON_MEDIAPIPE = ("mediapipe",)
+
 SOURCE_RULES: tuple[Rule, ...] = (
-    Rule(Why.NO_AUDIO, "probe", "media.audible_frames", ">=", 1, "frames", "a voice is needed"),
+    Rule(
+        Why.NO_AUDIO, "probe", "media.audible_frames", ">=", 1, "frames", "a voice is needed",
+        proven=COUNTED,
+    ),
     Rule(
         Why.TOO_SHORT, "probe", "media.grid_frames", ">=", 125, "frames at 25 FPS",
-        "5 s: paper 003, section 3.2",
+        "5 s: paper 003, section 3.2", proven=COUNTED,
     ),
     Rule(
         Why.FRAME_TOO_SMALL, "probe", "media.short_side", ">=", 256, "pixels",
-        "a 512 crop enlarged twice at most (rule enlarged_too_much)",
+        "a 512 crop enlarged twice at most (rule enlarged_too_much)", proven=COUNTED,
     ),
     Rule(
         Why.FRAMES_MISSING,
@@ -75,15 +86,15 @@ SOURCE_RULES: tuple[Rule, ...] = (
         "<=",
         1.0,
         "seconds between two frames",
-        "no gesture is seen in a second without a picture; guards against damaged timestamps",
+        "no gesture is seen in a second without a picture; guards against damaged timestamps", proven=COUNTED,
     ),
     Rule(
         Why.NO_SPEECH, "speech", "speech.voiced_frames", ">=", 1, "frames",
-        "a voice is needed; docs/truth.md",
+        "a voice is needed; docs/truth.md", proven=COUNTED,
     ),
     Rule(
         Why.NOBODY, "people", "people.seen", ">=", 1, "faces",
-        "nobody to follow; docs/truth.md",
+        "nobody to follow; docs/truth.md", proven=ON_FACES,
     ),
 )  # fmt: skip
 
@@ -98,7 +109,7 @@ CLIP_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Why.TOO_SMALL, "spans", "person.face_height", ">=", 0.06, "ratio of the frame height",
-        "docs/truth.md",
+        "docs/truth.md", proven=ON_FACES,
     ),
     Rule(
         Why.CLOSE_UP,
@@ -107,11 +118,11 @@ CLIP_RULES: tuple[Rule, ...] = (
         "<=",
         0.4,
         "ratio of the frame height",
-        "no room for shoulders and elbows; docs/truth.md",
+        "no room for shoulders and elbows; docs/truth.md", proven=ON_FACES,
     ),
     Rule(
         Why.FACE_TURNED, "spans", "person.facing", ">=", 0.7, "ratio: 1 frontal, 0 profile",
-        "profiles 0.63 and less, all others 0.79 and more: docs/truth.md",
+        "profiles 0.63 and less, all others 0.79 and more: docs/truth.md", proven=ON_FACES,
     ),
     Rule(
         Why.FROZEN,
@@ -120,24 +131,30 @@ CLIP_RULES: tuple[Rule, ...] = (
         ">=",
         4.0,
         "grey levels",
-        "a photograph under grain 0 to 2, people who talk 24 and more: docs/truth.md",
+        "a photograph under grain 0 to 2, people who talk 24 and more: docs/truth.md", proven=ON_FACES,
     ),
     Rule(
-        Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames", "docs/truth.md",
+        Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames", "docs/truth.md", proven=ON_MEDIAPIPE,
     ),
     Rule(
         Why.UPPER_BODY_MISSING, "posture", "posture.upper_body", ">=", 0.5, "ratio of frames",
-        "docs/truth.md",
+        "docs/truth.md", proven=ON_MEDIAPIPE,
     ),
     Rule(
         Why.BACK_VIEW, "posture", "posture.shoulder_facing", ">=", 0.0, "ratio; negative from behind",
         "one real clip only: docs/truth.md", proven=(),
     ),
-    Rule(Why.SIDE_VIEW, "posture", "posture.facing", ">=", 0.6, "ratio: 1 frontal, 0 profile", "docs/truth.md"),
-    Rule(Why.FACE_HIDDEN, "posture", "posture.face_seen", ">=", 0.5, "ratio of frames", "docs/truth.md"),
+    Rule(
+        Why.SIDE_VIEW, "posture", "posture.facing", ">=", 0.6, "ratio: 1 frontal, 0 profile",
+        "docs/truth.md", proven=ON_MEDIAPIPE,
+    ),
+    Rule(
+        Why.FACE_HIDDEN, "posture", "posture.face_seen", ">=", 0.5, "ratio of frames",
+        "docs/truth.md", proven=ON_MEDIAPIPE,
+    ),
     Rule(
         Why.STATIC, "posture", "posture.stillness", ">=", 0.05, "shoulder widths per second",
-        "docs/truth.md",
+        "docs/truth.md", proven=ON_MEDIAPIPE,
     ),
     Rule(
         Why.NOT_SPEAKER, "sync", "sync.speaking", ">=", 0.0, "the backend's own score",
@@ -149,11 +166,11 @@ CLIP_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Why.OUTSIDE_FRAME, "framing", "framing.outside", "<=", 0.45, "ratio of the box",
-        "an upright 9:16 video shown whole has 0.4375",
+        "an upright 9:16 video shown whole has 0.4375", proven=COUNTED,
     ),
     Rule(
         Why.ENLARGED, "framing", "framing.enlarged", "<=", 2.0, "crop pixels per source pixel",
-        "a 512 crop of a 256 box",
+        "a 512 crop of a 256 box", proven=COUNTED,
     ),
 )  # fmt: skip
 

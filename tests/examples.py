@@ -33,6 +33,7 @@ from manifests.record import (
 )
 
 BACKEND = Backend(name="embedded", version="1")
+EYES = Backend(name="mediapipe", version="1")
 BLOB = Blob(sha256="ab" * 32, suffix=".npy", bytes=4)
 
 
@@ -144,9 +145,9 @@ def clip(
         speech=ClipSpeech(
             backend=BACKEND, voices=BLOB, speaker=0, voiced=0.9, overlap=0.0, music=0.0
         ),
-        pose=Pose(backend=BACKEND, array=BLOB, valid_from=0.5, found=1.0),
+        pose=Pose(backend=EYES, array=BLOB, valid_from=0.5, found=1.0),
         posture=Posture(
-            backend=BACKEND,
+            backend=EYES,
             upper_body=1.0,
             shoulder_width=0.4,
             facing=0.9,

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from manifests.geometry import FPS
 from pipeline.config import ConfigError, Run
-from pipeline.flow import Flow
+from pipeline.flow import Flow, lacking
 from pipeline.flow import build as build_flow
 from pipeline.run.cluster import open_engine
 from pipeline.run.drive import Gathered, measure, sources_of
@@ -20,7 +20,7 @@ DONE, NOTHING_KEPT, BAD_INPUT = 0, 1, 2
 
 def build(run: Run, console: Console) -> int:
     """Measure, settle, write; print the view and the funnel. Returns the exit code: 0, or 1 where nothing was kept."""
-    refuse_other_folder(run.out)
+    check(run)
     run = with_sample(run, console)
     flow = build_flow(run)
     total = sum(1 for _ in sources_of(run))
@@ -37,6 +37,13 @@ def build(run: Run, console: Console) -> int:
     finished = finish(run, gathered)
     write_run_facts(run.out, run_facts(began, progress, gathered))
     return report(run, finished, gathered, progress, console)
+
+
+def check(run: Run) -> None:
+    """Say what cannot be before anything is begun. Raises ConfigError."""
+    refuse_other_folder(run.out)
+    if run.scheduler is None and (found := lacking(run)):
+        raise ConfigError("; ".join(found))
 
 
 def refuse_other_folder(out: Path) -> None:

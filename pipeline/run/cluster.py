@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 import dask.config
 from distributed import Client, Future, LocalCluster, as_completed
 
-from pipeline.config import Run
+from pipeline.config import ConfigError, Run
 
 Result = TypeVar("Result")
 
@@ -103,7 +103,13 @@ def open_engine(run: Run) -> Iterator[Engine]:
     """Workers for a run: those of `run.scheduler`, or processes of this machine that end with the block."""
     dask.config.set(QUIET)
     if run.scheduler is not None:
-        with Client(run.scheduler, timeout="20s") as client:
+        try:
+            reached = Client(run.scheduler, timeout="20s")
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"scheduler: nobody answers at {run.scheduler}; the address of a running Dask scheduler is needed"
+            ) from error
+        with reached as client:
             yield Engine(
                 client,
                 max(1, len(client.scheduler_info()["workers"])),

@@ -1,5 +1,6 @@
 """From gathered outcomes to a dataset on disk: identities, split, shards, manifests, card; whole or not at all."""
 
+import itertools
 import json
 import shutil
 import tempfile
@@ -138,7 +139,7 @@ def write_manifests(
     }
     rows = {
         "clips": [tables.clip_row(clip, packed.members[clip.id]) for clip in packed.clips],
-        "decisions": [tables.decision_row(d) for d in all_decisions(gathered, settled)],
+        "decisions": [tables.decision_row(d) for d in all_decisions(flow, gathered, settled)],
         "sources": [
             tables.source_row(o.subject, counts(accounts[o.subject.origin.locator]))
             for o in gathered.sources
@@ -197,13 +198,37 @@ def drop_of(outcome: Outcome, settled: Settled) -> Decision | None:
     return outcome.drop or late
 
 
-def all_decisions(gathered: Gathered, settled: Settled) -> Iterator[Decision]:
+def all_decisions(flow: Flow, gathered: Gathered, settled: Settled) -> Iterator[Decision]:
     """Every row of decisions.parquet; what a failure said stays in run.json."""
     for outcome in gathered.outcomes:
         yield from outcome.decisions
+        if isinstance(outcome.subject, Source) and alive(outcome):
+            yield from unused(outcome.subject, flow)
         if outcome.failure is not None:
             yield failed(outcome.subject, outcome.failure).model_copy(update={"detail": None})
     yield from settled.drops.values()
+
+
+def unused(source: Source, flow: Flow) -> Iterator[Decision]:
+    """A row for each stretch of a source that came into no candidate."""
+    start = 0
+    for why, frames in itertools.groupby(flow.spans.leftovers(source)):
+        stop = start + len(list(frames))
+        if why is not None:
+            row = decision(
+                source,
+                stage=flow.spans.name,
+                backend=OWN,
+                measurement=f"spans.{why}",
+                value=float(stop - start),
+                unit="frames at 25 FPS",
+                comparator="",
+                threshold=None,
+                verdict=Verdict.DROPPED,
+                reason=why,
+            )
+            yield row.model_copy(update={"start": start, "stop": stop})
+        start = stop
 
 
 def counts(tally: Account) -> dict[str, object]:

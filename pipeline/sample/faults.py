@@ -11,10 +11,10 @@ from pipeline.sample.film import Scene
 from pipeline.sample.voice import Samples, Speech
 
 Reason = Literal[
-    "kept", "no_audio", "overlapped_speech", "static", "too_small", "upper_body_missing",
-    "side_view", "too_short", "undecodable", "not_speaker", "no_speech", "not_media",
+    "kept", "no_audio", "overlapped_speech", "frozen_picture", "figure_too_small", "close_up",
+    "side_view", "shot_too_short", "too_short", "not_media", "not_the_speaker", "no_speech",
 ]  # fmt: skip
-"""What a run over the sample should say about a source."""
+"""What a run over the sample should say about a source: `Why` of the record, or `kept`."""
 
 SHORT_SECONDS = 3.0
 TRUNCATED_SHARE = 0.45
@@ -82,11 +82,11 @@ def sources(seconds: float) -> tuple[Source, ...]:
 
     fault("no-audio.mp4", "no_audio", "ben's picture without a sound stream", "ben")
     fault("two-voices.mp4", "overlapped_speech", "ada and ben speak at once all through", "ada")
-    fault("frozen.mp4", "static", "one frame of eva repeated under her voice", "eva")
-    fault("tiny.mp4", "too_small", "eva in a large hall, face about 32 px high", "eva")
+    fault("frozen.mp4", "frozen_picture", "one frame of eva repeated under her voice", "eva")
+    fault("tiny.mp4", "figure_too_small", "eva in a large hall, face about 32 px high", "eva")
     fault(
         "close-up.mp4",
-        "upper_body_missing",
+        "close_up",
         "ada's head fills the frame; no shoulders, no arms",
         "ada",
     )
@@ -96,7 +96,7 @@ def sources(seconds: float) -> tuple[Source, ...]:
     )  # fmt: skip
     half = seconds / 2
     fault(
-        "two-shots.mp4", "too_short",
+        "two-shots.mp4", "shot_too_short",
         f"a hard cut at {half:g} s to another room and camera; no shot lasts 5 s", "ada",
     )  # fmt: skip
     fault(
@@ -104,12 +104,12 @@ def sources(seconds: float) -> tuple[Source, ...]:
         last=min(seconds, SHORT_SECONDS),
     )  # fmt: skip
     fault(
-        "truncated.mp4", "undecodable",
+        "truncated.mp4", "not_media",
         f"the first {TRUNCATED_SHARE:.0%} of ben.mp4's bytes; the index at its end is lost", "ben",
     )  # fmt: skip
     fault("not-media.mp4", "not_media", "text with the name of a video", "ada", last=0.0)
     fault(
-        "dubbed.mp4", "not_speaker",
+        "dubbed.mp4", "not_the_speaker",
         "dieter's lips move to his own words; a narrator who is not in view is heard", "dieter",
     )  # fmt: skip
     fault("silence.mp4", "no_speech", "carla's picture over the noise of an empty room", "carla")

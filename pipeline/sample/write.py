@@ -17,7 +17,7 @@ from pipeline.sample import faults, film
 from pipeline.sample.faults import Source, Truth
 from pipeline.sample.film import Scene
 
-VERSION = 4
+VERSION = 5
 """Raise it when any byte of the sample can change."""
 
 LICENCE = "CC0-1.0"

@@ -52,7 +52,7 @@ class Spans:
     """
 
     name: ClassVar = "spans"
-    version: ClassVar = 3
+    version: ClassVar = 4
     reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
 
     shortest: float = 5.0
@@ -227,9 +227,7 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
         ),
         span=Span(start=start, stop=stop),
         person=person,
-        shot=ClipShot(
-            backend=shots.backend, camera_motion=shot.camera_motion or 0.0, change=shot.change
-        ),
+        shot=ClipShot(backend=shots.backend, camera_motion=shot.camera_motion, change=shot.change),
         speech=ClipSpeech(
             backend=speech.backend,
             voices=speech.voices,

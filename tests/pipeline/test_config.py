@@ -68,6 +68,10 @@ def test_the_printed_settings_load_again(tmp_path: Path) -> None:
         ("crop.sze=1", "crop.sze: no such setting; did you mean size?"),
         ("limit=-1", "limit: input should be greater than or equal to 1, got -1"),
         ("crop=[1", "crop: '[1' is not YAML: line 1, column 3"),
+        ("rules.static=.nan", "rules.static: input should be a finite number"),
+        ("spans.shortest=-3", "spans.shortest: input should be greater than or equal to 1, got -3"),
+        ("spans.longest=6", "longest be twice shortest at least, got 5, 10, 6"),
+        ("crop.size=0", "crop.size: input should be greater than or equal to 64, got 0"),
     ],
 )
 def test_a_slip_is_named_with_what_was_meant(override: str, said: str) -> None:
@@ -75,3 +79,10 @@ def test_a_slip_is_named_with_what_was_meant(override: str, said: str) -> None:
         load(None, (override,))
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_settings_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "bin.yaml").write_bytes(b"\xff\xfe\x00\x9c")
+    for file, said in ((tmp_path / "bin.yaml", "not UTF-8"), (tmp_path, "cannot be read")):
+        with pytest.raises(ConfigError, match=said):
+            load(file)

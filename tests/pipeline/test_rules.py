@@ -74,7 +74,7 @@ def test_a_threshold_can_be_moved_by_the_name_of_its_reason() -> None:
 
 
 def test_an_unknown_rule_is_refused_with_the_names_that_there_are() -> None:
-    with pytest.raises(RuleError, match=r"'statc'; there are .*static"):
+    with pytest.raises(RuleError, match=r"'statc'; did you mean static"):
         with_thresholds(RULES, {"statc": 0.3})
 
 

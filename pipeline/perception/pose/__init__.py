@@ -7,6 +7,7 @@ the pictures it is shown and their order.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -61,8 +62,12 @@ class PoseBackend(Protocol):
         ...
 
 
+def _mmpose(folder: Path | None = None) -> MMPose:
+    return MMPose() if folder is None else MMPose(folder / "config.py", folder / "checkpoint.pth")
+
+
 BACKENDS: dict[str, Callable[..., PoseBackend]] = {
     "mediapipe": MediaPipePose,
     "onnx": OnnxPose,
-    "mmpose": MMPose,
+    "mmpose": _mmpose,
 }

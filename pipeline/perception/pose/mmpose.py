@@ -29,8 +29,8 @@ class MMPose:
 
     name: ClassVar[str] = "mmpose"
 
-    config: Path
-    checkpoint: Path
+    config: Path = Path()
+    checkpoint: Path = Path()
     device: str = "cpu"
     valid_from: float = 0.3
 
@@ -50,6 +50,8 @@ class MMPose:
         """None where mmpose is installed and both files are there."""
         if not _installed():
             return f"mmpose is not installed: {INSTALL}"
+        if self.config == Path():
+            return "no folder is set (pose.weights): one with config.py and checkpoint.pth of mmpose's model zoo"
         for path in (self.config, self.checkpoint):
             if not path.is_file():
                 return f"no file at {path}: get it from mmpose's model zoo"

@@ -52,7 +52,7 @@ class OnnxPose:
 
     name: ClassVar[str] = "onnx"
 
-    path: Path
+    path: Path = Path()
     sha256: str | None = None
     device: Device = "cpu"
     threads: int = 1
@@ -73,6 +73,10 @@ class OnnxPose:
         """None where onnxruntime is installed, offers the device, and the file is there."""
         if _version() == "none":
             return "onnxruntime is not installed: pip install onnxruntime"
+        if self.path == Path():
+            return (
+                "no file is set (pose.weights): an RTMPose, DWPose or RTMW export with 133 joints"
+            )
         if not self.path.is_file():
             return f"no weights at {self.path}: an RTMPose, DWPose or RTMW export with 133 joints"
         if self.device == "cuda" and _providers(self.device)[0] not in _available():

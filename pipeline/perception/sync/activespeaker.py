@@ -86,6 +86,8 @@ class ActiveSpeaker:
         """None where the weights file is there."""
         from pipeline.perception.sync.checkpoint import find
 
+        if self.at is None:
+            return f"no weights are set (sync.weights): name a folder with {FILES[self.name]}"
         if find(self.at, FILES[self.name]) is None:
             return f"{self.name} has no weights at {self.at}: name a folder with {FILES[self.name]}"
         return None

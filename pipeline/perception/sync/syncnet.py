@@ -66,6 +66,8 @@ class SyncNet:
         """None where the weights file is there."""
         from pipeline.perception.sync.checkpoint import find
 
+        if self.at is None:
+            return f"no weights are set (sync.weights): name a folder that holds {FILE}"
         if find(self.at, FILE) is None:
             return f"syncnet has no weights at {self.at}: name a folder that holds {FILE}"
         return None

@@ -1,0 +1,42 @@
+"""What works here, what lacks what, what is proven."""
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline.audit.doctor import findings, table
+from pipeline.config import ConfigError, Run, load
+from pipeline.flow import lacking
+from pipeline.run.build import check
+
+
+def test_every_backend_answers_and_the_embedded_ones_work() -> None:
+    found = {(each.part, each.name): each for each in findings(Run())}
+    for kind, name in (("people", "mediapipe"), ("speech", "embedded"), ("pose", "mediapipe")):
+        assert found[kind, f"{name} (chosen)"].state == "works"
+    for kind, name, setting in (
+        ("pose", "onnx", "pose.weights"),
+        ("sync", "syncnet", "sync.weights"),
+        ("sync", "lr-asd", "sync.weights"),
+    ):
+        assert found[kind, name].state == "missing"
+        assert setting in found[kind, name].note
+    assert found["filter", "static"].state == "proven"
+    assert found["filter", "overlapped_speech"].state == "unproven"
+
+
+def test_the_table_can_be_drawn() -> None:
+    console = Console(record=True, width=100, file=io.StringIO())
+    console.print(table(list(findings(Run()))))
+    assert "figure_too_small" in console.export_text()
+
+
+@pytest.mark.parametrize("backend", ["pose.backend=onnx", "sync.backend=syncnet"])
+def test_a_run_whose_backend_cannot_work_does_not_begin(backend: str, tmp_path: Path) -> None:
+    run = load(None, (backend, f"out={tmp_path}/set"))
+    assert len(lacking(run)) == 1
+    with pytest.raises(ConfigError, match=r"cannot run: no .* set"):
+        check(run)
+    assert not list(tmp_path.iterdir())
