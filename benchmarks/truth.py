@@ -76,8 +76,7 @@ def row(file: str, expect: str, clip: object, decisions: tuple) -> str:
         f"{d.value:.3g}" if (d := values.get(rule.measurement)) and d.value is not None else ""
         for rule in COLUMNS
     ]
-    moved = clip.shot.camera_motion
-    camera = "" if moved is None else f"{moved:.3f}"
+    camera = f"{clip.shot.camera_motion:.3f}" if clip.shot.camera_seen else ""
     span = f"{clip.span.start}-{clip.span.stop}, {clip.person.number}"
     return f"| {file} | {expect} | {span} | {why or 'kept'} | {' | '.join(cells)} | {camera} |"
 

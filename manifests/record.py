@@ -387,8 +387,11 @@ class ClipShot(Record):
     """What the shots section says about the span."""
 
     backend: Backend
-    camera_motion: float | None = Field(
-        description="frame widths per second; None: nothing to tell it by"
+    camera_motion: float = Field(
+        description="frame widths per second; 0 too where `camera_seen` is false"
+    )
+    camera_seen: bool = Field(
+        default=True, description="whether the background shows enough to tell its motion by"
     )
     change: float | None = Field(
         default=None,

@@ -132,7 +132,7 @@ def clip_row(clip: Clip, members: Mapping[str, Member]) -> Row:
         "person": clip.person.number,
         "people_in_view": clip.person.in_view,
         "face_height": clip.person.face_height,
-        "camera_motion": clip.shot.camera_motion,
+        "camera_motion": clip.shot.camera_motion if clip.shot.camera_seen else None,
         "voiced": clip.speech.voiced,
         "upper_body": posture.upper_body if posture else None,
         "facing": posture.facing if posture else None,

@@ -227,7 +227,12 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
         ),
         span=Span(start=start, stop=stop),
         person=person,
-        shot=ClipShot(backend=shots.backend, camera_motion=shot.camera_motion, change=shot.change),
+        shot=ClipShot(
+            backend=shots.backend,
+            camera_motion=shot.camera_motion or 0.0,
+            camera_seen=shot.camera_motion is not None,
+            change=shot.change,
+        ),
         speech=ClipSpeech(
             backend=speech.backend,
             voices=speech.voices,
