@@ -1,0 +1,1 @@
+"""From the shards on disk to tensors: index, order, windows, features, statistics."""

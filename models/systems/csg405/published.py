@@ -1,0 +1,82 @@
+"""The network of the released code of paper 003, which is not the paper's: facts from `specs/models.md`, section 1.3.
+
+A post-norm transformer encoder without adaptive norms; the diffusion step is a token of its own, 25 initial frames are
+joined by frames, audio by features after a projection, and one learned vector stands for no voice. Written from its
+description and the names and shapes in its checkpoints; no line of it was copied.
+"""
+
+import torch
+from diffusers.configuration_utils import ConfigMixin, register_to_config
+from diffusers.models.modeling_utils import ModelMixin
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+
+class PublishedTransformer(ModelMixin, ConfigMixin):
+    """217,520,374 parameters at the released size. Takes what `SkeletonTransformer` takes."""
+
+    @register_to_config
+    def __init__(
+        self,
+        size: int = 246,
+        audio: int = 768,
+        width: int = 1024,
+        depth: int = 16,
+        heads: int = 16,
+        hidden: int = 4096,
+        dropout: float = 0.1,
+        longest: int = 5000,
+    ) -> None:
+        super().__init__()
+        self.from_pose = nn.Linear(size, width)
+        self.from_audio = nn.Linear(audio, width)
+        self.join = nn.Sequential(
+            nn.Linear(2 * width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
+        )
+        self.when = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        layer = nn.TransformerEncoderLayer(
+            width, heads, hidden, dropout, "gelu", batch_first=True, norm_first=False
+        )
+        self.encoder = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.leave = nn.Linear(width, size)
+        self.null = nn.Parameter(torch.zeros(width))
+        self.drop = nn.Dropout(dropout)
+        self.register_buffer("places", interleaved(longest, width), persistent=False)
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time size"],
+        t: Int[Tensor, " batch"],
+        audio: Float[Tensor, "batch heard audio"],
+        reference: Float[Tensor, "batch before size"],
+        *,
+        silent: Bool[Tensor, " batch"] | None = None,
+        there: Bool[Tensor, "batch time"] | None = None,
+    ) -> Float[Tensor, "batch time size"]:
+        """x0. audio: at any rate, brought to one vector per frame linearly, ends on ends."""
+        before = reference.shape[1]
+        if audio.shape[1] != x.shape[1]:
+            audio = nn.functional.interpolate(
+                audio.transpose(1, 2), size=x.shape[1], mode="linear", align_corners=True
+            ).transpose(1, 2)
+        heard = self.from_audio(audio)
+        if silent is not None:
+            heard = torch.where(silent[:, None, None], self.null, heard)
+        frames = self.from_pose(torch.cat([reference, x], dim=1))
+        quiet = torch.zeros_like(frames[:, :before])
+        joined = self.join(torch.cat([frames, torch.cat([quiet, heard], dim=1)], dim=2))
+        step = self.when(self.places[t])[:, None]
+        tokens = torch.cat([step, joined], dim=1)
+        tokens = self.drop(tokens + self.places[: tokens.shape[1]])
+        hidden = None
+        if there is not None:
+            first = torch.ones(len(x), 1 + before, dtype=torch.bool, device=x.device)
+            hidden = ~torch.cat([first, there], dim=1)
+        return self.leave(self.encoder(tokens, src_key_padding_mask=hidden)[:, 1 + before :])
+
+
+def interleaved(longest: int, width: int) -> Float[Tensor, "longest width"]:
+    """Sines at even and cosines at odd places, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017)."""
+    rates = torch.exp(torch.arange(0, width, 2) * (-torch.log(torch.tensor(10_000.0)) / width))
+    angles = torch.arange(longest)[:, None] * rates
+    return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
