@@ -12,7 +12,7 @@ from pipeline.stage import Frames, Needs, Scope, need
 
 @dataclass(frozen=True, slots=True)
 class MeasurePosture:
-    """Upper body, size, facing and stillness as numbers; the rules decide what they mean."""
+    """Upper body, size, turn of head and shoulders, face, hands, stillness: numbers; the rules decide."""
 
     name: ClassVar = "posture"
     version: ClassVar = 2
