@@ -26,7 +26,7 @@ FITS = {
     "no video": {"no_video"},
     "1 s": {"too_short"},
     "no person": {"too_short", "no_speech", "nobody_in_view"},
-    "side view": {"side_view"},
+    "side view": {"side_view", "face_turned"},
     "under 5 s": {"too_short"},
 }
 
