@@ -49,7 +49,7 @@ def read(path: Path | io.BytesIO, *, most: int) -> Iterator[np.ndarray]:
 
 
 def change(pictures: Iterable[np.ndarray]) -> float:
-    """The median over the shots, each as long as it is."""
+    """`shot.change` of the longest shot."""
     detector, rate = ShotDetector(), Fraction(25)
     watcher = detector.start(rate)
     for index, picture in enumerate(pictures):

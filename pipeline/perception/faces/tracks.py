@@ -93,9 +93,7 @@ def _within(samples: Sequence[tuple[int, Sequence[Face]]], gate: Gate) -> list[l
 
 def _match(tracks: Sequence[_Open], faces: Sequence[Face], gate: Gate) -> dict[int, _Open]:
     """For each face that continues a track, by its place: that track; the cheapest set of pairs."""
-    from scipy.optimize import (
-        linear_sum_assignment,
-    )  # half a second that no other command should wait
+    from scipy.optimize import linear_sum_assignment  # slow to import: only where needed
 
     costs: Float[np.ndarray, "track face"] = np.array(
         [
