@@ -21,7 +21,7 @@ from models.infer.openpose import BODY_NAMES, OpenPose, fit, to_openpose
 Picture = UInt8[np.ndarray, "height width 3"]
 Frame = Float[np.ndarray, "133 3"]
 Size = tuple[int, int]
-Colour = tuple[float, float, float]
+Colour = tuple[int, int, int]
 
 # ---- what all dialects share -------------------------------------------------------------------------------
 
@@ -49,8 +49,8 @@ LIMBS: tuple[tuple[int, int], ...] = tuple(
 HAND_EDGES: tuple[tuple[int, int], ...] = tuple(
     (0 if joint % 4 == 1 else joint - 1, joint) for joint in range(1, 21)
 )
-HAND_COLOURS: tuple[Colour, ...] = tuple(colorsys.hsv_to_rgb(i / 20, 1.0, 1.0) for i in range(20))
-"""Once around the hues, each from 0 to 1."""
+HAND_HUES = tuple(colorsys.hsv_to_rgb(i / 20, 1.0, 1.0) for i in range(20))
+"""Once around the hues; channels from 0 to 1."""
 DARK = 0.6
 """How bright limbs are beside their joints."""
 
@@ -176,7 +176,7 @@ def _enlarged(pose: Frame, size: Size, *, shorter: int) -> tuple[Picture, OpenPo
     return large, to_openpose(fitted)
 
 
-def _shrunk(large: Picture, size: Size) -> Picture:
+def _shrunk(large: Picture, size: Size) -> UInt8[np.ndarray, "lower narrower 3"]:
     """Bilinear without averaging, as in the generators: thin lines come out ragged, and the networks know them so."""
     return cv2.resize(large, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
 
@@ -253,7 +253,7 @@ def _draw_hand(
 ) -> None:
     """Edges around the hues, joints blue, as bright as they are sure."""
     joints = _inside(joints)
-    for (a, b), hue in zip(HAND_EDGES, HAND_COLOURS, strict=True):
+    for (a, b), hue in zip(HAND_EDGES, HAND_HUES, strict=True):
         if joints[a, 2] > 0.0 and joints[b, 2] > 0.0:
             score = min(int(joints[a, 2] * joints[b, 2] * 255), 255)
             start, end = ((int(joints[i, 0]), int(joints[i, 1])) for i in (a, b))

@@ -254,8 +254,14 @@ def _xy(joints: Float64[np.ndarray, "*joints 3"]) -> Float64[np.ndarray, "*joint
 
 
 def _drawn(dialect: str, pose: Float[np.ndarray, "time 133 3"], size: Size) -> Iterator[Picture]:
+    """The pictures; beside the crop they are black, as the reference is: nobody is to be painted there."""
+    _, left, top = placing(size)
+    side = min(size)
     for frame in pose:
-        yield DIALECTS[dialect](frame, size)
+        picture = np.zeros((size[1], size[0], 3), dtype=np.uint8)
+        inside = np.s_[top : top + side, left : left + side]
+        picture[inside] = DIALECTS[dialect](frame, size)[inside]
+        yield picture
 
 
 def _write_pictures(folder: Path, pictures: Iterator[Picture], name: str) -> None:

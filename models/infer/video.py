@@ -28,7 +28,7 @@ def write_skeleton_video(
     *,
     sound: Int16[np.ndarray, " samples"] | None = None,
     pictures: Iterable[Picture] | None = None,
-    beside: Float[np.ndarray, "time 133 3"] | None = None,
+    beside: Float[np.ndarray, "other 133 3"] | None = None,
     labels: tuple[str, str] = ("generated", "recorded"),
 ) -> None:
     """Write a 25 FPS MP4 of a pose of the 512 crop, over pictures of it or on black, with its sound.
