@@ -1,84 +1,181 @@
-"""From a place in the order to tensors: a window of a clip, its voice and its reference, padded and masked."""
+"""From a place in the order to tensors: a window of a clip, its voice, reference and chance, padded and masked."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
-from models.data.audio import LogMel
-from models.data.index import Motions
-from models.data.order import Place, sample_rng
-from models.data.skeleton import Skeleton
+from models.data.features import Features
+from models.data.index import Entry, Motions
+from models.data.order import Order, Place, sample_rng
 from models.data.statistics import Statistics
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one step trains on; values are normalised, and 0 where they are not known."""
+    """What one step trains on; values and reference are normalised, and 0 where they are not known.
+
+    noise and chance (two numbers in [0, 1) each) come from (seed, clip, epoch) too: whatever a step draws, it draws the
+    same on any machine, with any number of workers and ranks.
+    """
 
     clips: tuple[str, ...]
     values: Float[Tensor, "batch time size"]
     known: Bool[Tensor, "batch time size"]
     there: Bool[Tensor, "batch time"]
     audio: Float[Tensor, "batch time audio"]
-    reference: Float[Tensor, "batch 1 size"]
+    reference: Float[Tensor, "batch before size"]
+    noise: Float[Tensor, "batch time size"]
+    chance: Float[Tensor, "batch 2"]
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same on a device."""
+        return Batch(self.clips, *(part.to(device, non_blocking=True) for part in self._tensors()))
+
+    def pin_memory(self) -> "Batch":
+        """The same in memory that a GPU reads directly; DataLoader asks for it."""
+        return Batch(self.clips, *(part.pin_memory() for part in self._tensors()))
+
+    def _tensors(self) -> list[Tensor]:
+        return [
+            self.values, self.known, self.there, self.audio, self.reference, self.noise, self.chance,
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What stands before the frames to be made. one: a single frame from anywhere in the clip (paper 003).
+
+    Else the `frames` true ones that come before the window, as the released code has it (25), and with the share
+    `repeated` (0.3 there) the last of them over and over, which is how a first chunk begins.
+    """
+
+    frames: int = 1
+    repeated: float = 0.0
+
+    @property
+    def one(self) -> bool:
+        return self.frames == 1
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Windows of a dataset's clips. frames: of a window; a shorter clip is padded at its end.
 
-    Which window and which reference frame is drawn from (seed, clip, epoch) alone: the same whichever rank, worker or
-    resumed run loads it.
+    Which window, which reference and which noise is drawn from (seed, clip, epoch) alone. Raises ValueError where
+    features and statistics are of two layouts.
     """
 
     motions: Motions
-    skeleton: Skeleton
+    seen: Features
+    heard: Features
     statistics: Statistics
     seed: int
     frames: int = 250
-    encoder: LogMel = field(default_factory=LogMel)
-
-    def load(self, place: Place) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """(values, known, audio, reference) of one sample, not padded."""
-        entry = self.motions.entries[place.clip]
-        random = sample_rng(self.seed, entry.id, place.epoch)
-        length = min(entry.frames, self.frames)
-        first = int(random.integers(0, entry.frames - length + 1))
-        at = int(random.integers(0, entry.frames))
-        values, known = self.skeleton.encode(self.motions.pose(place.clip))
-        values = np.where(known, self.statistics.apply(values), 0.0).astype(np.float32)
-        audio = self.encoder(self.motions.sound(place.clip))
-        window = slice(first, first + length)
-        return values[window], known[window], audio[window], values[at : at + 1]
+    reference: Reference = field(default_factory=Reference)
 
     def batch(self, places: Sequence[Place]) -> Batch:
         """Samples side by side, padded with zeros to the window's length."""
-        loaded = [self.load(place) for place in places]
-        shape = (len(loaded), self.frames)
-        values = torch.zeros(*shape, self.skeleton.size)
-        known = torch.zeros(*shape, self.skeleton.size, dtype=torch.bool)
-        audio = torch.zeros(*shape, self.encoder.size)
-        there = torch.zeros(shape, dtype=torch.bool)
-        for row, (own, sure, heard, _) in enumerate(loaded):
-            values[row, : len(own)] = torch.from_numpy(own)
-            known[row, : len(own)] = torch.from_numpy(sure)
-            audio[row, : len(own)] = torch.from_numpy(heard)
-            there[row, : len(own)] = True
+        count, size = len(places), self.seen.family.size
+        values = np.full((count, self.frames, size), np.nan, np.float32)
+        before = np.full((count, self.reference.frames, size), np.nan, np.float32)
+        audio = np.zeros((count, self.frames, self.heard.family.size), self.heard.family.dtype)
+        noise = np.empty((count, self.frames, size), np.float32)
+        chance = np.empty((count, 2), np.float32)
+        there = np.zeros((count, self.frames), np.bool_)
+        for row, place in enumerate(places):
+            entry = self.motions.entries[place.clip]
+            random = sample_rng(self.seed, entry.id, place.epoch)
+            length = min(entry.frames, self.frames)
+            first = int(random.integers(0, entry.frames - length + 1))
+            self.seen.read_into(entry, first, values[row, :length])
+            self.heard.read_into(entry, first, audio[row, :length])
+            self._before(entry, first, random, before[row])
+            random.random(dtype=np.float32, out=chance[row])
+            random.standard_normal(dtype=np.float32, out=noise[row])
+            there[row, :length] = True
+        known = ~np.isnan(values)
         return Batch(
             clips=tuple(self.motions.entries[place.clip].id for place in places),
-            values=values,
-            known=known,
-            there=there,
-            audio=audio,
-            reference=torch.from_numpy(np.stack([reference for *_, reference in loaded])),
+            values=self._normalised(values),
+            known=torch.from_numpy(known),
+            there=torch.from_numpy(there),
+            audio=torch.from_numpy(audio),
+            reference=self._normalised(before),
+            noise=torch.from_numpy(noise),
+            chance=torch.from_numpy(chance),
+        )
+
+    def _before(
+        self, entry: Entry, first: int, random: np.random.Generator, out: np.ndarray
+    ) -> None:
+        if self.reference.one:
+            at = int(random.integers(0, entry.frames))
+            self.seen.read_into(entry, at, out)
+            return
+        held = min(first, len(out))
+        if held:
+            self.seen.read_into(entry, first - held, out[len(out) - held :])
+        else:
+            self.seen.read_into(entry, first, out[-1:])
+            held = 1
+        out[: len(out) - held] = out[len(out) - held]
+        if random.random() < self.reference.repeated:
+            out[:] = out[-1]
+
+    def _normalised(self, values: np.ndarray) -> Tensor:
+        values -= self.statistics.mean
+        values /= self.statistics.spread
+        return torch.from_numpy(np.nan_to_num(values, copy=False, nan=0.0))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Dataset[Batch]):
+    """A run's batches by step: `steps[n]` is a pure function of n. size: samples per rank."""
+
+    windows: Windows
+    order: Order
+    size: int
+    rank: int = 0
+    ranks: int = 1
+
+    def __getitem__(self, step: int) -> Batch:
+        return self.windows.batch(
+            self.order.batch(step, self.size, rank=self.rank, ranks=self.ranks)
+        )
+
+    def stream(
+        self, first: int, stop: int, *, workers: int = 0, pinned: bool = False
+    ) -> DataLoader[Batch]:
+        """Batches of steps [first, stop) in their order, made ahead by worker processes."""
+        return DataLoader(
+            self,
+            batch_size=None,
+            sampler=range(first, stop),
+            num_workers=workers,
+            pin_memory=pinned,
+            prefetch_factor=4 if workers else None,
         )
 
 
-def statistics_of(motions: Motions, skeleton: Skeleton) -> Statistics:
-    """Mean and spread over all clips of an index, in the order of their ids."""
-    clips = (skeleton.encode(motions.pose(number)) for number in range(len(motions)))
-    return Statistics.of(clips, skeleton.size)
+def statistics_of(motions: Motions, seen: Features) -> Statistics:
+    """Mean and spread over all clips of an index, kept beside the features under a hash of which clips these are."""
+    clips = hashlib.sha256("".join(f"{e.id}{e.revision}" for e in motions.entries).encode())
+    file = seen.files.folder / f"statistics-{clips.hexdigest()[:12]}.json"
+    if file.is_file():
+        return Statistics.read(file)
+
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for entry in motions.entries:
+            rows = seen.rows(entry)
+            known = ~np.isnan(rows)
+            yield np.where(known, rows, np.float32(0.0)), known
+
+    statistics = Statistics.of(parts(), seen.family.size)
+    statistics.write(file)
+    return statistics

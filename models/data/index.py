@@ -1,42 +1,43 @@
 """Random access to the clips of a dataset: an index over its `motion/` shards, read once, and one read per clip."""
 
 import io
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
+import av
 import numpy as np
 import pyarrow.parquet as pq
 import soundfile
-from jaxtyping import Float32, Int16
+from jaxtyping import Float32, Int16, UInt8
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
+from models.data.files import DatasetError, Files
 
 COLUMNS = (
-    *("id", "split", "identity", "frames", "motion_shard"),
+    *("id", "revision", "split", "identity", "locator", "frames", "motion_shard"),
     *("pose_offset", "pose_size", "flac_offset", "flac_size"),
 )
 
 
-class DatasetError(ValueError):
-    """A folder that is no dataset, or a shard that does not hold what the index says."""
-
-
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where one clip lies."""
+    """Where one clip lies, and what it is split by."""
 
     id: str
+    revision: str
     split: str
     identity: str
+    locator: str
     frames: int
     shard: str
     pose: tuple[int, int]  # offset and size in bytes
     flac: tuple[int, int]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True)
 class Motions:
     """The clips of a dataset in the order of their ids. Picklable; files are opened where they are read.
 
@@ -45,7 +46,7 @@ class Motions:
 
     folder: Path
     entries: Sequence[Entry]
-    _files: dict[str, int] = field(default_factory=dict[str, int], repr=False)
+    files: Files
 
     @classmethod
     def open(cls, folder: Path, *splits: str) -> "Motions":
@@ -58,8 +59,10 @@ class Motions:
         entries = [
             Entry(
                 row["id"],
+                row["revision"],
                 row["split"],
                 row["identity"],
+                row["locator"],
                 row["frames"],
                 row["motion_shard"],
                 (row["pose_offset"], row["pose_size"]),
@@ -67,16 +70,71 @@ class Motions:
             )
             for row in rows.sort_by("id").to_pylist()
         ]
-        return cls(folder, entries)
+        return cls(folder, entries, Files(folder))
 
     def __len__(self) -> int:
         return len(self.entries)
 
+    def where(self, keep: Callable[[Entry], bool]) -> "Motions":
+        """The clips that fulfil a condition, in the same order."""
+        return replace(self, entries=[entry for entry in self.entries if keep(entry)])
+
+    def number(self, clip_id: str) -> int:
+        """The place of a clip, by its id or by digits that only its id begins with. Raises DatasetError."""
+        found = [n for n, entry in enumerate(self.entries) if entry.id.startswith(clip_id)]
+        if len(found) != 1 or not clip_id:
+            raise DatasetError(
+                f"{self.folder} has {len(found)} clips whose id begins with {clip_id!r}"
+            )
+        return found[0]
+
+    @cached_property
+    def root(self) -> str:
+        """The dataset's root hash. Raises DatasetError."""
+        try:
+            return str(json.loads((self.folder / "dataset.json").read_text())["root"])
+        except (OSError, ValueError, KeyError) as error:
+            raise DatasetError(f"{self.folder}/dataset.json has no root hash: {error}") from error
+
+    @cached_property
+    def pose_backend(self) -> str:
+        """Which backend the poses are of: the first clip's. Raises DatasetError for an empty dataset."""
+        if not self.entries:
+            raise DatasetError(f"{self.folder} has no clips")
+        entry = self.entries[0]
+        rows = pq.read_table(
+            self.folder / "clips.parquet",
+            columns=["json_offset", "json_size"],
+            filters=[("id", "=", entry.id)],
+        ).to_pylist()
+        held = self.files.read(entry.shard, rows[0]["json_offset"], rows[0]["json_size"])
+        return str(json.loads(held)["pose"]["backend"]["name"])
+
+    def picture(self, number: int, frame: int) -> UInt8[np.ndarray, "512 512 3"] | None:
+        """One RGB frame of a clip's video; None where the dataset has no `video/` shards. Raises DatasetError."""
+        columns = ["video_shard", "mp4_offset", "mp4_size"]
+        found = [("id", "=", self.entries[number].id)]
+        row = pq.read_table(
+            self.folder / "clips.parquet", columns=columns, filters=found
+        ).to_pylist()[0]
+        if not row["video_shard"] or not (self.folder / row["video_shard"]).is_file():
+            return None
+        movie = self.files.read(row["video_shard"], row["mp4_offset"], row["mp4_size"])
+        with av.open(io.BytesIO(movie), "r") as container:
+            for at, shown in enumerate(container.decode(video=0)):
+                if at == frame:
+                    return shown.to_ndarray(format="rgb24")
+        raise DatasetError(
+            f"{row['video_shard']}: {self.entries[number].id}.mp4 has no frame {frame}"
+        )
+
     def pose(self, number: int) -> Float32[np.ndarray, "frames 133 3"]:
         """x, y in pixels of the 512 crop, and confidence, of one clip. Raises DatasetError."""
         entry = self.entries[number]
+        offset, size = entry.pose
+        content = self.files.read(entry.shard, offset, size)
         try:
-            pose = np.load(io.BytesIO(self._read(entry.shard, entry.pose)), allow_pickle=False)
+            pose = np.load(io.BytesIO(content), allow_pickle=False)
         except ValueError as error:
             raise DatasetError(f"{entry.shard}: {entry.id}.pose.npy: {error}") from error
         if pose.shape != (entry.frames, 133, 3) or pose.dtype != np.float32:
@@ -89,10 +147,10 @@ class Motions:
     def sound(self, number: int) -> Int16[np.ndarray, " samples"]:
         """16 kHz mono of one clip, 640 samples per frame. Raises DatasetError."""
         entry = self.entries[number]
+        offset, size = entry.flac
+        content = self.files.read(entry.shard, offset, size)
         try:
-            samples, rate = soundfile.read(
-                io.BytesIO(self._read(entry.shard, entry.flac)), dtype="int16"
-            )
+            samples, rate = soundfile.read(io.BytesIO(content), dtype="int16")
         except soundfile.LibsndfileError as error:
             raise DatasetError(f"{entry.shard}: {entry.id}.flac: {error}") from error
         if rate != SAMPLE_RATE or samples.shape != (entry.frames * SAMPLES_PER_FRAME,):
@@ -101,28 +159,3 @@ class Motions:
                 f"needed {entry.frames * SAMPLES_PER_FRAME} at {SAMPLE_RATE}"
             )
         return samples
-
-    def close(self) -> None:
-        """Close the shards that were read."""
-        while self._files:
-            os.close(self._files.popitem()[1])
-
-    def __getstate__(self) -> tuple[Path, Sequence[Entry]]:
-        return self.folder, self.entries
-
-    def __setstate__(self, state: tuple[Path, Sequence[Entry]]) -> None:
-        self.folder, self.entries = state
-        self._files = {}
-
-    def _read(self, shard: str, part: tuple[int, int]) -> bytes:
-        if shard not in self._files:
-            try:
-                self._files[shard] = os.open(self.folder / shard, os.O_RDONLY)
-            except OSError as error:
-                raise DatasetError(f"{self.folder / shard}: {error.strerror}") from error
-        content = os.pread(self._files[shard], part[1], part[0])
-        if len(content) != part[1]:
-            raise DatasetError(
-                f"{shard} ends at byte {part[0] + len(content)}, a member reaches to {sum(part)}"
-            )
-        return content

@@ -1,7 +1,10 @@
 """Mean and spread of what a network sees, over one dataset's training clips: an artefact of the dataset."""
 
+import json
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
@@ -12,10 +15,14 @@ LEAST_SPREAD = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """mean, spread: one number per value of a frame; a value that was never known has 0 and 1."""
+    """mean, spread, share: one number per value of a frame; a value that was never known has 0, 1 and 0.
+
+    share: of the frames in which it was known.
+    """
 
     mean: Float32[np.ndarray, " size"]
     spread: Float32[np.ndarray, " size"]
+    share: Float32[np.ndarray, " size"]
 
     @classmethod
     def of(
@@ -24,9 +31,10 @@ class Statistics:
         size: int,
     ) -> "Statistics":
         """Over the known values of all frames, in one pass, in float64 (Chan et al. 1979)."""
-        count, mean, squares = np.zeros(size), np.zeros(size), np.zeros(size)
+        count, mean, squares, frames = np.zeros(size), np.zeros(size), np.zeros(size), 0
         for values, known in clips:
             here = known.sum(axis=0)
+            frames += len(known)
             local = np.where(known, values, 0.0).sum(axis=0, dtype=np.float64) / np.maximum(here, 1)
             around = np.where(known, values - local, 0.0)
             total, apart = count + here, local - mean
@@ -35,7 +43,24 @@ class Statistics:
             count = total
         spread = np.sqrt(squares / np.maximum(count, 1))
         spread = np.where(count > 0, np.maximum(spread, LEAST_SPREAD), 1.0)
-        return cls(mean.astype(np.float32), spread.astype(np.float32))
+        share = count / max(frames, 1)
+        return cls(mean.astype(np.float32), spread.astype(np.float32), share.astype(np.float32))
+
+    @classmethod
+    def read(cls, file: Path) -> "Statistics":
+        """As `write` left them."""
+        held = json.loads(file.read_text())
+        return cls(*(np.array(held[name], np.float32) for name in ("mean", "spread", "share")))
+
+    def write(self, file: Path) -> None:
+        """As JSON, under a temporary name first. Nine digits say a float32 exactly."""
+        held = {
+            name: [float(f"{value:.9g}") for value in getattr(self, name)]
+            for name in ("mean", "spread", "share")
+        }
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_text(json.dumps(held) + "\n")
+        temporary.replace(file)
 
     def apply(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
         """Values brought to mean 0 and spread 1."""

@@ -62,8 +62,9 @@ class SkeletonTransformer(ModelMixin, ConfigMixin):
         there: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time size"]:
         """x0. silent: whose voice is replaced by the learned null; there: False on padding, which nobody looks at."""
+        audio = audio.to(self.null.dtype)
         if silent is not None:
-            audio = torch.where(silent[:, None, None], self.null.to(audio.dtype), audio)
+            audio = torch.where(silent[:, None, None], self.null, audio)
         before = reference.shape[1] if self.uses_reference else 0
         tokens = self._tokens(x, audio, reference[:, :before])
         condition = self.when(sinusoids(t, self.width).to(tokens.dtype))

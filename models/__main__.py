@@ -1,0 +1,179 @@
+"""The command `csg-model`: train a system on a dataset, generate motion with it, measure it."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(
+    help="From a voice and one picture to a moving skeleton.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+console = Console()
+errors = Console(stderr=True)
+
+Model = Annotated[Path, typer.Option(help="Folder of a training run, or of an exported model.")]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", "-s", metavar="KEY=VALUE", help="Any setting, such as training.steps=500."
+    ),
+]
+FeatureFolder = Annotated[
+    Path | None,
+    typer.Option(help="Where audio features lie.  [default: features/ in the dataset]"),
+]
+EncoderFolder = Annotated[
+    str | None,
+    typer.Option(help="logmel, or where the weights lie: wav2vec2=FOLDER, hubert=…, wavlm=…"),
+]
+
+
+@app.command()
+def train(
+    system: Annotated[str, typer.Argument(help="csg405")],
+    data: Annotated[Path, typer.Option(help="Folder that csg-data build wrote.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    config: Annotated[str, typer.Option(help="tiny, small, paper or released.")] = "tiny",
+    without: Annotated[
+        list[str] | None,
+        typer.Option(help="An identity to keep out of training; its clips are validated on."),
+    ] = None,
+    features: FeatureFolder = None,
+    encoder: EncoderFolder = None,
+    set_: Overrides = None,
+) -> None:
+    """Train. Repeating the same line goes on where it was left, to the same bits."""
+    from models.systems.csg405.configs import CONFIGS
+    from models.systems.csg405.task import Task
+    from models.train.settings import overridden
+    from models.train.trainer import plain
+    from models.train.trainer import train as run_training
+
+    one_of("system", system, ["csg405"])
+    one_of("--config", config, list(CONFIGS))
+    given = [f"encoder={encoder}"] if encoder else []
+    chosen = overridden(CONFIGS[config](), [*given, *(set_ or [])])
+    task = Task.of(
+        chosen,
+        data,
+        without=tuple(without or ()),
+        features=features,
+        told=counted("clips looked at"),
+    )
+    settings = {
+        "system": system,
+        "config": plain(chosen),
+        "dataset": task.training.root,
+        "without": sorted(without or ()),
+    }
+    model = run_training(out, task, chosen.training, settings, console=console)
+    console.print(f"model in {model}")
+
+
+@app.command()
+def generate(
+    model: Model,
+    audio: Annotated[Path, typer.Option(help="A voice: any file with sound.")],
+    reference: Annotated[
+        str, typer.Option(help="A picture of one person, a pose (.npy), or a clip's id.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for what is made.")],
+    data: Annotated[Path | None, typer.Option(help="Dataset that the clip id is in.")] = None,
+    seed: Annotated[int, typer.Option(help="Another seed, another motion.")] = 0,
+    guides: Annotated[
+        str,
+        typer.Option(help="Generators to write pose folders for: all, none, or names with commas."),
+    ] = "all",
+    set_: Overrides = None,
+) -> None:
+    """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
+
+    --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none), eta, overlap, device, and encoder
+    (where the weights lie: wav2vec2=FOLDER).
+    """
+    from models.infer.generate import write_motion
+    from models.infer.guides import GUIDES
+    from models.infer.reference import person_of
+    from models.infer.voice import read_voice
+    from models.systems.csg405.trained import Making, Trained
+    from models.train.settings import overridden
+    from models.train.trainer import plain
+
+    wanted = {"all": list(GUIDES), "none": []}.get(guides, guides.split(","))
+    for name in wanted:
+        one_of("--guides", name, [*GUIDES, "all", "none"])
+    how = overridden(Making(), set_ or [])
+    trained = Trained.load(model, encoder=how.encoder, device=how.device)
+    person = person_of(reference, data, backend=trained.facts.get("pose_backend", "mediapipe"))
+    sound = read_voice(audio)
+    began = time.perf_counter()
+    features = trained.hear(sound)
+    heard = time.perf_counter()
+    pose = trained.generate(features, person.pose, seed=seed, how=how)
+    made = time.perf_counter()
+    facts = {
+        "audio": audio.name,
+        "reference": person.origin,
+        "seed": seed,
+        "making": plain(how),
+        "model": dict(trained.facts),
+    }
+    write_motion(out, pose, sound=sound, person=person, guides=wanted, facts=facts)
+    console.print(
+        f"{len(pose) / 25:.1f} s of motion in {out}: voice {heard - began:.1f} s, motion {made - heard:.1f} s"
+    )
+
+
+def one_of(what: str, given: str, known: list[str]) -> None:
+    """Raises SettingsError for a name that is not known."""
+    from models.train.settings import SettingsError
+
+    if given not in known:
+        raise SettingsError(f"{what} is one of {', '.join(known)}, got {given!r}")
+
+
+def counted(what: str):
+    """A progress line for a count, on a terminal."""
+
+    def told(done: int, of: int) -> None:
+        if console.is_terminal:
+            console.print(f"{what} {done}/{of}", end="\r" if done < of else "\n")
+
+    return told
+
+
+def main() -> None:
+    """The command; a user's mistake is one sentence and exit code 2."""
+    mistakes = known_mistakes()
+    try:
+        app()
+    except mistakes as error:
+        errors.print(f"csg-model: {error}", style="red", highlight=False, markup=False)
+        sys.exit(2)
+
+
+def known_mistakes() -> tuple[type[Exception], ...]:
+    """What a user can do wrong; anything else is ours and keeps its traceback."""
+    from models.data.audio import EncoderError
+    from models.data.files import DatasetError
+    from models.infer.reference import PersonError
+    from models.infer.voice import VoiceError
+    from models.systems.csg405.trained import ModelError
+    from models.train.checkpoint import CheckpointError
+    from models.train.settings import SettingsError
+    from models.train.trainer import Diverged
+
+    return (
+        CheckpointError, DatasetError, Diverged, EncoderError, FileExistsError, ModelError, PersonError,
+        SettingsError, VoiceError,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

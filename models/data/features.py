@@ -1,0 +1,201 @@
+"""Arrays computed once from each clip and kept beside the shards, one row per frame, read by row.
+
+    features/<name>-<version>@<hash>/<shard>.tar     <clip>.npy (F, size)
+    features/<name>-<version>@<hash>/<shard>.json    which revision of which clip stands where
+
+The hash covers what the numbers depend on. A shard is made anew where a clip in it came, went or changed.
+"""
+
+import hashlib
+import io
+import itertools
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from manifests.motion import LOCAL_VERSION, SMOOTHING_VERSION
+from manifests.shards import write_tar
+from models.data.audio import Encoder
+from models.data.files import DatasetError, Files
+from models.data.index import Entry, Motions
+from models.data.skeleton import Skeleton
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What is computed from a clip: `make(motions, number)` gives (frames, size) of dtype."""
+
+    name: str
+    size: int
+    dtype: np.dtype
+    make: Callable[[Motions, int], np.ndarray]
+
+
+def family(
+    name: str, facts: object, size: int, dtype: type, make: Callable[[Motions, int], np.ndarray]
+) -> Family:
+    """A family under its name and a hash of the facts its numbers depend on."""
+    digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+    return Family(f"{name}@{digest}", size, np.dtype(dtype), make)
+
+
+def heard(encoder: Encoder) -> Family:
+    """The voice through an encoder, float16."""
+    facts = (encoder.name, encoder.version, encoder.weights)
+    return family(
+        f"{encoder.name}-{encoder.version}", facts, encoder.size, np.float16,
+        lambda motions, number: encoder(motions.sound(number)),
+    )  # fmt: skip
+
+
+def seen(skeleton: Skeleton) -> Family:
+    """The pose as a network sees it, float32, not normalised; NaN where it is not known."""
+
+    def make(motions: Motions, number: int) -> np.ndarray:
+        values, known = skeleton.encode(motions.pose(number))
+        return np.where(known, values, np.float32(np.nan))
+
+    facts = (skeleton, SMOOTHING_VERSION, LOCAL_VERSION)
+    return family("skeleton-1", facts, skeleton.size, np.float32, make)
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """One family of a dataset, read by row. at: clip to (shard, byte of its first row, frames)."""
+
+    family: Family
+    files: Files
+    at: Mapping[str, tuple[str, int, int]]
+
+    def read_into(self, entry: Entry, first: int, rows: np.ndarray) -> None:
+        """Rows [first, first + len(rows)) of a clip, straight into a writable contiguous array."""
+        shard, begin, frames = self.at[entry.id]
+        if first < 0 or first + len(rows) > frames:
+            raise IndexError(
+                f"{entry.id} has frames 0 to {frames}, asked {first} to {first + len(rows)}"
+            )
+        width = self.family.size * self.family.dtype.itemsize
+        self.files.read_into(shard, begin + first * width, rows.reshape(-1).view(np.uint8).data)
+
+    def rows(self, entry: Entry, first: int = 0, count: int | None = None) -> np.ndarray:
+        """(count, size) of a clip from a frame on; all that is left without a count."""
+        count = entry.frames - first if count is None else count
+        rows = np.empty((count, self.family.size), self.family.dtype)
+        self.read_into(entry, first, rows)
+        return rows
+
+
+def prepare(
+    motions: Motions, what: Family, root: Path | None = None, *, told: Told = lambda done, of: None
+) -> Features:
+    """Compute what is not there yet and open it. root: where families lie; None: beside the shards.
+
+    Raises DatasetError where the folder cannot be written: a read-only dataset keeps its features elsewhere.
+    """
+    folder = (root or motions.folder / "features") / what.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} cannot be made ({error.strerror}): name another with --features"
+        ) from error
+    whole = Motions.open(motions.folder)
+    wanted: dict[str, list[int]] = {}
+    for number, entry in enumerate(whole.entries):
+        wanted.setdefault(Path(entry.shard).stem, []).append(number)
+    at: dict[str, tuple[str, int, int]] = {}
+    counter = itertools.count(1)
+
+    def count() -> None:
+        told(next(counter), len(whole))
+
+    for shard, numbers in sorted(wanted.items()):
+        held = _held(folder, shard, what, [whole.entries[n] for n in numbers])
+        if held is None:
+            held = _write(folder, shard, what, whole, numbers, count)
+        else:
+            for _ in numbers:
+                count()
+        at |= {clip: (f"{shard}.tar", begin, frames) for clip, (_, begin, frames) in held.items()}
+    for stale in folder.glob("*.tar"):
+        if stale.stem not in wanted:
+            stale.with_suffix(".json").unlink(missing_ok=True)
+            stale.unlink()
+    return Features(what, Files(folder), at)
+
+
+Placed = dict[str, tuple[str, int, int]]
+"""Clip to (revision, byte of the first row, frames)."""
+
+
+def _held(folder: Path, shard: str, what: Family, entries: Iterable[Entry]) -> Placed | None:
+    """Where everything lies, if the shard holds exactly these revisions."""
+    try:
+        told = json.loads((folder / f"{shard}.json").read_text())
+        size = (folder / f"{shard}.tar").stat().st_size
+    except (OSError, ValueError):
+        return None
+    placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in told.items()}
+    if {clip: held[0] for clip, held in placed.items()} != {e.id: e.revision for e in entries}:
+        return None
+    width = what.size * what.dtype.itemsize
+    return placed if all(b + f * width <= size for _, b, f in placed.values()) else None
+
+
+def _write(
+    folder: Path,
+    shard: str,
+    what: Family,
+    motions: Motions,
+    numbers: Iterable[int],
+    told: Callable[[], None],
+) -> Placed:
+    """One shard, whole or not at all: its index goes first and comes last."""
+    sidecar = folder / f"{shard}.json"
+    sidecar.unlink(missing_ok=True)
+    entries = [motions.entries[number] for number in numbers]
+    starts: dict[str, int] = {}
+
+    def members() -> Iterator[tuple[str, bytes]]:
+        for number, entry in zip(numbers, entries, strict=True):
+            array = np.ascontiguousarray(what.make(motions, number), what.dtype)
+            if array.shape != (entry.frames, what.size):
+                raise DatasetError(
+                    f"{what.name} of {entry.id} has shape {array.shape}, needed {(entry.frames, what.size)}"
+                )
+            content = io.BytesIO()
+            np.save(content, array, allow_pickle=False)
+            starts[entry.id] = len(content.getvalue()) - array.nbytes
+            told()
+            yield f"{entry.id}.npy", content.getvalue()
+
+    with _replacing(folder / f"{shard}.tar") as temporary:
+        written = write_tar(temporary, f"{shard}.tar", members())
+    placed = {
+        entry.id: (entry.revision, member.offset + starts[entry.id], entry.frames)
+        for entry, member in zip(entries, written, strict=True)
+    }
+    with _replacing(sidecar) as temporary:
+        temporary.write_text(json.dumps(placed, indent=0) + "\n")
+    return placed
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[Path]:
+    """A temporary name that takes the file's place when the block ends well."""
+    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    os.close(handle)
+    try:
+        yield Path(name)
+        Path(name).chmod(0o644)
+        Path(name).replace(file)
+    finally:
+        Path(name).unlink(missing_ok=True)

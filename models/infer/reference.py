@@ -1,0 +1,140 @@
+"""The person to be moved: one pose, from a picture, an array or a clip of a dataset."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from jaxtyping import Float32, UInt8
+
+from manifests.geometry import apply, crop_affine
+from models.data.files import DatasetError
+from models.data.index import Motions
+from pipeline.perception.faces.detector import FaceDetector
+from pipeline.perception.framing import speaker_box
+from pipeline.perception.pose import BACKENDS
+
+SIDE = 512
+MARGIN = 0.08
+"""Of the person's longer side, on each side of the crop: as the dataset's framing has it."""
+LONGEST_SIDE = 640
+"""Pixels of the picture that the pose backend sees: as the dataset's pose stage has it."""
+LOOKS = 3
+"""Times the pose backend looks at a picture: it follows a body from picture to picture, and settles."""
+MOST_PIXELS = 100_000_000
+
+
+class PersonError(ValueError):
+    """Something that shows no person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """pose: in pixels of the 512 crop. picture: that crop, where there is one. origin: in words."""
+
+    pose: Float32[np.ndarray, "133 3"]
+    picture: UInt8[np.ndarray, "512 512 3"] | None
+    origin: str
+
+
+def person_of(given: str, dataset: Path | None = None, *, backend: str = "mediapipe") -> Person:
+    """A picture file, a `.npy` of (133, 3) or (F, 133, 3), or a clip's id (its first digits are enough).
+
+    Of several frames the one in which most joints are seen is taken. Raises PersonError, DatasetError.
+    """
+    file = Path(given)
+    if file.suffix == ".npy":
+        pose = read_pose(file)
+        return Person(pose[clearest(pose)], None, f"pose {file.name}")
+    if file.is_file():
+        return from_picture(read_picture(file), backend=backend, name=file.name)
+    if not re.fullmatch("[0-9a-f]{1,24}", given):
+        raise PersonError(f"there is no file {given}, and it is no clip id (hexadecimal digits)")
+    if dataset is None:
+        raise DatasetError(f"a clip id ({given}) needs --data, the dataset it is in")
+    motions = Motions.open(dataset)
+    number = motions.number(given)
+    pose = motions.pose(number)
+    frame = clearest(pose)
+    picture = motions.picture(number, frame)
+    return Person(pose[frame], picture, f"clip {motions.entries[number].id}, frame {frame}")
+
+
+def clearest(pose: Float32[np.ndarray, "time 133 3"]) -> int:
+    """The frame with the most joints seen at half confidence or more; the first of several."""
+    return int((pose[..., 2] >= 0.5).sum(axis=1).argmax())
+
+
+def read_pose(file: Path) -> Float32[np.ndarray, "time 133 3"]:
+    """An array file as poses. Raises PersonError."""
+    try:
+        pose = np.load(file, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise PersonError(f"{file} is no array of numbers: {error}") from error
+    pose = pose[None] if pose.ndim == 2 else pose
+    if pose.ndim != 3 or pose.shape[1:] != (133, 3) or not len(pose):
+        raise PersonError(f"{file} has shape {pose.shape}, needed (133, 3) or (frames, 133, 3)")
+    if pose.dtype.kind != "f" or not np.isfinite(pose).all():
+        raise PersonError(f"{file} holds {pose.dtype}, needed finite floats")
+    return pose.astype(np.float32)
+
+
+def read_picture(file: Path) -> UInt8[np.ndarray, "height width 3"]:
+    """A picture file as RGB. Raises PersonError."""
+    content = np.frombuffer(file.read_bytes(), np.uint8)
+    try:
+        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
+    except cv2.error:  # more pixels than it takes in
+        picture = None
+    if picture is None:
+        raise PersonError(f"{file} is no picture that can be read")
+    if picture.shape[0] * picture.shape[1] > MOST_PIXELS:
+        raise PersonError(
+            f"{file} has {picture.shape[:2]} pixels, at most {MOST_PIXELS:,} are taken in"
+        )
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB).astype(np.uint8)
+
+
+def from_picture(
+    picture: UInt8[np.ndarray, "height width 3"], *, backend: str, name: str
+) -> Person:
+    """The person with the surest face: pose by the dataset's backend, crop by its rule. Raises PersonError."""
+    finder = FaceDetector().load()
+    try:
+        faces = finder(shrunk(picture, LONGEST_SIDE)[0])
+    finally:
+        finder.close()
+    if not faces:
+        raise PersonError(f"{name} shows no face")
+    small, scale = shrunk(picture, LONGEST_SIDE)
+    estimator = BACKENDS[backend]()
+    if (missing := estimator.missing()) is not None:
+        raise PersonError(f"the model was trained on poses of {backend}: {missing}")
+    with estimator.track() as tracker:
+        pose = [tracker(small) for _ in range(LOOKS)][-1]
+    if not (pose[:17, 2] >= estimator.valid_from).any():
+        raise PersonError(f"{name} shows no body that {backend} finds")
+    full = pose.copy()
+    full[:, :2] = (pose[:, :2] + 0.5) / scale - 0.5
+    x, y, width, height = (side / scale for side in faces[0].box)
+    size = (picture.shape[1], picture.shape[0])
+    box = speaker_box(
+        full[None], (x, y, width, height), size=size, valid_from=estimator.valid_from, margin=MARGIN
+    )
+    affine = crop_affine(box, (SIDE, SIDE))
+    placed = np.concatenate([apply(affine, full[:, :2]), full[:, 2:]], axis=1).astype(np.float32)
+    placed[full[:, 2] <= 0.0] = 0.0
+    crop = cv2.warpAffine(
+        picture, np.asarray(affine, np.float64), (SIDE, SIDE), flags=cv2.INTER_AREA
+    )
+    return Person(placed, crop.astype(np.uint8), f"picture {name}")
+
+
+def shrunk(picture: UInt8[np.ndarray, "height width 3"], longest: int) -> tuple[np.ndarray, float]:
+    """(the picture with its longer side at most `longest`, the scale)."""
+    scale = min(1.0, longest / max(picture.shape[:2]))
+    if scale == 1.0:
+        return picture, 1.0
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale

@@ -1,0 +1,59 @@
+"""Sequences longer than the window a network was trained on."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from models.diffusion.samplers import Denoiser
+
+Window = Callable[[Tensor, Tensor, int], Tensor]
+"""x0 of one window (batch, at most `frames`, size) at steps (batch,), and the window's first frame."""
+
+
+def starts(total: int, *, frames: int, overlap: int) -> list[int]:
+    """First frames of windows that cover `total` frames and share at least `overlap`, spread evenly.
+
+    Raises ValueError where windows would not advance.
+    """
+    if not 0 <= overlap < frames:
+        raise ValueError(f"windows of {frames} frames overlap by 0 to {frames - 1}, got {overlap}")
+    if total <= frames:
+        return [0]
+    more = -(-(total - frames) // (frames - overlap))
+    return [round(place * (total - frames) / more) for place in range(more + 1)]
+
+
+def weights(total: int, first: int, *, frames: int, overlap: int) -> Float[Tensor, " frames"]:
+    """How much a window says on each of its frames: it fades in and out over the overlap, but not at the ends."""
+    ramp = torch.ones(min(frames, total))
+    fade = (torch.arange(overlap) + 1.0) / (overlap + 1.0)
+    if first > 0:
+        ramp[:overlap] = fade
+    if first + frames < total:
+        ramp[len(ramp) - overlap :] = fade.flip(0)
+    return ramp
+
+
+def blended(window: Window, *, frames: int, overlap: int) -> Denoiser:
+    """A denoiser for any length: windows denoised side by side, averaged where they overlap at every step.
+
+    So all of them tell one story (Bar-Tal et al. 2023, arXiv:2302.08113, for pictures; Shafir et al. 2023,
+    arXiv:2303.01418, for motion). A sequence that fits into one window is one.
+    """
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        total = x.shape[1]
+        if total <= frames:
+            return window(x, t, 0)
+        said = torch.zeros_like(x)
+        heft = torch.zeros(total, 1, device=x.device)
+        for first in starts(total, frames=frames, overlap=overlap):
+            part = slice(first, first + frames)
+            own = weights(total, first, frames=frames, overlap=overlap).to(x.device)[:, None]
+            said[:, part] += own * window(x[:, part], t, first)
+            heft[part] += own
+        return said / heft
+
+    return denoise

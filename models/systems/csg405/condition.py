@@ -1,0 +1,103 @@
+"""What the network is told in training and in sampling: noise, silence, guidance, and the voice of long recordings."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+from models.data.batches import Batch
+from models.diffusion.loss import masked_error
+from models.diffusion.samplers import Denoiser, ancestral, ddim, dpm_solver, guided
+from models.diffusion.schedule import Schedule, to_x0
+from models.infer.windows import blended
+from models.systems.csg405.configs import Noise
+
+
+def denoising_error(network: nn.Module, batch: Batch, noise: Noise, schedule: Schedule) -> Tensor:
+    """How far x0 is from the data where these are known (paper 003, equation 2, masked as its released code does).
+
+    The step and the silence of each sample come with the batch.
+    """
+    t = (batch.chance[:, 0] * schedule.steps).long().clamp(max=schedule.steps - 1)
+    silent = batch.chance[:, 1] < noise.silent
+    x = schedule.noised(batch.values, batch.noise, t)
+    predicted = network(
+        x, t, batch.audio, batch.reference, silent=silent, there=batch.there
+    ).float()
+    signal, sigma = schedule.at(t)
+    x0 = predicted if noise.predicts == "x0" else to_x0(noise.predicts, predicted, x, signal, sigma)
+    return masked_error(x0, batch.values, batch.known)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How motion is drawn. scale: of guidance, 1 is none. eta: of DDIM. overlap: frames that two windows share."""
+
+    sampler: Literal["dpm", "ddim", "ancestral"] = "dpm"
+    steps: int = 8
+    scale: float = 2.0
+    eta: float = 0.0
+    overlap: int = 50
+
+
+def sample(
+    network: nn.Module,
+    audio: Float[Tensor, "batch time audio"],
+    reference: Float[Tensor, "batch before size"],
+    *,
+    noise: Noise,
+    frames: int,
+    how: Sampling,
+    generator: Generator,
+) -> Float[Tensor, "batch time size"]:
+    """Normalised motion for each voice. frames: of the window the network was trained on.
+
+    Longer voices are denoised in windows that overlap and agree at every step, so there is no seam to hide.
+    """
+    size = reference.shape[2]
+    x = torch.randn(
+        len(audio), audio.shape[1], size, generator=generator, dtype=torch.float32,
+        device=generator.device,
+    ).to(audio.device)  # fmt: skip
+    denoise = denoiser(network, audio, reference, noise=noise, frames=frames, how=how)
+    schedule = noise.schedule
+    if how.sampler == "ancestral":
+        return ancestral(denoise, x, schedule, generator=generator)
+    if how.sampler == "ddim":
+        return ddim(denoise, x, schedule, steps=how.steps, generator=generator, eta=how.eta)
+    return dpm_solver(denoise, x, schedule, steps=how.steps)
+
+
+def denoiser(
+    network: nn.Module,
+    audio: Tensor,
+    reference: Tensor,
+    *,
+    noise: Noise,
+    frames: int,
+    how: Sampling,
+) -> Denoiser:
+    """x0 for (x, t), guided, over windows. Both branches of guidance go through the network side by side."""
+    schedule = noise.schedule
+
+    def of_window(x: Tensor, t: Tensor, first: int) -> Tensor:
+        voice = audio[:, first : first + x.shape[1]]
+        if how.scale == 1.0:
+            return as_x0(network(x, t, voice, reference).float(), x, t)
+        silent = torch.arange(2, device=x.device).repeat_interleave(len(x)).bool()
+        both = network(
+            x.repeat(2, 1, 1), t.repeat(2), voice.repeat(2, 1, 1), reference.repeat(2, 1, 1),
+            silent=silent,
+        ).float()  # fmt: skip
+        conditional, null = (as_x0(half, x, t) for half in both.chunk(2))
+        return guided(conditional, null, how.scale)
+
+    def as_x0(predicted: Tensor, x: Tensor, t: Tensor) -> Tensor:
+        if noise.predicts == "x0":
+            return predicted
+        signal, sigma = schedule.at(t)
+        return to_x0(noise.predicts, predicted, x, signal, sigma)
+
+    return blended(of_window, frames=frames, overlap=how.overlap)

@@ -1,0 +1,139 @@
+"""The system as the trainer sees it: network, batches, loss, validation, export."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from models.data.audio import Encoder, encoder_of
+from models.data.batches import Batch, Steps, Windows, statistics_of
+from models.data.features import Features, heard, prepare, seen
+from models.data.files import DatasetError
+from models.data.index import Entry, Motions
+from models.data.order import Order, Place
+from models.data.statistics import Statistics
+from models.infer.video import write_skeleton_video
+from models.systems.csg405.condition import denoising_error
+from models.systems.csg405.configs import Config
+from models.systems.csg405.trained import Trained
+
+CHANCES = 4
+"""Times that each validation clip is noised, at steps spread over the schedule."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """One configuration on one dataset. training, held: clips that are learned from, clips that are looked at."""
+
+    config: Config
+    training: Motions
+    held: Motions
+    seen: Features
+    heard: Features
+    encoder: Encoder
+    statistics: Statistics
+    without: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls, config: Config, folder: Path, *, without: tuple[str, ...] = (), features: Path | None = None,
+        device: str = "cpu", told: Callable[[int, int], None] = lambda done, of: None,
+    ) -> "Task":  # fmt: skip
+        """Features are computed where they are not there yet. without: identities that are left out of training and
+        looked at instead; else the clips of `val` are, or those of `test` in a dataset that has none. Raises
+        DatasetError, EncoderError."""
+        whole = Motions.open(folder)
+        if unknown := set(without) - {entry.identity for entry in whole.entries}:
+            raise DatasetError(f"{folder} has no identity {min(unknown)!r}")
+        training, held = divided(whole, without)
+        if not len(training):
+            raise DatasetError(f"{folder} has no clip to train on")
+        encoder = encoder_of(config.encoder, device=device)
+        values = prepare(whole, seen(config.skeleton), features, told=told)
+        voices = prepare(whole, heard(encoder), features, told=told)
+        statistics = statistics_of(training, values)
+        return cls(config, training, held, values, voices, encoder, statistics, without)
+
+    def windows(self, motions: Motions) -> Windows:
+        """Windows of these clips, normalised by what is trained on."""
+        config = self.config
+        return Windows(
+            motions, self.seen, self.heard, self.statistics, config.training.seed, config.frames,
+            config.reference,
+        )  # fmt: skip
+
+    def network(self) -> nn.Module:
+        return self.config.build(self.encoder.size)
+
+    def steps(self, rank: int, ranks: int) -> Steps:
+        training = self.config.training
+        order = Order(training.seed, len(self.training))
+        return Steps(self.windows(self.training), order, training.batch // ranks, rank, ranks)
+
+    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
+        return denoising_error(network, batch, self.config.noise, self.config.noise.schedule)
+
+    def validate(self, network: nn.Module, folder: Path) -> dict[str, float]:
+        """The loss on held clips at fixed steps and noise, and what the model makes of the first of them, drawn."""
+        if not len(self.held):
+            return {}
+        trained = self.trained(network, {})
+        figures = {"validation/loss": self.held_loss(network)}
+        for number in range(min(self.config.training.previews, len(self.held))):
+            preview(trained, self.held, self.heard, number, folder)
+        return figures
+
+    def held_loss(self, network: nn.Module) -> float:
+        """Mean over held clips and steps; the same noise at every call."""
+        windows, device = self.windows(self.held), next(network.parameters()).device
+        losses: list[float] = []
+        for number in range(len(self.held)):
+            for chance in range(CHANCES):
+                batch = windows.batch([Place(chance, number)])
+                batch.chance[:, 0] = (chance + 0.5) / CHANCES
+                batch.chance[:, 1] = 1.0  # never silent
+                losses.append(float(self.loss(network, batch.to(device))))
+        return float(np.mean(losses))
+
+    def trained(self, network: nn.Module, facts: Mapping[str, Any]) -> Trained:
+        return Trained(self.config, network, self.statistics, self.encoder, facts)  # type: ignore[arg-type]
+
+    def export(self, network: nn.Module, folder: Path, facts: Mapping[str, object]) -> None:
+        told = {
+            **facts,
+            "dataset": self.training.root,
+            "pose_backend": self.training.pose_backend,
+            "clips": len(self.training),
+            "people": len({entry.identity for entry in self.training.entries}),
+            "without": list(self.without),
+            "validation": {"validation/loss": self.held_loss(network)} if len(self.held) else {},
+        }
+        self.trained(network, told).save(folder)
+
+
+def divided(whole: Motions, without: tuple[str, ...]) -> tuple[Motions, Motions]:
+    """(clips to learn from, clips to look at): by split, or, where people are left out, by person."""
+    if without:
+        return (
+            whole.where(lambda entry: entry.identity not in without),
+            whole.where(lambda entry: entry.identity in without),
+        )
+
+    def of(split: str) -> Callable[[Entry], bool]:
+        return lambda entry: entry.split == split
+
+    held = whole.where(of("val"))
+    return whole.where(of("train")), held if len(held) else whole.where(of("test"))
+
+
+def preview(
+    trained: Trained, motions: Motions, voices: Features, number: int, folder: Path
+) -> None:
+    """A clip's voice and middle pose through the model, beside the truth, as a video."""
+    entry, pose = motions.entries[number], motions.pose(number)
+    made = trained.generate(voices.rows(entry), pose[len(pose) // 2], seed=number)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_skeleton_video(folder / f"{entry.id}.mp4", made, sound=motions.sound(number), beside=pose)

@@ -1,0 +1,158 @@
+"""A trained model with all that generating needs: network, layout, statistics, encoder, schedule. In one folder."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+
+from models.data.audio import Encoder, Sound, encoder_of
+from models.data.skeleton import Skeleton
+from models.data.statistics import Statistics
+from models.systems.csg405.condition import Sampling, sample
+from models.systems.csg405.configs import Config, Network
+from models.systems.csg405.model import SkeletonTransformer
+from models.systems.csg405.published import PublishedTransformer
+from models.train.settings import parsed
+from models.train.trainer import plain
+
+SEEN = 0.05
+"""Share of the training frames from which on a joint is generated; below, nothing was learned about it."""
+
+
+class ModelError(ValueError):
+    """A folder that holds no trained model of this system, or one that does not fit what it is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Making(Sampling):
+    """Sampling, and where it happens. encoder: None for the one the model was trained with, found without help."""
+
+    encoder: str | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `csg-model train` exports. facts: where it came from; no part of what it computes."""
+
+    config: Config
+    network: Network
+    statistics: Statistics
+    encoder: Encoder
+    facts: Mapping[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path, *, encoder: str | None = None, device: str = "cpu") -> "Trained":
+        """From `save`'s folder, or from the run above it. encoder: where its weights lie here. Raises ModelError."""
+        folder = folder / "model" if (folder / "model" / "system.json").is_file() else folder
+        try:
+            told = json.loads((folder / "system.json").read_text())
+            config = parsed(Config, told["config"])
+            kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
+            network: Any = kind.from_pretrained(folder, local_files_only=True)
+            statistics = Statistics.read(folder / "statistics.json")
+        except (OSError, KeyError, json.JSONDecodeError) as error:
+            raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
+        listener = encoder_of(encoder or config.encoder, device=device)
+        if (
+            listener.weights != told["encoder"]["weights"]
+            or listener.name != told["encoder"]["name"]
+        ):
+            raise ModelError(
+                f"the model hears through {told['encoder']['name']} with weights {told['encoder']['weights']}, "
+                f"got {listener.name} with {listener.weights}"
+            )
+        return cls(config, network.to(device).eval(), statistics, listener, told["facts"])
+
+    def save(self, folder: Path) -> None:
+        """Whole or not at all: `save_pretrained` of the network, its facts, a model card."""
+        from models.systems.csg405.card import card
+
+        temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
+        shutil.rmtree(temporary, ignore_errors=True)
+        self.network.save_pretrained(temporary)
+        self.statistics.write(temporary / "statistics.json")
+        encoder = {
+            "name": self.encoder.name,
+            "version": self.encoder.version,
+            "weights": self.encoder.weights,
+        }
+        told = {
+            "system": "csg405",
+            "config": plain(self.config),
+            "encoder": encoder,
+            "facts": dict(self.facts),
+        }
+        (temporary / "system.json").write_text(json.dumps(told, indent=2) + "\n")
+        parameters = sum(each.numel() for each in self.network.parameters())
+        (temporary / "README.md").write_text(card(told, parameters))
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.rename(folder)
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        features: Float[np.ndarray, "time audio"],
+        reference: Float[np.ndarray, "133 3"],
+        *,
+        seed: int = 0,
+        how: Sampling | None = None,
+    ) -> Float32[np.ndarray, "time 133 3"]:
+        """Motion in pixels of the 512 crop for a voice that went through `encoder`, of the person of one pose.
+
+        Joints that training hardly saw are missing. Without a neck in the layout the reference's stands still.
+        Raises ModelError for a reference of which nothing is known.
+        """
+        device = next(self.network.parameters()).device
+        generator = torch.Generator().manual_seed(seed)
+        heard = torch.from_numpy(np.asarray(features, np.float32))[None].to(device)
+        before = self.reference(reference).to(device)
+        values = sample(
+            self.network, heard, before[None], noise=self.config.noise, frames=self.config.frames,
+            how=how or Sampling(), generator=generator,
+        )[0]  # fmt: skip
+        return self.decode(values.cpu().numpy(), reference)
+
+    def reference(self, pose: Float[np.ndarray, "133 3"]) -> Float[Tensor, "before size"]:
+        """One pose as the network is shown it: normalised, and as often as it wants. Raises ModelError."""
+        values, known = self.config.skeleton.encode(pose[None].astype(np.float32))
+        if not known.any():
+            raise ModelError("the reference shows no joint with enough confidence")
+        rows = np.where(known, self.statistics.apply(values), 0.0).astype(np.float32)
+        return torch.from_numpy(rows.repeat(self.config.reference.frames, axis=0))
+
+    def decode(
+        self, values: Float32[np.ndarray, "time size"], reference: Float[np.ndarray, "133 3"]
+    ) -> Float32[np.ndarray, "time 133 3"]:
+        """Normalised values as a pose."""
+        layout = self.config.skeleton
+        neck = None if layout.neck else np.repeat(neck_of(reference), len(values), axis=0)
+        pose = layout.decode(self.statistics.undo(values), neck=neck)
+        pose[:, ~taught(layout, self.statistics)] = 0.0
+        return pose
+
+    def hear(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
+        """A voice through the encoder, once."""
+        return self.encoder(sound)
+
+
+def neck_of(pose: Float[np.ndarray, "133 3"]) -> Float[np.ndarray, "1 2"]:
+    """Where the neck of one pose is, in pixels."""
+    from manifests.motion import neck_path
+
+    return neck_path(pose[None])
+
+
+def taught(layout: Skeleton, statistics: Statistics) -> np.ndarray:
+    """(133,) bool: which joints training saw often enough."""
+    joints = np.zeros(133, np.bool_)
+    joints[list(layout.joints)] = statistics.share[: 2 * len(layout.joints) : 2] >= SEEN
+    return joints

@@ -1,0 +1,73 @@
+"""All that a step leaves behind, committed whole or not at all: a folder per step, renamed into place."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+NAME = re.compile(r"step-(\d{8})")
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be read back."""
+
+
+def save(
+    folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], optimizer: Mapping[str, Any],
+    facts: Mapping[str, object], *, keep: int,
+) -> Path:  # fmt: skip
+    """Write `folder/step-…` and remove all but the newest `keep`. tensors: a file for each group, by name."""
+    place = folder / f"step-{step:08d}"
+    temporary = folder / f".{place.name}.{os.getpid()}"
+    for left in folder.glob(".step-*"):
+        shutil.rmtree(left)
+    temporary.mkdir(parents=True)
+    for name, group in tensors.items():
+        held = {key: value.detach().cpu().contiguous() for key, value in group.items()}
+        save_file(held, temporary / f"{name}.safetensors")
+    torch.save(dict(optimizer), temporary / "optimizer.pt")
+    (temporary / "facts.json").write_text(json.dumps({"step": step, **facts}) + "\n")
+    for file in temporary.iterdir():
+        _sync(file)
+    if place.exists():
+        shutil.rmtree(place)
+    temporary.rename(place)
+    _sync(folder)
+    for old in steps(folder)[:-keep]:
+        # renamed first, so that a removal that is cut short leaves no half checkpoint under a real name
+        gone = folder / f".step-{old:08d}.gone"
+        (folder / f"step-{old:08d}").rename(gone)
+        shutil.rmtree(gone)
+    return place
+
+
+def steps(folder: Path) -> list[int]:
+    """The steps that have a checkpoint, ascending."""
+    found = (NAME.fullmatch(each.name) for each in folder.glob("step-*"))
+    return sorted(int(match[1]) for match in found if match)
+
+
+def load(place: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], dict[str, Any]]:
+    """(tensors, optimizer, facts) of one checkpoint; no code in it is run. Raises CheckpointError."""
+    try:
+        tensors = {file.stem: load_file(file) for file in sorted(place.glob("*.safetensors"))}
+        optimizer = torch.load(place / "optimizer.pt", weights_only=True, map_location="cpu")
+        facts = json.loads((place / "facts.json").read_text())
+    except (OSError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"{place} cannot be read: {error}") from error
+    return tensors, optimizer, facts
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,105 @@
+"""Settings of a training run, and the overriding of any nested setting by its dotted name."""
+
+import dataclasses
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+Config = TypeVar("Config")
+
+
+class SettingsError(ValueError):
+    """A setting that does not exist, or a value it cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How long, how fast and how exactly a network is trained.
+
+    batch: samples per step over all ranks. rate: of AdamW, reached after `warmup` steps. norm: what gradients are
+    clipped to. ema: decay of the averaged weights, those that are exported. save, validate, log: every so many steps.
+    keep: checkpoints that stay. previews: clips whose skeletons are drawn at each validation.
+    """
+
+    steps: int = 2_000
+    batch: int = 16
+    rate: float = 3e-4
+    schedule: Literal["constant_with_warmup", "cosine"] = "constant_with_warmup"
+    warmup: int = 100
+    decay: float = 0.0
+    norm: float = 1.0
+    ema: float = 0.999
+    precision: Literal["no", "bf16", "fp16"] = "no"
+    compile: bool = False
+    seed: int = 0
+    workers: int = 0
+    threads: int | None = None
+    save: int = 200
+    keep: int = 2
+    validate: int = 500
+    previews: int = 2
+    log: int = 20
+    tracker: Literal["tensorboard", "wandb", "trackio", "none"] = "tensorboard"
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained."""
+        for name in ("steps", "batch", "save", "keep", "validate", "log"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"training.{name} is 1 or more, got {getattr(self, name)}")
+        for name in ("warmup", "workers", "previews", "seed"):
+            if getattr(self, name) < 0:
+                raise SettingsError(f"training.{name} is 0 or more, got {getattr(self, name)}")
+        if not 0.0 <= self.ema < 1.0:
+            raise SettingsError(f"training.ema is from 0 to below 1, got {self.ema}")
+        if self.rate <= 0.0 or self.norm <= 0.0:
+            raise SettingsError(f"training.rate and norm are above 0, got {self.rate}, {self.norm}")
+
+
+def overridden(config: Config, assignments: Sequence[str]) -> Config:
+    """A nested dataclass with `a.b=value` applied, the value read as YAML. Raises SettingsError."""
+    plain: dict[str, Any] = dataclasses.asdict(config)  # type: ignore[call-overload]
+    for assignment in assignments:
+        path, equals, value = assignment.partition("=")
+        if not equals:
+            raise SettingsError(f"a setting is NAME=VALUE, got {assignment!r}")
+        place, *names = plain, *path.split(".")
+        for depth, name in enumerate(names):
+            if not isinstance(place, dict) or name not in place:
+                known = [str(key) for key in place] if isinstance(place, dict) else []
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+                raise SettingsError(f"there is no setting {path!r}{hint}")
+            if depth + 1 < len(names):
+                place = place[name]
+        if isinstance(place[names[-1]], dict):
+            raise SettingsError(
+                f"{path!r} is a group of settings; set one of {', '.join(place[names[-1]])}"
+            )
+        place[names[-1]] = yaml.safe_load(value)
+    return parsed(type(config), plain)
+
+
+def parsed(kind: type[Config], plain: object) -> Config:
+    """A nested dataclass from plain values, checked by its types. Raises SettingsError."""
+    try:
+        return TypeAdapter(kind).validate_python(plain)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(
+            f"{where}: {first['msg']}, got {first['input']!r}" if where else first["msg"]
+        ) from error
+
+
+def differing(one: object, other: object) -> list[str]:
+    """Dotted names of the settings in which two plain nested dictionaries differ."""
+    if not isinstance(one, dict) or not isinstance(other, dict):
+        return [] if one == other else [""]
+    names: list[str] = []
+    for key in sorted(one.keys() | other.keys()):
+        names += [f"{key}.{rest}".rstrip(".") for rest in differing(one.get(key), other.get(key))]
+    return names
