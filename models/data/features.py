@@ -31,32 +31,35 @@ Told = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """What is computed from a clip: `make(motions, number)` gives (frames, size) of dtype."""
+    """What an array of a family is: (frames, size) of dtype. name: with a hash of what its numbers depend on."""
 
     name: str
     size: int
     dtype: np.dtype
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a family is made: `make(motions, number)` gives the array of one clip."""
+
+    family: Family
     make: Callable[[Motions, int], np.ndarray]
 
 
-def family(
-    name: str, facts: object, size: int, dtype: type, make: Callable[[Motions, int], np.ndarray]
-) -> Family:
+def family(name: str, facts: object, size: int, dtype: type) -> Family:
     """A family under its name and a hash of the facts its numbers depend on."""
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
-    return Family(f"{name}@{digest}", size, np.dtype(dtype), make)
+    return Family(f"{name}@{digest}", size, np.dtype(dtype))
 
 
-def heard(encoder: Encoder) -> Family:
+def heard(encoder: Encoder) -> Recipe:
     """The voice through an encoder, float16."""
     facts = (encoder.name, encoder.version, encoder.weights)
-    return family(
-        f"{encoder.name}-{encoder.version}", facts, encoder.size, np.float16,
-        lambda motions, number: encoder(motions.sound(number)),
-    )  # fmt: skip
+    kind = family(f"{encoder.name}-{encoder.version}", facts, encoder.size, np.float16)
+    return Recipe(kind, lambda motions, number: encoder(motions.sound(number)))
 
 
-def seen(skeleton: Skeleton) -> Family:
+def seen(skeleton: Skeleton) -> Recipe:
     """The pose as a network sees it, float32, not normalised; NaN where it is not known."""
 
     def make(motions: Motions, number: int) -> np.ndarray:
@@ -64,7 +67,7 @@ def seen(skeleton: Skeleton) -> Family:
         return np.where(known, values, np.float32(np.nan))
 
     facts = (skeleton, SMOOTHING_VERSION, LOCAL_VERSION)
-    return family("skeleton-1", facts, skeleton.size, np.float32, make)
+    return Recipe(family("skeleton-1", facts, skeleton.size, np.float32), make)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,14 @@ class Features:
 
 
 def prepare(
-    motions: Motions, what: Family, root: Path | None = None, *, told: Told = lambda done, of: None
+    motions: Motions, what: Recipe, root: Path | None = None, *, told: Told = lambda done, of: None
 ) -> Features:
     """Compute what is not there yet and open it. root: where families lie; None: beside the shards.
 
     Raises DatasetError where the folder cannot be written: a read-only dataset keeps its features elsewhere.
     """
-    folder = (root or motions.folder / "features") / what.name
+    kind = what.family
+    folder = (root or motions.folder / "features") / kind.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -118,7 +122,7 @@ def prepare(
         told(next(counter), len(whole))
 
     for shard, numbers in sorted(wanted.items()):
-        held = _held(folder, shard, what, [whole.entries[n] for n in numbers])
+        held = _held(folder, shard, kind, [whole.entries[n] for n in numbers])
         if held is None:
             held = _write(folder, shard, what, whole, numbers, count)
         else:
@@ -129,14 +133,14 @@ def prepare(
         if stale.stem not in wanted:
             stale.with_suffix(".json").unlink(missing_ok=True)
             stale.unlink()
-    return Features(what, Files(folder), at)
+    return Features(kind, Files(folder), at)
 
 
 Placed = dict[str, tuple[str, int, int]]
 """Clip to (revision, byte of the first row, frames)."""
 
 
-def _held(folder: Path, shard: str, what: Family, entries: Iterable[Entry]) -> Placed | None:
+def _held(folder: Path, shard: str, kind: Family, entries: Iterable[Entry]) -> Placed | None:
     """Where everything lies, if the shard holds exactly these revisions."""
     try:
         told = json.loads((folder / f"{shard}.json").read_text())
@@ -146,14 +150,14 @@ def _held(folder: Path, shard: str, what: Family, entries: Iterable[Entry]) -> P
     placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in told.items()}
     if {clip: held[0] for clip, held in placed.items()} != {e.id: e.revision for e in entries}:
         return None
-    width = what.size * what.dtype.itemsize
+    width = kind.size * kind.dtype.itemsize
     return placed if all(b + f * width <= size for _, b, f in placed.values()) else None
 
 
 def _write(
     folder: Path,
     shard: str,
-    what: Family,
+    what: Recipe,
     motions: Motions,
     numbers: Iterable[int],
     told: Callable[[], None],
@@ -166,10 +170,11 @@ def _write(
 
     def members() -> Iterator[tuple[str, bytes]]:
         for number, entry in zip(numbers, entries, strict=True):
-            array = np.ascontiguousarray(what.make(motions, number), what.dtype)
-            if array.shape != (entry.frames, what.size):
+            array = np.ascontiguousarray(what.make(motions, number), what.family.dtype)
+            if array.shape != (entry.frames, what.family.size):
                 raise DatasetError(
-                    f"{what.name} of {entry.id} has shape {array.shape}, needed {(entry.frames, what.size)}"
+                    f"{what.family.name} of {entry.id} has shape {array.shape}, "
+                    f"needed {(entry.frames, what.family.size)}"
                 )
             content = io.BytesIO()
             np.save(content, array, allow_pickle=False)
