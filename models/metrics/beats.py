@@ -3,6 +3,10 @@
 A motion beat is a moment at which movement pauses, an audio beat an onset of the voice. A score is the mean of
 exp(-d^2 / (2 sigma^2)) over the beats of one kind, d seconds from each to the nearest of the other kind. Random beats
 score `chance_level`, which differs more between the variants than systems do: never read one without the other.
+
+On 16 real clips (136 s, detected poses as they are) librosa found 6.9 onsets a second, and true motion scored with its
+own and with shuffled voices: mint .54 and .57, at 25 FPS .80 and .84, DiffGesture .91 and .91, EMAGE .65 and .65,
+TalkSHOW .95 and .94. None of them told a voice from another there.
 """
 
 from collections.abc import Callable
@@ -112,7 +116,10 @@ def slow_moments(pose: Pose, *, order: int) -> list[Times]:
 
 
 def arm_turns(pose: Pose) -> list[Times]:
-    """Where the arms' angles change least (DiffGesture): at shoulders and elbows, each by its usual change."""
+    """Where the arms' angles change least (DiffGesture): at shoulders and elbows, each by its usual change.
+
+    A detector's own tremble makes some 8 beats a second of it, 5 after `manifests.motion.smooth`.
+    """
     joints = tuple(range(kp.LEFT_SHOULDER, kp.RIGHT_WRIST + 1))
     if len(_seen(pose, joints)) < len(joints) or len(pose) < 5:
         return []
