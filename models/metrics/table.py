@@ -1,0 +1,222 @@
+"""Every metric on one page: its name, unit, direction, source, and the function that computes it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float32
+
+from manifests.motion import Pose
+from models.metrics import beats
+from models.metrics.accuracy import THRESHOLDS, mean_error, pck, pcm
+from models.metrics.autoencoder import MotionEncoder, Windows, fgd
+from models.metrics.body import Voice
+from models.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pairwise
+from models.metrics.frechet import expected_bias
+from models.metrics.lips import lip_agreement, lip_error
+from models.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
+
+Better = Literal["higher", "lower", "closer to truth"]
+Compute = Callable[[Pose, Pose | None, Voice], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What is measured on one clip.
+
+    better: as its source reads it, or "closer to truth" where more is no better than real. paired: needs the true pose
+    of the same voice. compute: of (generated pose, true pose, voice) at 25 FPS, of equal lengths; None means not
+    measured, never 0.
+    """
+
+    unit: str
+    better: Better
+    paired: bool
+    source: str
+    definition: str
+    compute: Compute
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """What a set of clips is measured on.
+
+    generated, truth: `gesture_windows` of each, those of generated clips taken `like` their truth where it is known.
+    samples: for each of some voices several generated poses. seed: of shuffles and draws.
+    """
+
+    generated: Windows
+    truth: Windows
+    encoder: MotionEncoder
+    samples: list[Float32[np.ndarray, "_samples _time 133 3"]] = field(default_factory=list)
+    seed: int = 0
+
+    def codes(self) -> Float32[np.ndarray, "_windows 32"]:
+        """The encoder's features of the generated windows."""
+        return self.encoder.encode(self.generated)
+
+
+@dataclass(frozen=True, slots=True)
+class SetMetric:
+    """What is measured on a set of clips; None means not measured.
+
+    Features are the encoder's: their values compare only under one fingerprint, to be written beside them.
+    """
+
+    unit: str
+    better: Better
+    source: str
+    definition: str
+    compute: Callable[[Collection], float | None]
+
+
+def _against_truth(measure: Callable[[Pose, Pose], float | None]) -> Compute:
+    return lambda pose, truth, _: None if truth is None else measure(pose, truth)
+
+
+def _alone(measure: Callable[[Pose], float | None]) -> Compute:
+    return lambda pose, _, __: measure(pose)
+
+
+def _heard(measure: Callable[[Pose, Voice], float | None]) -> Compute:
+    return lambda pose, _, voice: measure(pose, voice)
+
+
+def _pck(name: str) -> Metric:
+    limit = THRESHOLDS[name]
+    return Metric(
+        "share", "higher", True, "Yang & Ramanan 2013; paper 004 names no threshold",
+        f"Jointly known joints nearer to the truth than {limit.distance:g} {limit.unit}.",
+        _against_truth(partial(pck, threshold=name)),
+    )  # fmt: skip
+
+
+def _beats(name: str) -> Metric:
+    variant = beats.VARIANTS[name]
+    sides = ("motion beats", "onsets") if variant.over == "motion" else ("onsets", "motion beats")
+    rate = 3.0 if variant.over == "motion" else 1.2
+    chance = beats.chance_level(rate, variant.sigma)
+    return Metric(
+        "score", "higher", False, variant.source,
+        f"Mean over {sides[0]} of a Gaussian of the time to the nearest of {sides[1]}, sigma {variant.sigma:g} s; "
+        f"{chance:.2f} by chance at 3 onsets and 1.2 motion beats a second.",
+        _heard(variant),
+    )  # fmt: skip
+
+
+METRICS: dict[str, Metric] = {
+    "mean_error": Metric(
+        "px", "lower", True, "common", "Mean distance of jointly known joints to the truth.",
+        _against_truth(mean_error),
+    ),
+    "pck_tenth": _pck("tenth"),
+    "pck_fifth": _pck("fifth"),
+    "pck_half": _pck("half"),
+    "pck_5px": _pck("5px"),
+    "pck_10px": _pck("10px"),
+    "pck_20px": _pck("20px"),
+    "pcm": Metric(
+        "share", "higher", True, "DiffSHEG's code in 2D; paper 002, whose threshold is not stated",
+        "Gesture joints, each from its root, nearer to the truth than half a shoulder width.",
+        _against_truth(pcm),
+    ),
+    "speed": Metric(
+        "shoulder widths/s", "closer to truth", False, "common", "Mean speed of the gesture joints.",
+        _alone(speed),
+    ),
+    "jitter": Metric(
+        "px/frame^3", "closer to truth", False, "common", "Mean size of the third difference of the gesture joints.",
+        _alone(jitter),
+    ),
+    "jerk": Metric(
+        "shoulder widths/s^3", "closer to truth", False, "common", "Jitter, blind to size and frame rate.",
+        _alone(jerk),
+    ),
+    "bone_error": Metric(
+        "ratio", "lower", True, "common; 2D, so gesture itself changes lengths",
+        "Mean relative difference of the limbs' median lengths to the truth's.",
+        _against_truth(bone_error),
+    ),
+    "bone_variation": Metric(
+        "ratio", "closer to truth", False, "common; 2D, so gesture itself changes lengths",
+        "Mean over limbs of the deviation of their length over time by its mean.",
+        _alone(bone_variation),
+    ),
+    "lips_truth": Metric(
+        "correlation", "higher", True, "ours", "Lip opening with the true one, at no lag.",
+        _against_truth(lambda pose, truth: lip_agreement(pose, truth).now),
+    ),
+    "lips_truth_best": Metric(
+        "correlation", "higher", True, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
+        _against_truth(lambda pose, truth: lip_agreement(pose, truth).best),
+    ),
+    "lips_voice": Metric(
+        "correlation", "closer to truth", False, "ours", "Lip opening with the voice's loudness in dB, at no lag.",
+        _heard(lambda pose, voice: lip_agreement(pose, voice).now),
+    ),
+    "lips_voice_best": Metric(
+        "correlation", "closer to truth", False, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
+        _heard(lambda pose, voice: lip_agreement(pose, voice).best),
+    ),
+    "lip_error": Metric(
+        "share of the largest opening", "lower", True, "SpeechDrivesTemplates, released code (lip_sync_error_n)",
+        "Mean difference of lip openings by the clip's largest true one.",
+        _against_truth(lip_error),
+    ),
+    "beats_mint": _beats("mint"),
+    "beats_mint_25fps": _beats("mint_25fps"),
+    "beats_diffgesture": _beats("diffgesture"),
+    "beats_emage": _beats("emage"),
+    "beats_talkshow": _beats("talkshow"),
+}  # fmt: skip
+"""On one clip each."""
+
+
+def _pairs(drawn: Collection) -> float | None:
+    codes = drawn.codes()
+    return l2_pairs(codes, seed=drawn.seed) if len(codes) >= 300 else None
+
+
+def _hands(drawn: Collection) -> float | None:
+    return float(np.mean([hands(poses) for poses in drawn.samples])) if drawn.samples else None
+
+
+SETS: dict[str, SetMetric] = {
+    "fgd": SetMetric(
+        "code^2", "lower", "SpeechDrivesTemplates' encoder on the points of papers 000 and 001",
+        "Frechet distance of the codes of generated and true windows; only under one encoder's fingerprint.",
+        lambda drawn: fgd(drawn.generated, drawn.truth, drawn.encoder).value,
+    ),
+    "fgd_floor": SetMetric(
+        "code^2", "lower", "ours", "FGD of random halves of the truth: what no difference looks like.",
+        lambda drawn: expected_bias(drawn.encoder.encode(drawn.truth), seed=drawn.seed),
+    ),
+    "diversity_l1_shuffled": SetMetric(
+        "code", "closer to truth", "DiffGesture, released code (papers 000 and 001)",
+        "Mean L1 distance of codes to the same codes in another order.",
+        lambda drawn: l1_shuffled(drawn.codes(), seed=drawn.seed),
+    ),
+    "diversity_l1_within": SetMetric(
+        "shoulder widths", "closer to truth", "EMAGE's L1Div, released code",
+        "Mean over frames of the L1 distance of all values to their window's mean.",
+        lambda drawn: l1_within(list(np.nan_to_num(drawn.generated))),
+    ),
+    "diversity_pairwise": SetMetric(
+        "shoulder widths", "closer to truth", "DiffSHEG, released code",
+        "Mean absolute difference per value of pairs of windows, in batches of 50.",
+        lambda drawn: pairwise(np.nan_to_num(drawn.generated)),
+    ),
+    "diversity_l2_pairs": SetMetric(
+        "code", "closer to truth", "HumanML3D, released code",
+        "Mean L2 distance of 300 random pairs of codes; not measured below 300 windows.",
+        _pairs,
+    ),
+    "diversity_hands": SetMetric(
+        "shoulder widths", "closer to truth", "paper 004's DIV, whose formula is not stated",
+        "Mean distance of the hands between samples for the same voice, then over voices.",
+        _hands,
+    ),
+}  # fmt: skip
+"""On a set of clips each; all but the hands' on windows of 64 frames."""
