@@ -130,6 +130,66 @@ def generate(
     )
 
 
+@app.command()
+def evaluate(
+    model: Model,
+    data: Annotated[Path, typer.Option(help="Dataset whose held-out clips are evaluated on.")],
+    out: Annotated[Path, typer.Option(help="Folder for the table, plots and videos.")],
+    split: Annotated[
+        str | None, typer.Option(help="test, val or all.  [default: people left out, else test]")
+    ] = None,
+    features: FeatureFolder = None,
+    seed: Annotated[int, typer.Option(help="Of motions, pairings and intervals.")] = 0,
+    epochs: Annotated[
+        int,
+        typer.Option(help="Of the encoder under FGD, trained on the training clips; 0 for no FGD."),
+    ] = 100,
+    set_: Overrides = None,
+) -> None:
+    """Measure a model on clips it has not seen, beside the truth and four baselines, with intervals and chance.
+
+    --set takes what it takes for generate.
+    """
+    from models.data.features import heard, prepare
+    from models.infer.evaluate import baselines, fresh, held_clips, motion_encoder
+    from models.infer.evaluate import evaluate as run_evaluation
+    from models.systems.csg405.task import evaluated
+    from models.systems.csg405.trained import Making, Trained
+    from models.train.settings import overridden
+    from models.train.trainer import plain
+
+    fresh(out)
+    how = overridden(Making(), set_ or [])
+    trained = Trained.load(model, encoder=how.encoder, device=how.device)
+    training, held = evaluated(trained, data, split)
+    voices = prepare(held, heard(trained.encoder), features)
+    makers = {
+        "model": lambda heard, _sound, reference, seed: trained.generate(
+            heard, reference, seed=seed, how=how
+        ),
+        **baselines(training, trained.config.skeleton, trained.encoder, features),
+    }
+    encoder = motion_encoder(training, model / "fgd", epochs=epochs, width=256) if epochs else None
+    facts = {
+        "clips": len(held),
+        "people": len({entry.identity for entry in held.entries}),
+        "model": trained.facts.get("dataset", ""),
+        "making": plain(how),
+        "FGD encoder": encoder.fingerprint() if encoder else "none",
+        "interval": "95 %, bootstrap over people",
+    }
+    run_evaluation(
+        out,
+        held_clips(held, voices),
+        makers,
+        encoder=encoder,
+        facts=facts,
+        seed=seed,
+        told=console.print,
+    )
+    console.print(f"table in {out / 'metrics.md'}, plots in {out / 'metrics.png'}")
+
+
 def one_of(what: str, given: str, known: list[str]) -> None:
     """Raises SettingsError for a name that is not known."""
     from models.train.settings import SettingsError

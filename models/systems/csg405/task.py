@@ -129,6 +129,23 @@ def divided(whole: Motions, without: tuple[str, ...]) -> tuple[Motions, Motions]
     return whole.where(of("train")), held if len(held) else whole.where(of("test"))
 
 
+def evaluated(trained: Trained, folder: Path, split: str | None) -> tuple[Motions, Motions]:
+    """(clips the model learned from, clips to measure it on). split: `test`, `val`, `all`; None: the people that were
+    left out of training, else the clips of `test`, else of `val`. Raises DatasetError where there are none."""
+    whole, without = Motions.open(folder), tuple(trained.facts.get("without", ()))
+    training, held = divided(whole, without)
+    if split == "all":
+        held = whole
+    elif split is not None:
+        held = whole.where(lambda entry: entry.split == split)
+    elif not without:
+        tested = whole.where(lambda entry: entry.split == "test")
+        held = tested if len(tested) else held
+    if not len(held):
+        raise DatasetError(f"{folder} has no clip to evaluate on in {split or 'test or val'}")
+    return training, held
+
+
 def preview(
     trained: Trained, motions: Motions, voices: Features, number: int, folder: Path
 ) -> None:

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor
 
 from models.data.audio import Encoder, Sound, encoder_of
-from models.data.skeleton import Skeleton
+from models.data.decoding import decoded
 from models.data.statistics import Statistics
 from models.systems.csg405.condition import Sampling, sample
 from models.systems.csg405.configs import Config, Network
@@ -22,9 +22,6 @@ from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
 from models.train.settings import parsed
 from models.train.trainer import plain
-
-SEEN = 0.05
-"""Share of the training frames from which on a joint is generated; below, nothing was learned about it."""
 
 
 class ModelError(ValueError):
@@ -108,7 +105,6 @@ class Trained:
     ) -> Float32[np.ndarray, "time 133 3"]:
         """Motion in pixels of the 512 crop for a voice that went through `encoder`, of the person of one pose.
 
-        Joints that training hardly saw are missing. Without a neck in the layout the reference's stands still.
         Raises ModelError for a reference of which nothing is known.
         """
         device = next(self.network.parameters()).device
@@ -119,7 +115,8 @@ class Trained:
             self.network, heard, before[None], noise=self.config.noise, frames=self.config.frames,
             how=how or Sampling(), generator=generator,
         )[0]  # fmt: skip
-        return self.decode(values.cpu().numpy(), reference)
+        said = self.statistics.undo(values.cpu().numpy())
+        return decoded(self.config.skeleton, self.statistics, said, reference)
 
     def reference(self, pose: Float[np.ndarray, "133 3"]) -> Float[Tensor, "before size"]:
         """One pose as the network is shown it: normalised, and as often as it wants. Raises ModelError."""
@@ -129,30 +126,6 @@ class Trained:
         rows = np.where(known, self.statistics.apply(values), 0.0).astype(np.float32)
         return torch.from_numpy(rows.repeat(self.config.reference.frames, axis=0))
 
-    def decode(
-        self, values: Float32[np.ndarray, "time size"], reference: Float[np.ndarray, "133 3"]
-    ) -> Float32[np.ndarray, "time 133 3"]:
-        """Normalised values as a pose."""
-        layout = self.config.skeleton
-        neck = None if layout.neck else np.repeat(neck_of(reference), len(values), axis=0)
-        pose = layout.decode(self.statistics.undo(values), neck=neck)
-        pose[:, ~taught(layout, self.statistics)] = 0.0
-        return pose
-
     def hear(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
         """A voice through the encoder, once."""
         return self.encoder(sound)
-
-
-def neck_of(pose: Float[np.ndarray, "133 3"]) -> Float[np.ndarray, "1 2"]:
-    """Where the neck of one pose is, in pixels."""
-    from manifests.motion import neck_path
-
-    return neck_path(pose[None])
-
-
-def taught(layout: Skeleton, statistics: Statistics) -> np.ndarray:
-    """(133,) bool: which joints training saw often enough."""
-    joints = np.zeros(133, np.bool_)
-    joints[list(layout.joints)] = statistics.share[: 2 * len(layout.joints) : 2] >= SEEN
-    return joints

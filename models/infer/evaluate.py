@@ -1,0 +1,116 @@
+"""The evaluation of one trained model: held-out clips, baselines of its own training clips, a table, plots, videos."""
+
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.data.audio import Encoder
+from models.data.batches import statistics_of
+from models.data.features import Features, heard, prepare, seen
+from models.data.files import DatasetError
+from models.data.index import Motions
+from models.data.skeleton import Skeleton
+from models.infer.video import write_skeleton_video
+from models.metrics.autoencoder import MotionEncoder, load, save, train_encoder
+from models.metrics.evaluation import Held, Made, Row, as_json, make, markdown, measure, plot
+from models.metrics.makers import LoudMouth, Maker, MeanPose, Nearest, Still
+from models.metrics.windows import gesture_windows
+
+PLOTTED = (
+    ("lips_truth", "right voice"),
+    ("lips_truth", "right less wrong"),
+    ("mean_error", "paired"),
+    ("speed", "paired"),
+    ("fgd", "set"),
+)
+SAMPLES = 3
+"""Motions drawn for each voice, for the diversity of hands."""
+Told = Callable[[str], None]
+
+
+def held_clips(motions: Motions, voices: Features) -> list[Held]:
+    """Clips as the evaluation wants them; the reference is the first frame."""
+    clips: list[Held] = []
+    for number, entry in enumerate(motions.entries):
+        pose = motions.pose(number)
+        clips.append(
+            Held(entry.id, entry.identity, pose, motions.sound(number), voices.rows(entry), pose[0])
+        )
+    return clips
+
+
+def baselines(
+    training: Motions, skeleton: Skeleton, encoder: Encoder, features: Path | None
+) -> dict[str, Maker]:
+    """What was made of the training clips alone, by name."""
+    values = prepare(training, seen(skeleton), features)
+    voices = prepare(training, heard(encoder), features)
+    statistics = statistics_of(training, values)
+    poses = [training.pose(number) for number in range(len(training))]
+    sounds = [training.sound(number) for number in range(len(training))]
+    return {
+        "reference, still": Still(),
+        "mean pose": MeanPose(skeleton, statistics),
+        "nearest neighbour": Nearest(
+            skeleton, statistics, [voices.rows(e) for e in training.entries],
+            [values.rows(e) for e in training.entries],
+        ),
+        "loudness mouth": LoudMouth.fit(poses, sounds),
+    }  # fmt: skip
+
+
+def motion_encoder(training: Motions, folder: Path, *, epochs: int, width: int) -> MotionEncoder:
+    """The encoder under FGD, trained once on the training clips' windows and kept."""
+    kept = folder / f"encoder-{epochs}-{width}"
+    if kept.is_dir() and (files := sorted(kept.glob("*.safetensors"))):
+        return load(files[0])
+    windows = np.concatenate(
+        [gesture_windows(training.pose(number), step=16) for number in range(len(training))]
+    )
+    if len(windows) < 2:
+        raise DatasetError("an encoder for FGD needs training clips of two windows of 64 frames")
+    encoder = train_encoder(windows, seed=0, epochs=epochs, width=width)
+    save(encoder, kept)
+    return encoder
+
+
+def evaluate(
+    out: Path, clips: Sequence[Held], makers: Mapping[str, Maker], *, encoder: MotionEncoder | None,
+    facts: Mapping[str, object], seed: int = 0, videos: int = 2, told: Told = lambda text: None,
+) -> list[Row]:  # fmt: skip
+    """Measure every maker, the truth first; write metrics.md, metrics.json, metrics.png and videos into `out`."""
+    truth = Made([c.pose for c in clips], [c.pose for c in clips], list(range(len(clips))), [])
+    rows = [
+        row
+        for row in measure("truth", clips, truth, seed=seed, encoder=encoder)
+        if row.protocol not in UNTRUE
+    ]
+    out.mkdir(parents=True, exist_ok=True)
+    for name, maker in makers.items():
+        told(f"{name}: {len(clips)} clips")
+        made = make(clips, maker, seed=seed, samples=SAMPLES)
+        rows += measure(name, clips, made, seed=seed, encoder=encoder)
+        for clip, pose in list(zip(clips, made.own, strict=True))[:videos]:
+            folder = out / "videos" / name.replace(", ", "-").replace(" ", "-")
+            folder.mkdir(parents=True, exist_ok=True)
+            write_skeleton_video(
+                folder / f"{clip.id}.mp4", pose, sound=clip.sound, beside=clip.pose
+            )
+    (out / "metrics.md").write_text(markdown(rows, facts))
+    (out / "metrics.json").write_text(as_json(rows, facts))
+    present = {(row.metric, row.protocol) for row in rows if row.interval is not None}
+    plot(rows, out / "metrics.png", [each for each in PLOTTED if each in present])
+    return rows
+
+
+UNTRUE = ("unpaired", "wrong voice", "right less wrong", "right voice")
+"""Protocols in which the truth would be compared with itself."""
+
+
+def fresh(out: Path) -> None:
+    """Make room for an evaluation. Raises FileExistsError for a folder that holds something else."""
+    if out.exists() and any(out.iterdir()) and not (out / "metrics.json").is_file():
+        raise FileExistsError(f"{out} holds something else; name a new folder")
+    shutil.rmtree(out, ignore_errors=True)

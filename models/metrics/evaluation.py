@@ -1,0 +1,294 @@
+"""One evaluation for every system: clips that were held out, systems and baselines, every metric with its interval.
+
+Paired: a clip's own voice and one of its poses in, its own motion is the truth. Unpaired: the same person, another
+clip's voice. Matched against mismatched: does motion made from a voice fit the lips of that voice better than lips that
+spoke another.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32, Int16
+
+from models.metrics.autoencoder import MotionEncoder, fgd
+from models.metrics.body import together
+from models.metrics.lips import lip_agreement
+from models.metrics.makers import Maker
+from models.metrics.resampling import Interval, bootstrap, derangement, permutation_chance
+from models.metrics.table import METRICS, SETS, Collection
+from models.metrics.windows import gesture_windows
+
+Told = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A clip that is evaluated on. person: whom intervals are clustered by. reference: what makers see."""
+
+    id: str
+    person: str
+    pose: Float32[np.ndarray, "_time 133 3"]
+    sound: Int16[np.ndarray, " _samples"]
+    features: Float[np.ndarray, "_time _audio"]
+    reference: Float32[np.ndarray, "133 3"]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one maker made of every clip: from its own voice, from another's, and several times from its own."""
+
+    own: Sequence[Float32[np.ndarray, "_time 133 3"]]
+    other: Sequence[Float32[np.ndarray, "_time 133 3"]]
+    others: Sequence[int]
+    samples: list[Float32[np.ndarray, "_samples _time 133 3"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One metric of one maker. interval: None where nothing could be measured; measured: of how many clips."""
+
+    maker: str
+    metric: str
+    protocol: str
+    interval: Interval | None
+    measured: int
+
+
+def make(
+    clips: Sequence[Held],
+    maker: Maker,
+    *,
+    seed: int,
+    samples: int = 1,
+    told: Told = lambda done, of: None,
+) -> Made:
+    """Every clip's motion from its own voice and from another clip's; the pairing is a function of the seed.
+
+    samples: motions drawn for each voice, for the diversity of hands; one for none.
+    """
+    others = (
+        derangement(len(clips), np.random.default_rng(seed)) if len(clips) > 1 else np.zeros(1, int)
+    )
+    own, other, several = [], [], []
+    for number, clip in enumerate(clips):
+        own.append(maker(clip.features, clip.sound, clip.reference, seed + number))
+        voice = clips[int(others[number])]
+        other.append(maker(voice.features, voice.sound, clip.reference, seed + number))
+        again = [
+            maker(clip.features, clip.sound, clip.reference, seed + number + len(clips) * more)
+            for more in range(1, samples)
+        ]
+        if again:
+            several.append(np.stack([own[-1], *again]))
+        told(number + 1, len(clips))
+    return Made(own, other, [int(each) for each in others], several)
+
+
+def measure(
+    name: str, clips: Sequence[Held], made: Made, *, seed: int, encoder: MotionEncoder | None = None
+) -> list[Row]:
+    """Every metric of one maker: paired, unpaired, matched against mismatched, and by chance. encoder: for the sets."""
+    people = [clip.person for clip in clips]
+    rows: list[Row] = []
+    for metric, how in METRICS.items():
+        own = [
+            how.compute(pose, clip.pose, clip.sound)
+            for pose, clip in zip(made.own, clips, strict=True)
+        ]
+        rows.append(_row(name, metric, "paired", own, people, seed))
+        if how.paired or len(clips) < 2:
+            continue
+        other = [
+            how.compute(pose, None, clips[voice].sound)
+            for pose, voice in zip(made.other, made.others, strict=True)
+        ]
+        rows.append(_row(name, metric, "unpaired", other, people, seed))
+    if len(clips) > 1:
+        rows += _matched(name, clips, made, people, seed)
+        rows += _by_chance(name, clips, made, seed)
+    return rows + (_sets(name, clips, made, encoder, seed) if encoder is not None else [])
+
+
+def _row(
+    name: str,
+    metric: str,
+    protocol: str,
+    values: Sequence[float | None],
+    people: Sequence[str],
+    seed: int,
+) -> Row:
+    held = [
+        (value, person) for value, person in zip(values, people, strict=True) if value is not None
+    ]
+    if not held:
+        return Row(name, metric, protocol, None, 0)
+    numbers = np.array([value for value, _ in held])
+    interval = bootstrap(numbers, groups=[person for _, person in held], seed=seed)
+    return Row(name, metric, protocol, interval, len(held))
+
+
+def _matched(
+    name: str, clips: Sequence[Held], made: Made, people: Sequence[str], seed: int
+) -> list[Row]:
+    """Agreement of the lips with the true lips of the voice they were made from, less that with the person's own clip.
+
+    right: own voice, own lips. wrong: another's voice, own lips. A mouth that moves without listening has equal ones; a
+    motion that does not move has no correlation and counts as 0.
+    """
+    right = [
+        lip_agreement(*together_poses(pose, clip.pose)).now or 0.0
+        for pose, clip in zip(made.own, clips, strict=True)
+    ]
+    wrong = [
+        lip_agreement(*together_poses(pose, clip.pose)).now or 0.0
+        for pose, clip in zip(made.other, clips, strict=True)
+    ]
+    apart = [a - b for a, b in zip(right, wrong, strict=True)]
+    return [
+        _row(name, "lips_truth", "right voice", right, people, seed),
+        _row(name, "lips_truth", "wrong voice", wrong, people, seed),
+        _row(name, "lips_truth", "right less wrong", apart, people, seed),
+    ]
+
+
+def together_poses(
+    one: Float32[np.ndarray, "_one 133 3"], other: Float32[np.ndarray, "_other 133 3"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both cut to the shorter length."""
+    frames = min(len(one), len(other))
+    return one[:frames], other[:frames]
+
+
+def _by_chance(name: str, clips: Sequence[Held], made: Made, seed: int) -> list[Row]:
+    """Metrics of motion and voice where each motion meets another clip's voice."""
+    rows: list[Row] = []
+    for metric, how in METRICS.items():
+        if how.paired or not (metric.startswith(("beats", "lips"))):
+            continue
+
+        def score(pose: np.ndarray, sound: np.ndarray, how=how) -> float | None:
+            return how.compute(*_cut(pose, sound))
+
+        pairs = list(zip(made.own, [clip.sound for clip in clips], strict=True))
+        try:
+            rows.append(
+                Row(
+                    name,
+                    metric,
+                    "chance",
+                    permutation_chance(score, pairs, seed=seed, draws=5),
+                    len(clips),
+                )
+            )
+        except ValueError:
+            rows.append(Row(name, metric, "chance", None, 0))
+    return rows
+
+
+def _cut(pose: np.ndarray, sound: np.ndarray) -> tuple[np.ndarray, None, np.ndarray]:
+    pose, sound = together(pose, sound)
+    return pose, None, sound
+
+
+def _sets(
+    name: str, clips: Sequence[Held], made: Made, encoder: MotionEncoder, seed: int
+) -> list[Row]:
+    windows = [gesture_windows(p, like=c.pose) for p, c in zip(made.own, clips, strict=True)]
+    true = [gesture_windows(clip.pose) for clip in clips]
+    generated, truth = np.concatenate(windows), np.concatenate(true)
+    if min(len(generated), len(truth)) < 2:
+        return []
+    drawn = Collection(generated, truth, encoder, made.samples, seed)
+    rows: list[Row] = []
+    for metric, how in SETS.items():
+        if metric == "fgd":
+            interval = fgd_interval(windows, true, encoder, seed=seed)
+        else:
+            value = how.compute(drawn)
+            interval = None if value is None else Interval(value, np.nan, np.nan, len(generated))
+        rows.append(Row(name, metric, "set", interval, len(generated)))
+    return rows
+
+
+def fgd_interval(
+    generated: Sequence[np.ndarray],
+    truth: Sequence[np.ndarray],
+    encoder: MotionEncoder,
+    *,
+    seed: int,
+    draws: int = 200,
+) -> Interval | None:
+    """FGD with clips redrawn: `generated` and `truth` are windows per clip, of the same clips."""
+
+    def value(chosen: Sequence[int]) -> float | None:
+        one, other = (np.concatenate([part[i] for i in chosen]) for part in (generated, truth))
+        return fgd(one, other, encoder).value if min(len(one), len(other)) > 1 else None
+
+    whole = value(range(len(generated)))
+    if whole is None:
+        return None
+    rng = np.random.default_rng(seed)
+    found = [value(rng.integers(0, len(generated), len(generated)).tolist()) for _ in range(draws)]
+    low, high = np.quantile([each for each in found if each is not None], [0.025, 0.975])
+    return Interval(whole, float(low), float(high), len(generated))
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+
+def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
+    """One line per metric and protocol, one column per maker: mean and 95 % interval over people."""
+    makers = list(dict.fromkeys(row.maker for row in rows))
+    held = {(row.metric, row.protocol, row.maker): row for row in rows}
+    lines = list(dict.fromkeys((row.metric, row.protocol) for row in rows))
+    text = [f"{name}: {value}  " for name, value in facts.items()]
+    text += ["", f"| metric | protocol | {' | '.join(makers)} | unit, better |"]
+    text += ["|---|---|" + "---|" * (len(makers) + 1)]
+    for metric, protocol in lines:
+        cells = [_cell(held.get((metric, protocol, maker))) for maker in makers]
+        kind = METRICS[metric] if metric in METRICS else SETS[metric]
+        text.append(f"| {metric} | {protocol} | {' | '.join(cells)} | {kind.unit}, {kind.better} |")
+    text += ["", "| metric | what it is | source |", "|---|---|---|"]
+    for metric in dict.fromkeys(metric for metric, _ in lines):
+        kind = METRICS[metric] if metric in METRICS else SETS[metric]
+        text.append(f"| {metric} | {kind.definition} | {kind.source} |")
+    return "\n".join(text) + "\n"
+
+
+def _cell(row: Row | None) -> str:
+    if row is None or row.interval is None:
+        return "not measured"
+    mean, low, high = row.interval.mean, row.interval.low, row.interval.high
+    return f"{mean:.3g}" if np.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"
+
+
+def as_json(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
+    """The same for programs."""
+    told = [asdict(row) for row in rows]
+    return json.dumps({"facts": dict(facts), "rows": told}, indent=1).replace("NaN", "null") + "\n"
+
+
+def plot(rows: Sequence[Row], file: Path, metrics: Sequence[tuple[str, str]]) -> None:
+    """Mean and interval of some (metric, protocol) for each maker, as a picture."""
+    from matplotlib.figure import Figure
+
+    makers = list(dict.fromkeys(row.maker for row in rows))
+    held = {(row.metric, row.protocol, row.maker): row for row in rows}
+    figure = Figure(figsize=(3.2 * len(metrics), 0.45 * len(makers) + 1.4), layout="constrained")
+    for place, (metric, protocol) in enumerate(metrics):
+        axes = figure.add_subplot(1, len(metrics), place + 1)
+        for line, maker in enumerate(makers):
+            row = held.get((metric, protocol, maker))
+            if row is None or row.interval is None:
+                continue
+            interval = row.interval
+            axes.plot([interval.low, interval.high], [line, line], color="#4060a0", linewidth=3)
+            axes.plot([interval.mean], [line], "o", color="#202020")
+        axes.set_yticks(range(len(makers)), makers if place == 0 else [""] * len(makers))
+        axes.set_ylim(len(makers) - 0.5, -0.5)
+        axes.set_title(f"{metric}\n{protocol}", fontsize=9)
+        axes.grid(axis="x", alpha=0.3)
+    figure.savefig(file, dpi=120)

@@ -1,0 +1,167 @@
+"""What a trained system is compared with: motion made without it, from the training clips and the voice alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float, Float32, Int16
+
+from manifests import keypoints as kp
+from models.data.decoding import decoded
+from models.data.skeleton import Skeleton
+from models.data.statistics import Statistics
+from models.metrics.body import NOSE_ROOT, face_height
+from models.metrics.lips import agreement, lip_opening, loudness
+
+
+@runtime_checkable
+class Maker(Protocol):
+    """Motion for a voice, of the person of one pose."""
+
+    def __call__(
+        self,
+        features: Float[np.ndarray, "time audio"],
+        sound: Int16[np.ndarray, " samples"],
+        reference: Float32[np.ndarray, "133 3"],
+        seed: int,
+        /,
+    ) -> Float32[np.ndarray, "time 133 3"]:
+        """A pose of the 512 crop at 25 FPS, one frame per row of the features and 640 samples of the sound."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """The reference, standing still."""
+
+    def __call__(self, features, sound, reference, seed, /):
+        """The reference in every frame."""
+        return np.repeat(reference[None], len(features), axis=0)
+
+
+@dataclass(frozen=True, slots=True)
+class MeanPose:
+    """The mean of all training frames, in the layout a network sees, standing still."""
+
+    skeleton: Skeleton
+    statistics: Statistics
+
+    def __call__(self, features, sound, reference, seed, /):
+        """The same mean in every frame, whoever the person is."""
+        values = np.repeat(self.statistics.mean[None], len(features), axis=0)
+        return decoded(self.skeleton, self.statistics, values, reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The motion of the training voice that sounds most alike, second by second, cross-faded.
+
+    voices, motions: of the training clips; motions as the skeleton's layout has them, NaN where unknown. window: frames
+    compared at once; a new one begins every half window.
+    """
+
+    skeleton: Skeleton
+    statistics: Statistics
+    voices: Sequence[Float[np.ndarray, "_time audio"]]
+    motions: Sequence[Float32[np.ndarray, "_time size"]]
+    window: int = 50
+
+    def __call__(self, features, sound, reference, seed, /):
+        """Windows whose features have the least squared distance, faded into each other over half a window."""
+        length, half = min(self.window, len(features)), max(1, min(self.window, len(features)) // 2)
+        made = np.zeros((len(features), self.skeleton.size))
+        heft = np.zeros((len(features), 1))
+        fade = np.minimum(np.arange(length) + 1, np.arange(length)[::-1] + 1)[:, None] / half
+        firsts = list(range(0, len(features) - length + 1, half))
+        if firsts[-1] + length < len(features):
+            firsts.append(len(features) - length)
+        for first in firsts:
+            found = self.nearest(np.asarray(features[first : first + length], np.float32))
+            motion = np.where(np.isnan(found), self.statistics.mean, found)
+            made[first : first + length] += fade * motion
+            heft[first : first + length] += fade
+        return decoded(self.skeleton, self.statistics, (made / heft).astype(np.float32), reference)
+
+    def nearest(
+        self, wanted: Float32[np.ndarray, "time audio"]
+    ) -> Float32[np.ndarray, "time size"]:
+        """The training motion of the stretch whose voice is nearest."""
+        best, found = np.inf, np.full((len(wanted), self.skeleton.size), np.nan, np.float32)
+        for voice, motion in zip(self.voices, self.motions, strict=True):
+            if len(voice) < len(wanted):
+                continue
+            held = np.asarray(voice, np.float32)
+            apart = _distances(held, wanted)
+            first = int(apart.argmin())
+            if apart[first] < best:
+                best, found = apart[first], motion[first : first + len(wanted)]
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class LoudMouth:
+    """The reference, standing still, whose lower lip and chin follow the loudness of the voice.
+
+    slope, offset: lip opening in face heights per decibel; lag: frames by which the lips follow. All are fitted on the
+    training clips by `fit`, the best a mouth can do that hears loudness alone.
+    """
+
+    slope: float
+    offset: float
+    lag: int
+
+    @classmethod
+    def fit(
+        cls,
+        poses: Sequence[Float32[np.ndarray, "_time 133 3"]],
+        sounds: Sequence[Int16[np.ndarray, " _samples"]],
+    ) -> "LoudMouth":
+        """Least squares over all frames at the lag, within 5 frames, of the best mean correlation."""
+        pairs = [(lip_opening(p), _levelled(s)) for p, s in zip(poses, sounds, strict=True)]
+        means = {}
+        for lag in range(-5, 6):
+            told = [agreement(lips, np.roll(loud, lag), reach=0).now for lips, loud in pairs]
+            held = [value for value in told if value is not None]
+            means[lag] = float(np.mean(held)) if held else -1.0
+        lag = max(means, key=lambda each: (means[each], -abs(each)))
+        lips = np.concatenate([lips for lips, _ in pairs])
+        loud = np.concatenate([np.roll(loud, lag) for _, loud in pairs])
+        known = np.isfinite(lips)
+        slope, offset = np.polyfit(loud[known], lips[known], 1)
+        return cls(float(slope), float(offset), lag)
+
+    def __call__(self, features, sound, reference, seed, /):
+        """Lower inner and outer lip move by all, the chin by half of what the lips open."""
+        pose = np.repeat(reference[None], len(features), axis=0).astype(np.float64)
+        height = face_height(reference[None])
+        if height is None:
+            return pose.astype(np.float32)
+        opening = np.roll(_levelled(sound), self.lag) * self.slope + self.offset
+        more = (opening - np.nan_to_num(lip_opening(reference[None])[0])) * height
+        down = reference[kp.CHIN, :2] - reference[NOSE_ROOT, :2]
+        step = more[:, None, None] * (down / max(float(np.linalg.norm(down)), 1e-6))
+        pose[:, LOWER, :2] += step
+        pose[:, kp.CHIN : kp.CHIN + 1, :2] += 0.5 * step
+        return pose.astype(np.float32)
+
+
+LOWER = [kp.FACE.start + i for i in (55, 56, 57, 58, 59, 65, 66, 67)]
+"""Lower outer and inner lip, in iBUG order."""
+
+
+def _levelled(sound: Int16[np.ndarray, " samples"]) -> Float[np.ndarray, " time"]:
+    """Loudness in decibels below the recording's own level."""
+    loud = loudness(sound)
+    return loud - np.percentile(loud, 95)
+
+
+def _distances(
+    held: Float32[np.ndarray, "time audio"], wanted: Float32[np.ndarray, "short audio"]
+) -> Float[np.ndarray, " starts"]:
+    """Squared distance of every stretch of `held` to `wanted`."""
+    count = len(held) - len(wanted) + 1
+    norms = np.concatenate([[0.0], np.cumsum((held.astype(np.float64) ** 2).sum(axis=1))])
+    alike = held.astype(np.float64) @ wanted.astype(np.float64).T
+    cross = np.array([np.trace(alike[first : first + len(wanted)]) for first in range(count)])
+    return norms[len(wanted) :][:count] - norms[:count] - 2.0 * cross
