@@ -4,6 +4,10 @@ PYTHON  ?= python3
 SOURCES ?=
 OUT     ?= dataset
 WORKERS ?=
+RUN     ?= run
+AUDIO   ?= test:0
+PERSON  ?= test:0
+MADE    ?= made
 # uv looks for local wheels only where it is told; pip's own folder serves both.
 export UV_FIND_LINKS ?= $(PIP_FIND_LINKS)
 export MPLBACKEND = Agg
@@ -11,11 +15,12 @@ export MPLBACKEND = Agg
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dataset check test test-all bench docs clean
+.PHONY: help setup dataset train generate evaluate check test test-all bench docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: SOURCES=list or folder  OUT=folder  WORKERS=n  ARGS='any option of csg-data build'"
+	@echo "  variables: SOURCES=list or folder  OUT=folder  WORKERS=n  RUN=folder  AUDIO=voice  PERSON=picture|pose|clip  MADE=folder"
+	@echo "             ARGS='any further option of the command'"
 
 setup: .venv/.ready ## make .venv with everything in it
 
@@ -27,6 +32,15 @@ setup: .venv/.ready ## make .venv with everything in it
 
 dataset: .venv/.ready ## build a dataset; without SOURCES, of the built-in sample
 	@$(BIN)/csg-data build --out $(OUT) $(if $(SOURCES),--sources '$(SOURCES)') $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
+
+train: .venv/.ready ## train the main model on OUT (after make dataset) into RUN
+	@$(BIN)/csg-model train csg405 --data $(OUT) --out $(RUN) $(ARGS)
+
+generate: .venv/.ready ## make the voice AUDIO move PERSON with the model in RUN, into MADE
+	@$(BIN)/csg-model generate --model $(RUN) --data $(OUT) --audio '$(AUDIO)' --reference '$(PERSON)' --out $(MADE) $(ARGS)
+
+evaluate: .venv/.ready ## measure the model in RUN on the clips of OUT it has not seen
+	@$(BIN)/csg-model evaluate --model $(RUN) --data $(OUT) --out $(RUN)/evaluation $(ARGS)
 
 check: .venv/.ready ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .

@@ -79,12 +79,14 @@ def train(
 @app.command()
 def generate(
     model: Model,
-    audio: Annotated[Path, typer.Option(help="A voice: any file with sound.")],
+    audio: Annotated[
+        str, typer.Option(help="A voice: any file with sound, or a clip (its id, or test:0).")
+    ],
     reference: Annotated[
-        str, typer.Option(help="A picture of one person, a pose (.npy), or a clip's id.")
+        str, typer.Option(help="A picture of one person, a pose (.npy), or a clip.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for what is made.")],
-    data: Annotated[Path | None, typer.Option(help="Dataset that the clip id is in.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Dataset that clips are in.")] = None,
     seed: Annotated[int, typer.Option(help="Another seed, another motion.")] = 0,
     guides: Annotated[
         str,
@@ -94,12 +96,12 @@ def generate(
 ) -> None:
     """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
 
-    --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none), eta, overlap, device, and encoder
-    (where the weights lie: wav2vec2=FOLDER).
+    --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none), eta, overlap, device, precision,
+    and encoder (where its weights lie: wav2vec2=FOLDER).
     """
     from models.infer.generate import write_motion
     from models.infer.guides import GUIDES
-    from models.infer.reference import person_of
+    from models.infer.reference import clip_of, person_of
     from models.infer.voice import read_voice
     from models.systems.csg405.trained import Making, Trained
     from models.train.settings import overridden
@@ -109,16 +111,20 @@ def generate(
     for name in wanted:
         one_of("--guides", name, [*GUIDES, "all", "none"])
     how = overridden(Making(), set_ or [])
-    trained = Trained.load(model, encoder=how.encoder, device=how.device)
+    trained = Trained.load(model, how)
     person = person_of(reference, data, backend=trained.facts.get("pose_backend", "mediapipe"))
-    sound = read_voice(audio)
+    if Path(audio).is_file():
+        sound = read_voice(Path(audio))
+    else:
+        motions, number = clip_of(audio, data)
+        sound = motions.sound(number)
     began = time.perf_counter()
     features = trained.hear(sound)
     heard = time.perf_counter()
     pose = trained.generate(features, person.pose, seed=seed, how=how)
     made = time.perf_counter()
     facts = {
-        "audio": audio.name,
+        "audio": audio,
         "reference": person.origin,
         "seed": seed,
         "making": plain(how),
@@ -160,7 +166,7 @@ def evaluate(
 
     fresh(out)
     how = overridden(Making(), set_ or [])
-    trained = Trained.load(model, encoder=how.encoder, device=how.device)
+    trained = Trained.load(model, how)
     training, held = evaluated(trained, data, split)
     voices = prepare(held, heard(trained.encoder), features)
     makers = {

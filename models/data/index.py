@@ -79,12 +79,23 @@ class Motions:
         """The clips that fulfil a condition, in the same order."""
         return replace(self, entries=[entry for entry in self.entries if keep(entry)])
 
-    def number(self, clip_id: str) -> int:
-        """The place of a clip, by its id or by digits that only its id begins with. Raises DatasetError."""
-        found = [n for n, entry in enumerate(self.entries) if entry.id.startswith(clip_id)]
-        if len(found) != 1 or not clip_id:
+    def number(self, clip: str) -> int:
+        """The place of a clip, by its id, by digits that only its id begins with, or as `test:0`, the first of a split.
+
+        Raises DatasetError.
+        """
+        split, _, place = clip.partition(":")
+        if place.isdigit():
+            found = [n for n, entry in enumerate(self.entries) if entry.split == split]
+            if int(place) >= len(found):
+                raise DatasetError(
+                    f"{self.folder} has {len(found)} clips in {split!r}, asked {clip}"
+                )
+            return found[int(place)]
+        found = [n for n, entry in enumerate(self.entries) if entry.id.startswith(clip)]
+        if len(found) != 1 or not clip:
             raise DatasetError(
-                f"{self.folder} has {len(found)} clips whose id begins with {clip_id!r}"
+                f"{self.folder} has {len(found)} clips whose id begins with {clip!r}"
             )
         return found[0]
 

@@ -39,7 +39,8 @@ class Person:
 
 
 def person_of(given: str, dataset: Path | None = None, *, backend: str = "mediapipe") -> Person:
-    """A picture file, a `.npy` of (133, 3) or (F, 133, 3), or a clip's id (its first digits are enough).
+    """A picture file, a `.npy` of (133, 3) or (F, 133, 3), or a clip (its id, the id's first digits, or
+    `test:0`).
 
     Of several frames the one in which most joints are seen is taken. Raises PersonError, DatasetError.
     """
@@ -49,16 +50,21 @@ def person_of(given: str, dataset: Path | None = None, *, backend: str = "mediap
         return Person(pose[clearest(pose)], None, f"pose {file.name}")
     if file.is_file():
         return from_picture(read_picture(file), backend=backend, name=file.name)
-    if not re.fullmatch("[0-9a-f]{1,24}", given):
-        raise PersonError(f"there is no file {given}, and it is no clip id (hexadecimal digits)")
-    if dataset is None:
-        raise DatasetError(f"a clip id ({given}) needs --data, the dataset it is in")
-    motions = Motions.open(dataset)
-    number = motions.number(given)
+    motions, number = clip_of(given, dataset)
     pose = motions.pose(number)
     frame = clearest(pose)
     picture = motions.picture(number, frame)
     return Person(pose[frame], picture, f"clip {motions.entries[number].id}, frame {frame}")
+
+
+def clip_of(given: str, dataset: Path | None) -> tuple[Motions, int]:
+    """A clip by its id or as `test:0`. Raises PersonError for what is neither, DatasetError."""
+    if not re.fullmatch(r"[0-9a-f]{1,24}|(train|val|test):\d+", given):
+        raise PersonError(f"there is no file {given}, and it is no clip (an id, or test:0)")
+    if dataset is None:
+        raise DatasetError(f"the clip {given} needs --data, the dataset it is in")
+    motions = Motions.open(dataset)
+    return motions, motions.number(given)
 
 
 def clearest(pose: Float32[np.ndarray, "time 133 3"]) -> int:

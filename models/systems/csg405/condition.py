@@ -15,10 +15,16 @@ from models.infer.windows import blended
 from models.systems.csg405.configs import Noise
 
 
-def denoising_error(network: nn.Module, batch: Batch, noise: Noise, schedule: Schedule) -> Tensor:
+def denoising_error(
+    network: nn.Module,
+    batch: Batch,
+    noise: Noise,
+    schedule: Schedule,
+    weights: Tensor | None = None,
+) -> Tensor:
     """How far x0 is from the data where these are known (paper 003, equation 2, masked as its released code does).
 
-    The step and the silence of each sample come with the batch.
+    The step and the silence of each sample come with the batch. weights: of each value of a frame.
     """
     t = (batch.chance[:, 0] * schedule.steps).long().clamp(max=schedule.steps - 1)
     silent = batch.chance[:, 1] < noise.silent
@@ -28,7 +34,7 @@ def denoising_error(network: nn.Module, batch: Batch, noise: Noise, schedule: Sc
     ).float()
     signal, sigma = schedule.at(t)
     x0 = predicted if noise.predicts == "x0" else to_x0(noise.predicts, predicted, x, signal, sigma)
-    return masked_error(x0, batch.values, batch.known)
+    return masked_error(x0, batch.values, batch.known, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +86,16 @@ def denoiser(
     how: Sampling,
 ) -> Denoiser:
     """x0 for (x, t), guided, over windows. Both branches of guidance go through the network side by side."""
-    schedule = noise.schedule
+    schedule, precision = noise.schedule, next(network.parameters()).dtype
+    audio, reference = audio.to(precision), reference.to(precision)
 
     def of_window(x: Tensor, t: Tensor, first: int) -> Tensor:
-        voice = audio[:, first : first + x.shape[1]]
+        voice, noisy = audio[:, first : first + x.shape[1]], x.to(precision)
         if how.scale == 1.0:
-            return as_x0(network(x, t, voice, reference).float(), x, t)
+            return as_x0(network(noisy, t, voice, reference).float(), x, t)
         silent = torch.arange(2, device=x.device).repeat_interleave(len(x)).bool()
         both = network(
-            x.repeat(2, 1, 1), t.repeat(2), voice.repeat(2, 1, 1), reference.repeat(2, 1, 1),
+            noisy.repeat(2, 1, 1), t.repeat(2), voice.repeat(2, 1, 1), reference.repeat(2, 1, 1),
             silent=silent,
         ).float()  # fmt: skip
         conditional, null = (as_x0(half, x, t) for half in both.chunk(2))

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
+from manifests import keypoints as kp
 from models.data.audio import Encoder, encoder_of
 from models.data.batches import Batch, Steps, Windows, statistics_of
 from models.data.features import Features, heard, prepare, seen
@@ -15,6 +18,7 @@ from models.data.files import DatasetError
 from models.data.index import Entry, Motions
 from models.data.order import Order, Place
 from models.data.statistics import Statistics
+from models.diffusion.schedule import Schedule
 from models.infer.video import write_skeleton_video
 from models.systems.csg405.condition import denoising_error
 from models.systems.csg405.configs import Config
@@ -74,7 +78,24 @@ class Task:
         return Steps(self.windows(self.training), order, training.batch // ranks, rank, ranks)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        return denoising_error(network, batch, self.config.noise, self.config.noise.schedule)
+        noise = self.config.noise
+        return denoising_error(
+            network, batch, noise, self.schedule, self.weights(batch.values.device)
+        )
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        return self.config.noise.schedule
+
+    def weights(self, device: torch.device) -> Tensor | None:
+        """What each value's error weighs; None where all weigh the same."""
+        if self.config.noise.mouth == 1.0:
+            return None
+        joints = np.asarray(self.config.skeleton.joints)
+        mouth = (joints >= kp.MOUTH.start) & (joints < kp.MOUTH.stop)
+        heft = np.ones(self.config.skeleton.size, np.float32)
+        heft[: 2 * len(joints)] = np.where(mouth, self.config.noise.mouth, 1.0).repeat(2)
+        return torch.from_numpy(heft).to(device)
 
     def validate(self, network: nn.Module, folder: Path) -> dict[str, float]:
         """The loss on held clips at fixed steps and noise, and what the model makes of the first of them, drawn."""

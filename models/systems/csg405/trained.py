@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -30,10 +30,14 @@ class ModelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Making(Sampling):
-    """Sampling, and where it happens. encoder: None for the one the model was trained with, found without help."""
+    """Sampling, and where it happens. encoder: None for the one the model was trained with, found without help.
+
+    precision: of the network's arithmetic; bfloat16 is faster where the processor has it, and a little coarser.
+    """
 
     encoder: str | None = None
     device: str = "cpu"
+    precision: Literal["float32", "bfloat16"] = "float32"
 
 
 @dataclass(frozen=True)
@@ -47,8 +51,9 @@ class Trained:
     facts: Mapping[str, Any]
 
     @classmethod
-    def load(cls, folder: Path, *, encoder: str | None = None, device: str = "cpu") -> "Trained":
-        """From `save`'s folder, or from the run above it. encoder: where its weights lie here. Raises ModelError."""
+    def load(cls, folder: Path, how: "Making | None" = None) -> "Trained":
+        """From `save`'s folder, or from the run above it. Raises ModelError."""
+        how = how or Making()
         folder = folder / "model" if (folder / "model" / "system.json").is_file() else folder
         try:
             told = json.loads((folder / "system.json").read_text())
@@ -58,7 +63,7 @@ class Trained:
             statistics = Statistics.read(folder / "statistics.json")
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
-        listener = encoder_of(encoder or config.encoder, device=device)
+        listener = encoder_of(how.encoder or config.encoder, device=how.device)
         if (
             listener.weights != told["encoder"]["weights"]
             or listener.name != told["encoder"]["name"]
@@ -67,7 +72,8 @@ class Trained:
                 f"the model hears through {told['encoder']['name']} with weights {told['encoder']['weights']}, "
                 f"got {listener.name} with {listener.weights}"
             )
-        return cls(config, network.to(device).eval(), statistics, listener, told["facts"])
+        network = network.to(how.device, getattr(torch, how.precision)).eval()
+        return cls(config, network, statistics, listener, told["facts"])
 
     def save(self, folder: Path) -> None:
         """Whole or not at all: `save_pretrained` of the network, its facts, a model card."""
