@@ -59,7 +59,10 @@ class Trained:
             told = json.loads((folder / "system.json").read_text())
             config = parsed(Config, told["config"])
             kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
-            network: Any = kind.from_pretrained(folder, local_files_only=True)
+            precision = getattr(torch, how.precision)
+            network: Any = kind.from_pretrained(
+                folder, local_files_only=True, torch_dtype=precision
+            )
             statistics = Statistics.read(folder / "statistics.json")
         except (OSError, KeyError, json.JSONDecodeError) as error:
             raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
@@ -72,7 +75,7 @@ class Trained:
                 f"the model hears through {told['encoder']['name']} with weights {told['encoder']['weights']}, "
                 f"got {listener.name} with {listener.weights}"
             )
-        network = network.to(how.device, getattr(torch, how.precision)).eval()
+        network = network.to(how.device).eval()
         return cls(config, network, statistics, listener, told["facts"])
 
     def save(self, folder: Path) -> None:
