@@ -29,7 +29,7 @@ from models.train.settings import Training, overridden
 
 WINDOW = 100
 """Frames; short windows, since there are two minutes of motion in all."""
-SAMPLES = 8
+SAMPLES = 4
 """Motions drawn for each voice."""
 
 
@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--development", action="store_true")
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--first", type=int, help="only so many people")
     given = parser.parse_args()
     config = overridden(recipe(), given.settings)
     people = held_people(
@@ -74,9 +75,16 @@ def main() -> None:
     began = time.perf_counter()
     with ProcessPoolExecutor(given.jobs, get_context("spawn")) as pool:
         folds: list[Fold] = []
-        for done in pool.map(partial(fold, given.dataset, config), people):
+        for done in pool.map(partial(fold, given.dataset, config), people[: given.first]):
             folds.append(done)
-            print(f"{done.person} left out: {done.seconds:.0f} s", file=sys.stderr, flush=True)
+            told = ", ".join(
+                f"{n} {right:.2f} ({wrong:.2f})" for n, (right, wrong) in done.scores.items()
+            )
+            print(
+                f"{done.person[:14]} left out, {done.seconds:.0f} s: {told}",
+                file=sys.stderr,
+                flush=True,
+            )
     print(table(folds, time.perf_counter() - began))
 
 
