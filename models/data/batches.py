@@ -58,6 +58,13 @@ class Reference:
     frames: int = 1
     repeated: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        if self.frames < 1 or not 0.0 <= self.repeated <= 1.0:
+            raise ValueError(
+                f"a reference has 1 frame or more, a share of 0 to 1 repeated, got {self.frames}, {self.repeated}"
+            )
+
     @property
     def one(self) -> bool:
         return self.frames == 1
