@@ -115,6 +115,7 @@ def generate(
     how = overridden(Making(), set_ or [])
     free_place(out)
     trained = Trained.load(model, how)
+    trained.check(how)
     person = person_of(reference, data, backend=trained.facts.get("pose_backend", "mediapipe"))
     if Path(audio).is_file():
         sound = read_voice(Path(audio))
@@ -172,6 +173,7 @@ def evaluate(
     fresh(out)
     how = overridden(Making(), set_ or [])
     trained = Trained.load(model, how)
+    trained.check(how)
     training, held = evaluated(trained, data, split)
     voices = prepare(held, heard(trained.encoder), features)
     makers = {

@@ -1,5 +1,6 @@
 """The system's configurations, from minutes on a laptop to the published numbers."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -54,6 +55,8 @@ class Noise:
                 raise SettingsError(f"noise.{name} is 1 or more, got {getattr(self, name)}")
         if not 0.0 <= self.silent <= 1.0:
             raise SettingsError(f"noise.silent is 0 to 1, got {self.silent}")
+        if not 0.0 <= self.mouth < math.inf:
+            raise SettingsError(f"noise.mouth is 0 or more, got {self.mouth}")
 
     @property
     def schedule(self) -> Schedule:
