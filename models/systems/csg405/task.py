@@ -107,6 +107,7 @@ class Task:
             preview(trained, self.held, self.heard, number, folder)
         return figures
 
+    @torch.no_grad()
     def held_loss(self, network: nn.Module) -> float:
         """Mean over held clips and steps; the same noise at every call."""
         windows, device = self.windows(self.held), next(network.parameters()).device
