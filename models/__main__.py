@@ -51,8 +51,7 @@ def train(
     """Train. Repeating the same line goes on where it was left, to the same bits."""
     from models.systems.csg405.configs import CONFIGS
     from models.systems.csg405.task import Task
-    from models.train.settings import overridden
-    from models.train.trainer import plain
+    from models.train.settings import overridden, plain
     from models.train.trainer import train as run_training
 
     one_of("system", system, ["csg405"])
@@ -106,8 +105,7 @@ def generate(
     from models.infer.reference import clip_of, person_of
     from models.infer.voice import read_voice
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import overridden
-    from models.train.trainer import plain
+    from models.train.settings import overridden, plain
 
     wanted = {"all": list(GUIDES), "none": []}.get(guides, guides.split(","))
     for name in wanted:
@@ -167,8 +165,7 @@ def evaluate(
     from models.infer.evaluate import evaluate as run_evaluation
     from models.systems.csg405.task import evaluated
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import overridden
-    from models.train.trainer import plain
+    from models.train.settings import overridden, plain
 
     fresh(out)
     how = overridden(Making(), set_ or [])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -118,6 +119,11 @@ def parsed(kind: type[Config], plain: object) -> Config:
         raise SettingsError(
             f"{where}: {first['msg']}, got {first['input']!r}" if where else first["msg"]
         ) from error
+
+
+def plain(config: object) -> dict[str, Any]:
+    """A nested dataclass as what JSON holds."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))  # type: ignore[call-overload]
 
 
 def differing(one: object, other: object) -> list[str]:

@@ -21,8 +21,7 @@ from models.systems.csg405.condition import Sampling, sample
 from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
-from models.train.settings import parsed
-from models.train.trainer import plain
+from models.train.settings import parsed, plain
 
 
 class ModelError(ValueError):
