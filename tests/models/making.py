@@ -166,3 +166,24 @@ def changed(clips: Sequence[Made], number: int, **fields: object) -> tuple[Made,
     """The clips with one of them changed; its id stays."""
     other = replace(clips[number], **{"id": clips[number].clip, **fields})  # type: ignore[arg-type]
     return (*clips[:number], other, *clips[number + 1 :])
+
+
+def save_network(kind: str, folder: Path, *, seed: int = 0, norm: str = "layer") -> Path:
+    """A tiny random network of one kind, as its makers would publish it."""
+    import torch
+    import transformers
+
+    name = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}[kind]
+    torch.manual_seed(seed)
+    config = getattr(transformers, f"{name}Config")(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        conv_dim=(16,) * 7,
+        num_conv_pos_embeddings=8,
+        num_conv_pos_embedding_groups=2,
+        feat_extract_norm=norm,
+    )
+    getattr(transformers, f"{name}Model")(config).save_pretrained(folder)
+    return folder

@@ -13,29 +13,9 @@ from safetensors.torch import load_file, save_file
 from models.data import audio
 from models.data.audio import Encoder, EncoderError, LogMel, SpeechEncoder, encoder_of, frames_of
 from models.data.features import heard
-from tests.models.making import voice
+from tests.models.making import save_network, voice
 
 KINDS = ("wav2vec2", "hubert", "wavlm")
-
-
-def save_network(kind: str, folder: Path, *, seed: int = 0, norm: str = "layer") -> Path:
-    """A tiny random network of one kind, as its makers would publish it."""
-    import transformers
-
-    name = {"wav2vec2": "Wav2Vec2", "hubert": "Hubert", "wavlm": "WavLM"}[kind]
-    torch.manual_seed(seed)
-    config = getattr(transformers, f"{name}Config")(
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        conv_dim=(16,) * 7,
-        num_conv_pos_embeddings=8,
-        num_conv_pos_embedding_groups=2,
-        feat_extract_norm=norm,
-    )
-    getattr(transformers, f"{name}Model")(config).save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -74,6 +74,15 @@ def test_a_clip_is_found_by_digits_that_only_it_begins_with(tmp_path: Path) -> N
             motions.number(given)
 
 
+def test_a_clip_is_found_by_its_place_in_a_split(dataset: Path) -> None:
+    motions = Motions.open(dataset)
+    train = [n for n, entry in enumerate(motions.entries) if entry.split == "train"]
+    assert [motions.number(f"train:{place}") for place in range(5)] == train
+    for given, count in (("train:5", 5), ("nobody:0", 0)):
+        with pytest.raises(DatasetError, match=f"has {count} clips in .*, asked {given}"):
+            motions.number(given)
+
+
 def test_an_index_that_has_read_can_be_pickled_and_read_again(dataset: Path) -> None:
     motions = Motions.open(dataset)
     motions.pose(0)

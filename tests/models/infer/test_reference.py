@@ -220,11 +220,11 @@ def test_a_clip_gives_its_clearest_frame_and_that_frames_picture(dataset: Path) 
 
 
 def test_a_reference_that_is_nothing_is_refused(dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(PersonError, match="there is no file nobody, and it is no clip id"):
+    with pytest.raises(PersonError, match="there is no file nobody, and it is no clip "):
         person_of("nobody", dataset)
-    with pytest.raises(PersonError, match="it is no clip id"):
+    with pytest.raises(PersonError, match="it is no clip"):
         person_of(str(tmp_path))
-    with pytest.raises(DatasetError, match=r"a clip id \(00ff\) needs --data"):
+    with pytest.raises(DatasetError, match="the clip 00ff needs --data"):
         person_of("00ff")
     with pytest.raises(DatasetError, match="has 0 clips whose id begins with"):
         person_of("0123456789", dataset)

@@ -16,8 +16,8 @@ from models.train.settings import (
     differing,
     overridden,
     parsed,
+    plain,
 )
-from models.train.trainer import plain
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -101,7 +101,7 @@ def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -
         ("training.rate=0", "^training.rate and norm are above 0, got 0.0, 1.0$"),
         ("training.rate=.nan", "training.rate and norm are above 0, got nan"),
         ("training.rate=.inf", "training.rate and norm are above 0, got inf"),
-        ("training.norm=.nan", "training.rate and norm are above 0, got 0.0003, nan"),
+        ("training.norm=.nan", "training.rate and norm are above 0, got 0.0005, nan"),
         ("training.ema=1", "^training.ema is from 0 to below 1, got 1.0$"),
         ("training.ema=.nan", "training.ema is from 0 to below 1, got nan"),
         ("training.threads=0", "^training.threads is 1 or more, got 0$"),
@@ -113,6 +113,7 @@ def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -
         ("size.width=33", "size.width is even and a multiple"),
         ("noise.steps=0", "^noise.steps is 1 or more, got 0$"),
         ("noise.silent=1.5", "^noise.silent is 0 to 1, got 1.5$"),
+        ("noise.mouth=-1", "^noise.mouth is 0 or more, got -1.0$"),
         ("reference.frames=0", "^a reference has 1 frame or more, .* got 0, 0.0$"),
         ("reference.repeated=2", "^a reference has 1 frame or more, .* got 1, 2.0$"),
         ("skeleton.joints=[]", "^joints are some of 0 to 132, each once, got \\[\\]$"),
