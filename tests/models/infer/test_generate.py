@@ -84,6 +84,23 @@ def test_a_folder_that_holds_something_else_is_refused_and_not_touched(
     assert names(out) == set(held) and names(tmp_path) == {"talk"}
 
 
+def test_an_evaluation_clears_only_a_folder_of_its_own(tmp_path: Path) -> None:
+    from models.infer.evaluate import fresh
+
+    out = tmp_path / "measured"
+    fresh(out)
+    out.mkdir()
+    for name in ("metrics.json", "metrics.md"):
+        (out / name).write_text("{}")
+    (out / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutError, match=r"holds something else \(thesis\.tex\)"):
+        fresh(out)
+    assert names(out) == {"metrics.json", "metrics.md", "thesis.tex"}
+    (out / "thesis.tex").unlink()
+    fresh(out)
+    assert not out.exists()
+
+
 def test_a_file_in_the_way_is_refused_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "talk").write_text("years of work")
     with pytest.raises(OutError, match="holds something else"):

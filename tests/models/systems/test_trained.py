@@ -226,6 +226,8 @@ def test_a_model_of_the_released_kind_is_saved_and_loaded_and_makes_no_legs(
     model.save(tmp_path / "model")
     made = motion(Trained.load(tmp_path / "model"))
     assert np.array_equal(made, motion(model))
+    coarse = motion(Trained.load(tmp_path / "model", Making(precision="bfloat16")))
+    assert np.isfinite(coarse).all() and not np.array_equal(coarse, made)
     assert not made[:, list(LEGS)].any()
     assert model.reference(smooth_pose(0, 1)[0]).shape == (25, skeleton.size)
     assert made[:, kp.NOSE, 2].all() and made[:, kp.NOSE, :2].std(axis=0).max() > 0.0
