@@ -51,8 +51,7 @@ def train(
     """Train. Repeating the same line goes on where it was left, to the same bits."""
     from models.systems.csg405.configs import CONFIGS
     from models.systems.csg405.task import Task
-    from models.train.settings import overridden
-    from models.train.trainer import plain
+    from models.train.settings import overridden, plain
     from models.train.trainer import train as run_training
 
     one_of("system", system, ["csg405"])
@@ -87,7 +86,9 @@ def generate(
     ],
     out: Annotated[Path, typer.Option(help="Folder for what is made.")],
     data: Annotated[Path | None, typer.Option(help="Dataset that clips are in.")] = None,
-    seed: Annotated[int, typer.Option(help="Another seed, another motion.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**63 - 1, help="Another seed, another motion.")
+    ] = 0,
     guides: Annotated[
         str,
         typer.Option(help="Generators to write pose folders for: all, none, or names with commas."),
@@ -99,19 +100,20 @@ def generate(
     --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none), eta, overlap, device, precision,
     and encoder (where its weights lie: wav2vec2=FOLDER).
     """
-    from models.infer.generate import write_motion
+    from models.infer.generate import free_place, write_motion
     from models.infer.guides import GUIDES
     from models.infer.reference import clip_of, person_of
     from models.infer.voice import read_voice
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import overridden
-    from models.train.trainer import plain
+    from models.train.settings import overridden, plain
 
     wanted = {"all": list(GUIDES), "none": []}.get(guides, guides.split(","))
     for name in wanted:
-        one_of("--guides", name, [*GUIDES, "all", "none"])
+        one_of("--guides", name, [*GUIDES, "all", "none"] if len(wanted) == 1 else list(GUIDES))
     how = overridden(Making(), set_ or [])
+    free_place(out)
     trained = Trained.load(model, how)
+    trained.check(how)
     person = person_of(reference, data, backend=trained.facts.get("pose_backend", "mediapipe"))
     if Path(audio).is_file():
         sound = read_voice(Path(audio))
@@ -145,7 +147,9 @@ def evaluate(
         str | None, typer.Option(help="test, val or all.  [default: people left out, else test]")
     ] = None,
     features: FeatureFolder = None,
-    seed: Annotated[int, typer.Option(help="Of motions, pairings and intervals.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 1, help="Of motions, pairings and intervals.")
+    ] = 0,
     epochs: Annotated[
         int,
         typer.Option(help="Of the encoder under FGD, trained on the training clips; 0 for no FGD."),
@@ -161,12 +165,12 @@ def evaluate(
     from models.infer.evaluate import evaluate as run_evaluation
     from models.systems.csg405.task import evaluated
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import overridden
-    from models.train.trainer import plain
+    from models.train.settings import overridden, plain
 
     fresh(out)
     how = overridden(Making(), set_ or [])
     trained = Trained.load(model, how)
+    trained.check(how)
     training, held = evaluated(trained, data, split)
     voices = prepare(held, heard(trained.encoder), features)
     makers = {
@@ -216,10 +220,11 @@ def counted(what: str):
 
 def main() -> None:
     """The command; a user's mistake is one sentence and exit code 2."""
-    mistakes = known_mistakes()
     try:
         app()
-    except mistakes as error:
+    except SystemExit:
+        raise  # nothing of ours, for which all would be loaded
+    except known_mistakes() as error:
         errors.print(f"csg-model: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)
 
@@ -228,6 +233,7 @@ def known_mistakes() -> tuple[type[Exception], ...]:
     """What a user can do wrong; anything else is ours and keeps its traceback."""
     from models.data.audio import EncoderError
     from models.data.files import DatasetError
+    from models.infer.generate import OutError
     from models.infer.reference import PersonError
     from models.infer.voice import VoiceError
     from models.systems.csg405.trained import ModelError
@@ -236,7 +242,7 @@ def known_mistakes() -> tuple[type[Exception], ...]:
     from models.train.trainer import Diverged
 
     return (
-        CheckpointError, DatasetError, Diverged, EncoderError, FileExistsError, ModelError, PersonError,
+        CheckpointError, DatasetError, Diverged, EncoderError, ModelError, OutError, PersonError,
         SettingsError, VoiceError,
     )  # fmt: skip
 

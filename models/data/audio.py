@@ -3,13 +3,14 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float16, Float32, Int16
+from safetensors import SafetensorError
 from torch import Tensor
 
 from pipeline.perception.speech.voices import mel
@@ -102,7 +103,8 @@ MARGIN = 50
 class SpeechEncoder:
     """wav2vec 2.0, HuBERT or WavLM: the last hidden states, brought to 25 per second linearly, ends on ends.
 
-    folder: as `save_pretrained` writes it, with the weights in safetensors. Raises EncoderError where it holds none.
+    folder: as `save_pretrained` writes it, with the weights in safetensors. Raises EncoderError where it holds none, or
+    those of another encoder.
     """
 
     name: str
@@ -118,35 +120,60 @@ class SpeechEncoder:
                 f"{self.folder} has no weights of {self.name} (*.safetensors); "
                 f"published as {HUB.get(self.name, 'a folder of save_pretrained')} on the Hugging Face hub"
             )
+        kind = self._told("config.json").get("model_type")
+        if kind != self.name:
+            raise EncoderError(f"{self.folder} holds {kind}, needed {self.name}")
 
     @property
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"))
 
+    def _told(self, name: str) -> dict[str, Any]:
+        """What a file of the folder says. Raises EncoderError."""
+        try:
+            told = json.loads((self.folder / name).read_text())
+        except (OSError, ValueError) as error:
+            raise EncoderError(f"{self.folder / name} cannot be read: {error}") from error
+        return told if isinstance(told, dict) else {}
+
     @property
     def weights(self) -> str | None:
-        """SHA-256 over the weight files and what tells the network's shape."""
-        return _hash(*self._files, self.folder / "config.json")
+        """SHA-256 over the weight files, the network's shape and how it wants the sound; as they were at first look."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> str:
+        digest = hashlib.sha256()
+        for file in [*self._files, self.folder / "config.json"]:
+            with file.open("rb") as stream:
+                digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(b"centred" if self._centred else b"as it is")
+        return digest.hexdigest()
 
     @cached_property
     def _network(self) -> torch.nn.Module:
         from transformers import AutoModel
 
-        network = AutoModel.from_pretrained(self.folder, local_files_only=True)
-        return network.to(self.device).eval()
+        try:
+            network, loading = AutoModel.from_pretrained(
+                self.folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise EncoderError(f"{self.folder} cannot be loaded as {self.name}: {error}") from error
+        if lacking := set(loading["missing_keys"]) - {"masked_spec_embed"}:  # used in training only
+            raise EncoderError(f"{self.folder} lacks weights of {self.name}: {min(lacking)}")
+        return network.float().to(self.device).eval()
 
     @cached_property
     def _centred(self) -> bool:
         """Whether the sound is brought to mean 0 and spread 1 first, as the encoder was trained."""
-        try:
-            told = json.loads((self.folder / "preprocessor_config.json").read_text())
-        except OSError:
+        if not (self.folder / "preprocessor_config.json").is_file():
             return True
-        return bool(told.get("do_normalize", True))
+        return bool(self._told("preprocessor_config.json").get("do_normalize", True))
 
     @property
     def size(self) -> int:
-        return int(json.loads((self.folder / "config.json").read_text())["hidden_size"])
+        return int(self._told("config.json")["hidden_size"])
 
     def __call__(self, sound: Sound, /) -> Float16[np.ndarray, "frames size"]:
         frames = frames_of(sound)
@@ -170,15 +197,6 @@ class SpeechEncoder:
             states.transpose(1, 2).float(), size=end - begin, mode="linear", align_corners=True
         )
         return paced[0].T[first - begin : stop - begin].cpu().numpy()
-
-
-@cache
-def _hash(*files: Path) -> str:
-    digest = hashlib.sha256()
-    for file in files:
-        with file.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest()
 
 
 def encoder_of(wanted: str, *, device: str = "cpu") -> Encoder:

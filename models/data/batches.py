@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from models.data.features import Features
+from models.data.features import Features, writing
 from models.data.index import Entry, Motions
 from models.data.order import Order, Place, sample_rng
 from models.data.statistics import Statistics
@@ -58,6 +58,13 @@ class Reference:
     frames: int = 1
     repeated: float = 0.0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        if self.frames < 1 or not 0.0 <= self.repeated <= 1.0:
+            raise ValueError(
+                f"a reference has 1 frame or more, a share of 0 to 1 repeated, got {self.frames}, {self.repeated}"
+            )
+
     @property
     def one(self) -> bool:
         return self.frames == 1
@@ -78,6 +85,13 @@ class Windows:
     seed: int
     frames: int = 250
     reference: Reference = field(default_factory=Reference)
+
+    def __post_init__(self) -> None:
+        """Refuse statistics of something else."""
+        if len(self.statistics.mean) != self.seen.family.size:
+            raise ValueError(
+                f"statistics of {len(self.statistics.mean)} numbers do not fit features of {self.seen.family.size}"
+            )
 
     def batch(self, places: Sequence[Place]) -> Batch:
         """Samples side by side, padded with zeros to the window's length."""
@@ -164,7 +178,10 @@ class Steps(Dataset[Batch]):
 
 
 def statistics_of(motions: Motions, seen: Features) -> Statistics:
-    """Mean and spread over all clips of an index, kept beside the features under a hash of which clips these are."""
+    """Mean and spread over all clips of an index, kept beside the features under a hash of which clips these are.
+
+    Raises DatasetError where they cannot be kept.
+    """
     clips = hashlib.sha256("".join(f"{e.id}{e.revision}" for e in motions.entries).encode())
     file = seen.files.folder / f"statistics-{clips.hexdigest()[:12]}.json"
     if file.is_file():
@@ -177,5 +194,6 @@ def statistics_of(motions: Motions, seen: Features) -> Statistics:
             yield np.where(known, rows, np.float32(0.0)), known
 
     statistics = Statistics.of(parts(), seen.family.size)
-    statistics.write(file)
+    with writing(seen.files.folder):
+        statistics.write(file)
     return statistics

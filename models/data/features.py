@@ -105,12 +105,8 @@ def prepare(
     """
     kind = what.family
     folder = (root or motions.folder / "features") / kind.name
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DatasetError(
-            f"{folder} cannot be made ({error.strerror}): name another with --features"
-        ) from error
     whole = Motions.open(motions.folder)
     wanted: dict[str, list[int]] = {}
     for number, entry in enumerate(whole.entries):
@@ -124,7 +120,8 @@ def prepare(
     for shard, numbers in sorted(wanted.items()):
         held = _held(folder, shard, kind, [whole.entries[n] for n in numbers])
         if held is None:
-            held = _write(folder, shard, what, whole, numbers, count)
+            with writing(folder):
+                held = _write(folder, shard, what, whole, numbers, count)
         else:
             for _ in numbers:
                 count()
@@ -145,9 +142,9 @@ def _held(folder: Path, shard: str, kind: Family, entries: Iterable[Entry]) -> P
     try:
         told = json.loads((folder / f"{shard}.json").read_text())
         size = (folder / f"{shard}.tar").stat().st_size
-    except (OSError, ValueError):
+        placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in told.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
         return None
-    placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in told.items()}
     if {clip: held[0] for clip, held in placed.items()} != {e.id: e.revision for e in entries}:
         return None
     width = kind.size * kind.dtype.itemsize
@@ -191,6 +188,17 @@ def _write(
     with _replacing(sidecar) as temporary:
         temporary.write_text(json.dumps(placed, indent=0) + "\n")
     return placed
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Raises DatasetError where what is done inside cannot be written: no right, no place."""
+    try:
+        yield
+    except OSError as error:
+        raise DatasetError(
+            f"{folder} cannot be written ({error.strerror}): name another with --features"
+        ) from error
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """Parts of files read by offset: each file is opened once per process, and nothing but the part is read."""
 
 import os
+import tokenize
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+import numpy as np
 
 
 class DatasetError(ValueError):
@@ -34,6 +38,8 @@ class Files:
 
     def _descriptor(self, name: str) -> int:
         if name not in self._open:
+            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+                raise DatasetError(f"{name} lies outside {self.folder}")
             try:
                 self._open[name] = os.open(self.folder / name, os.O_RDONLY)
             except OSError as error:
@@ -53,3 +59,11 @@ class Files:
     def __setstate__(self, folder: Path) -> None:
         self.folder = folder
         self._open = {}
+
+
+def array_in(stream: BinaryIO) -> np.ndarray:
+    """The array of a `.npy` file, whoever wrote it. Raises ValueError for whatever else it is: a pickle, an archive."""
+    try:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+    except (SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise ValueError(f"its header cannot be read: {error}") from error

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
+from av.error import FFmpegError
 from jaxtyping import Float32, Int16, UInt8
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
-from models.data.files import DatasetError, Files
+from models.data.files import DatasetError, Files, array_in
 
 COLUMNS = (
     *("id", "revision", "split", "identity", "locator", "frames", "motion_shard"),
@@ -55,7 +57,12 @@ class Motions:
         if not table.is_file():
             raise DatasetError(f"{folder} is no dataset: it has no clips.parquet")
         wanted = [("split", "in", list(splits))] if splits else None
-        rows = pq.read_table(table, columns=list(COLUMNS), filters=wanted)
+        try:
+            if lacking := set(COLUMNS) - set(pq.read_schema(table).names):
+                raise DatasetError(f"{table} has no column {min(lacking)!r}")
+            rows = pq.read_table(table, columns=list(COLUMNS), filters=wanted)
+        except (pa.ArrowException, OSError) as error:
+            raise DatasetError(f"{table} cannot be read: {one_line(error)}") from error
         entries = [
             Entry(
                 row["id"],
@@ -104,7 +111,7 @@ class Motions:
         """The dataset's root hash. Raises DatasetError."""
         try:
             return str(json.loads((self.folder / "dataset.json").read_text())["root"])
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise DatasetError(f"{self.folder}/dataset.json has no root hash: {error}") from error
 
     @cached_property
@@ -119,7 +126,12 @@ class Motions:
             filters=[("id", "=", entry.id)],
         ).to_pylist()
         held = self.files.read(entry.shard, rows[0]["json_offset"], rows[0]["json_size"])
-        return str(json.loads(held)["pose"]["backend"]["name"])
+        try:
+            return str(json.loads(held)["pose"]["backend"]["name"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise DatasetError(
+                f"{entry.shard}: {entry.id}.json names no pose backend: {error!r}"
+            ) from error
 
     def picture(self, number: int, frame: int) -> UInt8[np.ndarray, "512 512 3"] | None:
         """One RGB frame of a clip's video; None where the dataset has no `video/` shards. Raises DatasetError."""
@@ -131,10 +143,15 @@ class Motions:
         if not row["video_shard"] or not (self.folder / row["video_shard"]).is_file():
             return None
         movie = self.files.read(row["video_shard"], row["mp4_offset"], row["mp4_size"])
-        with av.open(io.BytesIO(movie), "r") as container:
-            for at, shown in enumerate(container.decode(video=0)):
-                if at == frame:
-                    return shown.to_ndarray(format="rgb24")
+        try:
+            with av.open(io.BytesIO(movie), "r", format="mp4") as container:
+                for at, shown in enumerate(container.decode(video=0)):
+                    if at == frame:
+                        return shown.to_ndarray(format="rgb24")
+        except (FFmpegError, IndexError) as error:
+            raise DatasetError(
+                f"{row['video_shard']}: {self.entries[number].id}.mp4: {error}"
+            ) from error
         raise DatasetError(
             f"{row['video_shard']}: {self.entries[number].id}.mp4 has no frame {frame}"
         )
@@ -145,7 +162,7 @@ class Motions:
         offset, size = entry.pose
         content = self.files.read(entry.shard, offset, size)
         try:
-            pose = np.load(io.BytesIO(content), allow_pickle=False)
+            pose = array_in(io.BytesIO(content))
         except ValueError as error:
             raise DatasetError(f"{entry.shard}: {entry.id}.pose.npy: {error}") from error
         if pose.shape != (entry.frames, 133, 3) or pose.dtype != np.float32:
@@ -170,3 +187,8 @@ class Motions:
                 f"needed {entry.frames * SAMPLES_PER_FRAME} at {SAMPLE_RATE}"
             )
         return samples
+
+
+def one_line(error: Exception) -> str:
+    """The first line of what a library says."""
+    return str(error).partition("\n")[0]

@@ -32,6 +32,23 @@ class Skeleton:
     smoothing: str | None = "paper"
     valid_from: float = 0.5
 
+    def __post_init__(self) -> None:
+        """Refuse a layout that cannot be read back."""
+        joints = list(self.joints)
+        known = set(joints) <= set(range(kp.JOINTS))
+        if not known or not joints or len(set(joints)) < len(joints):
+            raise ValueError(f"joints are some of 0 to {kp.JOINTS - 1}, each once, got {joints}")
+        if self.local and (away := {int(root) for root in kp.ROOT_OF[joints]} - {kp.NECK, *joints}):
+            raise ValueError(
+                f"a local layout needs the roots of its joints: {min(away)} is not in it"
+            )
+        if self.smoothing is not None and self.smoothing not in SMOOTHINGS:
+            raise ValueError(
+                f"smoothing is {', '.join(SMOOTHINGS)} or null, got {self.smoothing!r}"
+            )
+        if not 0.0 <= self.valid_from < np.inf:
+            raise ValueError(f"valid_from is 0 or more, got {self.valid_from}")
+
     @property
     def size(self) -> int:
         """Numbers per frame."""

@@ -59,8 +59,11 @@ class Statistics:
             for name in ("mean", "spread", "share")
         }
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        temporary.write_text(json.dumps(held) + "\n")
-        temporary.replace(file)
+        try:
+            temporary.write_text(json.dumps(held) + "\n")
+            temporary.replace(file)
+        finally:
+            temporary.unlink(missing_ok=True)
 
     def apply(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
         """Values brought to mean 0 and spread 1."""

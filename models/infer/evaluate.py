@@ -12,6 +12,7 @@ from models.data.features import Features, heard, prepare, seen
 from models.data.files import DatasetError
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
+from models.infer.generate import free_place
 from models.infer.video import write_skeleton_video
 from models.metrics.autoencoder import MotionEncoder, load, save, train_encoder
 from models.metrics.evaluation import Held, Made, Row, as_json, make, markdown, measure, plot
@@ -110,7 +111,6 @@ UNTRUE = ("unpaired", "wrong voice", "right less wrong", "right voice")
 
 
 def fresh(out: Path) -> None:
-    """Make room for an evaluation. Raises FileExistsError for a folder that holds something else."""
-    if out.exists() and any(out.iterdir()) and not (out / "metrics.json").is_file():
-        raise FileExistsError(f"{out} holds something else; name a new folder")
-    shutil.rmtree(out, ignore_errors=True)
+    """Make room for an evaluation. Raises OutError for a folder that holds something else."""
+    ours = {"metrics.md", "metrics.json", "metrics.png", "videos"}
+    shutil.rmtree(free_place(out, ours, mark="metrics.json"), ignore_errors=True)

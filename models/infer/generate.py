@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,15 @@ from manifests.geometry import SAMPLE_RATE
 from models.infer.guides import write_guides
 from models.infer.reference import Person
 from models.infer.video import write_skeleton_video
+
+OURS = {
+    *("pose.npy", "reference.npy", "reference.png", "voice.wav", "skeleton.mp4", "guides"),
+    "facts.json",
+}
+
+
+class OutError(ValueError):
+    """A folder that cannot be made, or that holds something else."""
 
 
 def write_motion(
@@ -31,13 +40,15 @@ def write_motion(
 
     pose.npy: as in a dataset. skeleton.mp4: drawn, with the voice. voice.wav: 16 kHz mono. reference.npy and, where
     there is one, reference.png: the person. guides/: for pose-guided generators. facts.json: how it was made. Raises
-    FileExistsError for a folder that holds something else.
+    OutError for a folder that holds something else or cannot be made.
     """
-    if out.exists() and not (out / "facts.json").is_file() and any(out.iterdir()):
-        raise FileExistsError(f"{out} holds something else; name a new folder")
+    out = free_place(out)
     temporary = out.with_name(f".{out.name}.{os.getpid()}")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
+    try:
+        temporary.mkdir(parents=True)
+    except OSError as error:
+        raise OutError(f"{out} cannot be made: {error.strerror}") from error
     try:
         np.save(temporary / "pose.npy", pose, allow_pickle=False)
         np.save(temporary / "reference.npy", person.pose, allow_pickle=False)
@@ -63,6 +74,22 @@ def write_motion(
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return out
+
+
+def free_place(out: Path, ours: Set[str] = OURS, *, mark: str = "facts.json") -> Path:
+    """The folder in full, if it is not there, empty, or an earlier one of ours. Raises OutError.
+
+    ours: the names that may lie in one of ours, mark among them, which always does.
+    """
+    place = out.resolve()
+    if place.is_dir():
+        held = {each.name for each in place.iterdir()}
+        foreign = held - ours if mark in held else held
+    else:
+        foreign = {place.name} if place.exists() else set[str]()
+    if foreign:
+        raise OutError(f"{out} holds something else ({min(foreign)}); name a new folder")
+    return place
 
 
 def write_wave(file: Path, sound: Int16[np.ndarray, " samples"]) -> None:

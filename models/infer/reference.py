@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from manifests.geometry import apply, crop_affine
-from models.data.files import DatasetError
+from manifests.record import Box
+from models.data.files import DatasetError, array_in
 from models.data.index import Motions
 from pipeline.perception.faces.detector import FaceDetector
 from pipeline.perception.framing import speaker_box
@@ -75,20 +76,26 @@ def clearest(pose: Float32[np.ndarray, "time 133 3"]) -> int:
 def read_pose(file: Path) -> Float32[np.ndarray, "time 133 3"]:
     """An array file as poses. Raises PersonError."""
     try:
-        pose = np.load(file, allow_pickle=False)
+        with file.open("rb") as stream:
+            pose = array_in(stream)
     except (OSError, ValueError) as error:
         raise PersonError(f"{file} is no array of numbers: {error}") from error
     pose = pose[None] if pose.ndim == 2 else pose
     if pose.ndim != 3 or pose.shape[1:] != (133, 3) or not len(pose):
         raise PersonError(f"{file} has shape {pose.shape}, needed (133, 3) or (frames, 133, 3)")
-    if pose.dtype.kind != "f" or not np.isfinite(pose).all():
+    with np.errstate(over="ignore"):
+        floats = pose.astype(np.float32) if pose.dtype.kind == "f" else np.full(1, np.nan)
+    if not np.isfinite(floats).all():
         raise PersonError(f"{file} holds {pose.dtype}, needed finite floats")
-    return pose.astype(np.float32)
+    return floats
 
 
 def read_picture(file: Path) -> UInt8[np.ndarray, "height width 3"]:
     """A picture file as RGB. Raises PersonError."""
-    content = np.frombuffer(file.read_bytes(), np.uint8)
+    try:
+        content = np.frombuffer(file.read_bytes(), np.uint8)
+    except OSError as error:
+        raise PersonError(f"{file} cannot be read: {error.strerror}") from error
     try:
         picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if len(content) else None
     except cv2.error:  # more pixels than it takes in
@@ -106,14 +113,18 @@ def from_picture(
     picture: UInt8[np.ndarray, "height width 3"], *, backend: str, name: str
 ) -> Person:
     """The person with the surest face: pose by the dataset's backend, crop by its rule. Raises PersonError."""
+    if backend not in BACKENDS:
+        raise PersonError(
+            f"the model was trained on poses of {backend}, known are {', '.join(BACKENDS)}"
+        )
     finder = FaceDetector().load()
     try:
-        faces = finder(shrunk(picture, LONGEST_SIDE)[0])
+        small, scale = shrunk(picture, LONGEST_SIDE)
+        faces = finder(small)
     finally:
         finder.close()
     if not faces:
         raise PersonError(f"{name} shows no face")
-    small, scale = shrunk(picture, LONGEST_SIDE)
     estimator = BACKENDS[backend]()
     if (missing := estimator.missing()) is not None:
         raise PersonError(f"the model was trained on poses of {backend}: {missing}")
@@ -131,10 +142,17 @@ def from_picture(
     affine = crop_affine(box, (SIDE, SIDE))
     placed = np.concatenate([apply(affine, full[:, :2]), full[:, 2:]], axis=1).astype(np.float32)
     placed[full[:, 2] <= 0.0] = 0.0
-    crop = cv2.warpAffine(
-        picture, np.asarray(affine, np.float64), (SIDE, SIDE), flags=cv2.INTER_AREA
-    )
-    return Person(placed, crop.astype(np.uint8), f"picture {name}")
+    return Person(placed, cropped(picture, box), f"picture {name}")
+
+
+def cropped(
+    picture: UInt8[np.ndarray, "height width 3"], box: Box
+) -> UInt8[np.ndarray, "512 512 3"]:
+    """The part of a picture in a box, black outside of it; a large one is made small by area first, without moire."""
+    small, scale = shrunk(picture, max(1, round(max(picture.shape[:2]) * SIDE / max(box[2:]))))
+    x, y, width, height = (side * scale for side in box)
+    affine = np.asarray(crop_affine((x, y, width, height), (SIDE, SIDE)), np.float64)
+    return cv2.warpAffine(small, affine, (SIDE, SIDE), flags=cv2.INTER_LINEAR).astype(np.uint8)
 
 
 def shrunk(picture: UInt8[np.ndarray, "height width 3"], longest: int) -> tuple[np.ndarray, float]:

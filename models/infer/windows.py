@@ -32,7 +32,7 @@ def weights(total: int, first: int, *, frames: int, overlap: int) -> Float[Tenso
     if first > 0:
         ramp[:overlap] = fade
     if first + frames < total:
-        ramp[len(ramp) - overlap :] = fade.flip(0)
+        ramp[len(ramp) - overlap :] = torch.minimum(ramp[len(ramp) - overlap :], fade.flip(0))
     return ramp
 
 

@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -14,6 +16,10 @@ Config = TypeVar("Config")
 
 class SettingsError(ValueError):
     """A setting that does not exist, or a value it cannot have."""
+
+
+SEEDS = 1 << 24
+"""Seeds below leave 40 of the generator's 64 bits to rank and step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +56,16 @@ class Training:
         for name in ("steps", "batch", "save", "keep", "validate", "log"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"training.{name} is 1 or more, got {getattr(self, name)}")
-        for name in ("warmup", "workers", "previews", "seed"):
-            if getattr(self, name) < 0:
+        for name in ("warmup", "workers", "previews", "decay"):
+            if not 0 <= getattr(self, name) < math.inf:
                 raise SettingsError(f"training.{name} is 0 or more, got {getattr(self, name)}")
+        if not 0 <= self.seed < SEEDS:
+            raise SettingsError(f"training.seed is 0 to {SEEDS - 1}, got {self.seed}")
+        if self.threads is not None and self.threads < 1:
+            raise SettingsError(f"training.threads is 1 or more, got {self.threads}")
         if not 0.0 <= self.ema < 1.0:
             raise SettingsError(f"training.ema is from 0 to below 1, got {self.ema}")
-        if self.rate <= 0.0 or self.norm <= 0.0:
+        if not 0.0 < self.rate < math.inf or not self.norm > 0.0:
             raise SettingsError(f"training.rate and norm are above 0, got {self.rate}, {self.norm}")
 
 
@@ -71,7 +81,10 @@ def overridden(config: Config, assignments: Sequence[str]) -> Config:
             if not isinstance(place, dict) or name not in place:
                 known = [str(key) for key in place] if isinstance(place, dict) else []
                 near = difflib.get_close_matches(name, known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(known)}"
+                if near:
+                    hint = f"; did you mean {'.'.join([*names[:depth], near[0]])}?"
+                else:
+                    hint = f"; there are {', '.join(known)}" if known else ""
                 raise SettingsError(f"there is no setting {path!r}{hint}")
             if depth + 1 < len(names):
                 place = place[name]
@@ -79,8 +92,19 @@ def overridden(config: Config, assignments: Sequence[str]) -> Config:
             raise SettingsError(
                 f"{path!r} is a group of settings; set one of {', '.join(place[names[-1]])}"
             )
-        place[names[-1]] = yaml.safe_load(value)
+        place[names[-1]] = read(path, value, place[names[-1]])
     return parsed(type(config), plain)
+
+
+def read(path: str, value: str, before: object) -> object:
+    """A value as YAML. before: what it replaces. Raises SettingsError."""
+    try:
+        held = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: {value!r} cannot be read as YAML") from error
+    if isinstance(held, bool) and isinstance(before, int | float) and not isinstance(before, bool):
+        raise SettingsError(f"{path}: a number is needed, got {value!r}")
+    return held
 
 
 def parsed(kind: type[Config], plain: object) -> Config:
@@ -90,9 +114,16 @@ def parsed(kind: type[Config], plain: object) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
+        if isinstance(refused := first.get("ctx", {}).get("error"), ValueError):
+            raise SettingsError(str(refused)) from error
         raise SettingsError(
             f"{where}: {first['msg']}, got {first['input']!r}" if where else first["msg"]
         ) from error
+
+
+def plain(config: object) -> dict[str, Any]:
+    """A nested dataclass as what JSON holds."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))  # type: ignore[call-overload]
 
 
 def differing(one: object, other: object) -> list[str]:

@@ -4,7 +4,6 @@ A run is a pure function of its settings and its dataset. Each step's batch, noi
 (seed, step), so a run that was killed and started again ends with the same bits as one that was not.
 """
 
-import dataclasses
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -292,8 +291,3 @@ def finite(loss: object, step: int) -> float:
 def number(value: object) -> float:
     """A tensor of one number, or what stands for it, as a float."""
     return float(value.item()) if isinstance(value, Tensor) else math.nan
-
-
-def plain(config: object) -> dict[str, Any]:
-    """A nested dataclass as what JSON holds."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))  # type: ignore[call-overload]

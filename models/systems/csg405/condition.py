@@ -1,5 +1,6 @@
 """What the network is told in training and in sampling: noise, silence, guidance, and the voice of long recordings."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ from models.diffusion.samplers import Denoiser, ancestral, ddim, dpm_solver, gui
 from models.diffusion.schedule import Schedule, to_x0
 from models.infer.windows import blended
 from models.systems.csg405.configs import Noise
+from models.train.settings import SettingsError
 
 
 def denoising_error(
@@ -39,13 +41,27 @@ def denoising_error(
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How motion is drawn. scale: of guidance, 1 is none. eta: of DDIM. overlap: frames that two windows share."""
+    """How motion is drawn. scale: of guidance, 1 is none. eta: of DDIM.
+
+    overlap: frames that two windows share; None: a fifth of the window.
+    """
 
     sampler: Literal["dpm", "ddim", "ancestral"] = "dpm"
     steps: int = 8
     scale: float = 2.0
     eta: float = 0.0
-    overlap: int = 50
+    overlap: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no sampler does."""
+        if self.steps < 1:
+            raise SettingsError(f"steps is 1 or more, got {self.steps}")
+        if not math.isfinite(self.scale):
+            raise SettingsError(f"scale is a number, got {self.scale}")
+        if not 0.0 <= self.eta <= 1.0:
+            raise SettingsError(f"eta is 0 to 1, got {self.eta}")
+        if self.overlap is not None and self.overlap < 0:
+            raise SettingsError(f"overlap is 0 or more, got {self.overlap}")
 
 
 def sample(
@@ -107,4 +123,5 @@ def denoiser(
         signal, sigma = schedule.at(t)
         return to_x0(noise.predicts, predicted, x, signal, sigma)
 
-    return blended(of_window, frames=frames, overlap=how.overlap)
+    overlap = frames // 5 if how.overlap is None else how.overlap
+    return blended(of_window, frames=frames, overlap=overlap)

@@ -1,5 +1,6 @@
 """The system's configurations, from minutes on a laptop to the published numbers."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -9,7 +10,7 @@ from models.data.skeleton import LEGS, Skeleton
 from models.diffusion.schedule import Prediction, Schedule, cosine
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
-from models.train.settings import Training
+from models.train.settings import SettingsError, Training
 
 Network = SkeletonTransformer | PublishedTransformer
 
@@ -22,6 +23,16 @@ class Size:
     depth: int = 4
     heads: int = 4
     hidden: int = 512
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        for name in ("width", "depth", "heads", "hidden"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"size.{name} is 1 or more, got {getattr(self, name)}")
+        if self.width % self.heads or self.width % 2:
+            raise SettingsError(
+                f"size.width is even and a multiple of size.heads ({self.heads}), got {self.width}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,16 @@ class Noise:
     predicts: Prediction = "x0"
     silent: float = 0.1
     mouth: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no schedule, and no share."""
+        for name in ("steps", "power"):
+            if getattr(self, name) < 1:
+                raise SettingsError(f"noise.{name} is 1 or more, got {getattr(self, name)}")
+        if not 0.0 <= self.silent <= 1.0:
+            raise SettingsError(f"noise.silent is 0 to 1, got {self.silent}")
+        if not 0.0 <= self.mouth < math.inf:
+            raise SettingsError(f"noise.mouth is 0 or more, got {self.mouth}")
 
     @property
     def schedule(self) -> Schedule:
@@ -59,6 +80,11 @@ class Config:
     reference: Reference = field(default_factory=Reference)
     noise: Noise = field(default_factory=Noise)
     training: Training = field(default_factory=Training)
+
+    def __post_init__(self) -> None:
+        """Refuse windows of nothing."""
+        if self.frames < 1:
+            raise SettingsError(f"frames is 1 or more, got {self.frames}")
 
     def build(self, audio: int) -> Network:
         """A new network. audio: numbers per frame of the encoder."""

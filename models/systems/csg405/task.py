@@ -20,7 +20,7 @@ from models.data.order import Order, Place
 from models.data.statistics import Statistics
 from models.diffusion.schedule import Schedule
 from models.infer.video import write_skeleton_video
-from models.systems.csg405.condition import denoising_error
+from models.systems.csg405.condition import Sampling, denoising_error
 from models.systems.csg405.configs import Config
 from models.systems.csg405.trained import Trained
 
@@ -107,6 +107,7 @@ class Task:
             preview(trained, self.held, self.heard, number, folder)
         return figures
 
+    @torch.no_grad()
     def held_loss(self, network: nn.Module) -> float:
         """Mean over held clips and steps; the same noise at every call."""
         windows, device = self.windows(self.held), next(network.parameters()).device
@@ -172,6 +173,7 @@ def preview(
 ) -> None:
     """A clip's voice and middle pose through the model, beside the truth, as a video."""
     entry, pose = motions.entries[number], motions.pose(number)
-    made = trained.generate(voices.rows(entry), pose[len(pose) // 2], seed=number)
+    how = Sampling(steps=min(Sampling().steps, trained.config.noise.steps))
+    made = trained.generate(voices.rows(entry), pose[len(pose) // 2], seed=number, how=how)
     folder.mkdir(parents=True, exist_ok=True)
     write_skeleton_video(folder / f"{entry.id}.mp4", made, sound=motions.sound(number), beside=pose)

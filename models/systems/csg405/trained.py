@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
+from safetensors import SafetensorError
 from torch import Tensor
 
 from models.data.audio import Encoder, Sound, encoder_of
@@ -20,8 +21,7 @@ from models.systems.csg405.condition import Sampling, sample
 from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
-from models.train.settings import parsed
-from models.train.trainer import plain
+from models.train.settings import parsed, plain
 
 
 class ModelError(ValueError):
@@ -57,26 +57,34 @@ class Trained:
         folder = folder / "model" if (folder / "model" / "system.json").is_file() else folder
         try:
             told = json.loads((folder / "system.json").read_text())
-            config = parsed(Config, told["config"])
+            config, facts = parsed(Config, told["config"]), dict(told["facts"])
+            hears = tuple(told["encoder"][name] for name in ("name", "version", "weights"))
             kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
             precision = getattr(torch, how.precision)
             network: Any = kind.from_pretrained(
-                folder, local_files_only=True, torch_dtype=precision
+                folder, local_files_only=True, use_safetensors=True, torch_dtype=precision
             )
             statistics = Statistics.read(folder / "statistics.json")
-        except (OSError, KeyError, json.JSONDecodeError) as error:
+        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
-        listener = encoder_of(how.encoder or config.encoder, device=how.device)
-        if (
-            listener.weights != told["encoder"]["weights"]
-            or listener.name != told["encoder"]["name"]
-        ):
+        if len(statistics.mean) != config.skeleton.size:
             raise ModelError(
-                f"the model hears through {told['encoder']['name']} with weights {told['encoder']['weights']}, "
-                f"got {listener.name} with {listener.weights}"
+                f"{folder} has statistics of {len(statistics.mean)} numbers, needed {config.skeleton.size}"
             )
-        network = network.to(how.device).eval()
-        return cls(config, network, statistics, listener, told["facts"])
+        listener = encoder_of(how.encoder or config.encoder, device=how.device)
+        given = (listener.name, listener.version, listener.weights)
+        if given != hears:
+            raise ModelError(
+                "the model hears through {} {} with weights {}, got {} {} with {}".format(
+                    *hears, *given
+                )
+            )
+        try:
+            network = network.to(how.device).eval()
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ModelError(f"device {how.device!r} cannot be used: {reason}") from error
+        return cls(config, network, statistics, listener, facts)
 
     def save(self, folder: Path) -> None:
         """Whole or not at all: `save_pretrained` of the network, its facts, a model card."""
@@ -114,18 +122,30 @@ class Trained:
     ) -> Float32[np.ndarray, "time 133 3"]:
         """Motion in pixels of the 512 crop for a voice that went through `encoder`, of the person of one pose.
 
-        Raises ModelError for a reference of which nothing is known.
+        Raises ModelError for a reference of which nothing is known, and for sampling that does not fit the model.
         """
+        how = how or Sampling()
+        self.check(how)
         device = next(self.network.parameters()).device
         generator = torch.Generator().manual_seed(seed)
         heard = torch.from_numpy(np.asarray(features, np.float32))[None].to(device)
         before = self.reference(reference).to(device)
         values = sample(
             self.network, heard, before[None], noise=self.config.noise, frames=self.config.frames,
-            how=how or Sampling(), generator=generator,
+            how=how, generator=generator,
         )[0]  # fmt: skip
         said = self.statistics.undo(values.cpu().numpy())
         return decoded(self.config.skeleton, self.statistics, said, reference)
+
+    def check(self, how: Sampling) -> None:
+        """Raises ModelError for more steps than there are, and windows that share all they have."""
+        most = self.config.noise.steps
+        if how.steps > most and how.sampler != "ancestral":
+            raise ModelError(f"the model has {most} steps of noise, asked for steps={how.steps}")
+        if (how.overlap or 0) >= self.config.frames:
+            raise ModelError(
+                f"the model has windows of {self.config.frames} frames, asked for overlap={how.overlap}"
+            )
 
     def reference(self, pose: Float[np.ndarray, "133 3"]) -> Float[Tensor, "before size"]:
         """One pose as the network is shown it: normalised, and as often as it wants. Raises ModelError."""

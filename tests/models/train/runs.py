@@ -72,8 +72,8 @@ def train_here(data: Path, run: Path, workers: int, environment: dict[str, str])
 
     from models.systems.csg405.configs import Size, tiny
     from models.systems.csg405.task import Task
-    from models.train.settings import Training
-    from models.train.trainer import plain, train
+    from models.train.settings import Training, plain
+    from models.train.trainer import train
 
     training = Training(
         steps=STEPS, batch=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,

@@ -1,0 +1,256 @@
+"""The command `csg-model`: train and generate on a dataset made here, and the sentence for each mistake."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from manifests import keypoints as kp
+from models.__main__ import main
+from tests.conftest import ROOT
+from tests.models.making import CLIPS, smooth_pose, voice
+
+SETTINGS = [
+    *("size.width=32", "size.depth=1", "size.heads=2", "size.hidden=64", "frames=50"),
+    *("training.steps=4", "training.batch=2", "training.save=2", "training.validate=4"),
+    *("training.tracker=none", "training.threads=1"),
+]
+TINY = [part for setting in SETTINGS for part in ("-s", setting)]
+FILMED = next(clip for clip in CLIPS if clip.movie)
+
+
+def run(*arguments: str | Path) -> str:
+    """The command as a user starts it; its output."""
+    line = [sys.executable, "-m", "models", *map(str, arguments)]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return " ".join(done.stdout.split())
+
+
+@pytest.fixture(scope="module")
+def model(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model that was never trained."""
+    from models.systems.csg405.configs import tiny
+    from models.systems.csg405.task import Task
+    from models.train.settings import overridden
+
+    root = tmp_path_factory.mktemp("untrained")
+    task = Task.of(overridden(tiny(), SETTINGS), dataset, features=root / "features")
+    task.export(task.network().eval(), root / "model", {})
+    return root / "model"
+
+
+@pytest.fixture
+def talk(dataset: Path, model: Path, tmp_path: Path) -> dict[str, str]:
+    """What generating needs, all of it right."""
+    soundfile.write(tmp_path / "voice.wav", voice(0, 25), 16_000)
+    np.save(tmp_path / "pose.npy", smooth_pose(0, 1)[0])
+    return {
+        "--model": str(model),
+        "--audio": str(tmp_path / "voice.wav"),
+        "--reference": str(tmp_path / "pose.npy"),
+        "--out": str(tmp_path / "talk"),
+        "--guides": "none",
+    }
+
+
+class Said:
+    """Runs the command in this process: its exit code, and what it wrote to standard error, on one line."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: str | Path) -> tuple[int, str]:
+        self.monkeypatch.setattr(sys, "argv", ["csg-model", *map(str, arguments)])
+        self.capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main()
+        words = self.capsys.readouterr().err.split()
+        return int(caught.value.code or 0), " ".join(words)
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
+    monkeypatch.setattr("models.__main__.errors", _wide())
+    return Said(monkeypatch, capsys)
+
+
+def _wide() -> object:
+    """A console that does not break a path over lines."""
+    from rich.console import Console
+
+    return Console(stderr=True, width=2_000)
+
+
+# ---- the story ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.timeout(240)
+def test_a_small_model_is_trained_and_moves_a_person(
+    said: Said, dataset: Path, tmp_path: Path
+) -> None:
+    out, features = tmp_path / "run", tmp_path / "features"
+    line = ["train", "csg405", "--data", dataset, "--out", out, "--features", features, *TINY]
+    assert "model in" in run(*line)  # a process of its own, as a user starts it
+    told = json.loads((out / "model" / "system.json").read_text())
+    assert told["facts"]["steps"] == 4 and told["config"]["frames"] == 50
+    assert told["facts"]["dataset"] == json.loads((dataset / "dataset.json").read_text())["root"]
+    assert {file.name for file in (out / "checkpoints").iterdir()} == {
+        "step-00000002",
+        "step-00000004",
+    }
+    assert [file.name for file in out.glob("samples/*/*")] == [f"{FILMED.clip}.mp4"]
+    assert not (dataset / "features").exists()
+
+    sound = voice(3, 130)  # longer than two windows
+    soundfile.write(tmp_path / "long.wav", sound, 16_000)
+    talk = ["generate", "--model", out, "--audio", tmp_path / "long.wav", "-s", "steps=3"]
+    person = [
+        "--reference",
+        FILMED.clip[:8],
+        "--data",
+        dataset,
+        "--guides",
+        "mimicmotion,echomimic_v2",
+    ]
+    assert said(*talk, *person, "--out", tmp_path / "a") == (0, "")
+    made = tmp_path / "a"
+    assert {file.name for file in made.iterdir()} == {
+        "pose.npy", "reference.npy", "reference.png", "voice.wav", "skeleton.mp4", "guides", "facts.json",
+    }  # fmt: skip
+    pose = np.load(made / "pose.npy")
+    assert pose.shape == (130, 133, 3) and np.isfinite(pose).all()
+    assert np.array_equal(soundfile.read(made / "voice.wav", dtype="int16")[0], sound)
+    assert np.array_equal(np.load(made / "reference.npy"), FILMED.poses()[0])
+    facts = json.loads((made / "facts.json").read_text())
+    assert facts["reference"].startswith(f"clip {FILMED.clip}") and facts["audio"].endswith(
+        "long.wav"
+    )
+    assert facts["making"]["steps"] == 3 and facts["model"]["steps"] == 4
+    assert {place.name for place in (made / "guides").iterdir()} == {"mimicmotion", "echomimic_v2"}
+
+
+# ---- mistakes ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_right_makes_a_folder_and_nothing_is_said(said: Said, talk: dict[str, str]) -> None:
+    code, words = said("generate", *sum(talk.items(), ()))
+    assert (code, words) == (0, "")
+    assert np.load(Path(talk["--out"]) / "pose.npy").shape == (25, 133, 3)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"--guides": "drawn"}, "csg-model: --guides is one of stableanimator, mimicmotion, "),
+        ({"--guides": ""}, "csg-model: --guides is one of "),
+        ({"--guides": "all,none"}, "csg-model: --guides is one of "),
+        ({"--model": "nowhere"}, "csg-model: nowhere holds no trained csg405 model: "),
+        ({"--audio": "absent.wav"}, "csg-model: there is no file absent.wav, and it is no clip "),
+        ({"--reference": "nobody"}, "csg-model: there is no file nobody, and it is no clip "),
+        ({"--reference": "00ff"}, "csg-model: the clip 00ff needs --data"),
+        ({"--reference": "0", "--data": "nowhere"}, "csg-model: nowhere is no dataset: "),
+        ({"--set": "steps=0"}, "csg-model: steps is 1 or more, got 0"),
+        ({"--set": "steps=5000"}, "csg-model: the model has 1000 steps of noise, asked for"),
+        ({"--set": "overlap=50"}, "csg-model: the model has windows of 50 frames, asked for"),
+        ({"--set": "stepz=3"}, "csg-model: there is no setting 'stepz'; did you mean steps?"),
+        ({"--set": "device=toaster"}, "csg-model: device 'toaster' cannot be used: "),
+        ({"--set": "encoder=wav2vec2"}, "csg-model: wav2vec2 needs its weights: "),
+        ({"--set": "encoder=mel"}, "csg-model: an encoder is one of logmel, "),
+    ],
+)
+def test_a_mistake_in_generating_is_one_sentence_and_nothing_is_made(
+    said: Said, talk: dict[str, str], changed: dict[str, str], sentence: str
+) -> None:
+    code, words = said("generate", *sum((talk | changed).items(), ()))
+    assert code == 2
+    assert words.startswith(sentence) and "Traceback" not in words
+    assert not Path(talk["--out"]).exists()
+
+
+def test_a_foreign_folder_is_refused_before_the_work(said: Said, talk: dict[str, str]) -> None:
+    Path(talk["--out"]).mkdir()
+    (Path(talk["--out"]) / "thesis.tex").write_text("years of work")
+    code, words = said("generate", *sum((talk | {"--model": "nowhere"}).items(), ()))
+    assert code == 2 and words.endswith("holds something else (thesis.tex); name a new folder")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        (["--config", "huge"], "csg-model: --config is one of tiny, small, paper, released, got"),
+        (["--data", "nowhere"], "csg-model: nowhere is no dataset: it has no clips.parquet"),
+        (["--config", "paper"], "csg-model: wav2vec2 needs its weights: "),
+        (["--encoder", "mel"], "csg-model: an encoder is one of logmel, wav2vec2, hubert, wavlm"),
+        (["--without", "nobody"], "csg-model: "),
+        (
+            ["-s", "training.steps=none"],
+            "csg-model: training.steps: Input should be a valid integer",
+        ),
+        (["-s", "size.heads=5"], "csg-model: size.width is even and a multiple of size.heads (5)"),
+        (["-s", "training.seed=20240101"], "csg-model: training.seed is 0 to 16777215, got 20240"),
+        (["-s", "training"], "csg-model: a setting is NAME=VALUE, got 'training'"),
+    ],
+)
+def test_a_mistake_in_training_is_one_sentence_and_nothing_is_made(
+    said: Said, dataset: Path, tmp_path: Path, changed: list[str], sentence: str
+) -> None:
+    line = ["train", "csg405", "--data", str(dataset), "--out", str(tmp_path / "run")]
+    code, words = said(*line, "--features", str(tmp_path / "features"), *changed)
+    assert code == 2
+    assert words.startswith(sentence) and "Traceback" not in words
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_system_that_is_not_known_is_one_sentence(said: Said, dataset: Path) -> None:
+    code, words = said("train", "emo3", "--data", dataset, "--out", "x")
+    assert (code, words) == (2, "csg-model: system is one of csg405, got 'emo3'")
+
+
+@pytest.mark.parametrize("seed", ["-1", "three", str(2**63)])
+def test_a_seed_that_no_generator_takes_is_refused(
+    said: Said, talk: dict[str, str], seed: str
+) -> None:
+    code, words = said("generate", *sum((talk | {"--seed": seed}).items(), ()))
+    assert code == 2 and "--seed" in words
+
+
+def test_an_identity_that_nobody_has_is_named(said: Said, dataset: Path, tmp_path: Path) -> None:
+    line = ["train", "csg405", "--data", dataset, "--out", tmp_path / "run"]
+    code, words = said(*line, "--features", tmp_path, "--without", "speaker:zoe")
+    assert code == 2 and words.endswith("has no identity 'speaker:zoe'")
+
+
+def test_a_picture_that_shows_nobody_is_one_sentence(
+    said: Said, talk: dict[str, str], tmp_path: Path
+) -> None:
+    import cv2
+
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((64, 64, 3), 90, np.uint8))
+    talk["--reference"] = str(tmp_path / "wall.png")
+    code, words = said("generate", *sum(talk.items(), ()))
+    assert code == 2 and words.endswith("csg-model: wall.png shows no face")
+
+
+def test_a_reference_without_a_sure_joint_is_one_sentence(
+    said: Said, talk: dict[str, str], tmp_path: Path
+) -> None:
+    unsure = smooth_pose(0, 1)[0] * np.array([1.0, 1.0, 0.3], np.float32)
+    np.save(tmp_path / "pose.npy", unsure)
+    code, words = said("generate", *sum(talk.items(), ()))
+    assert (code, words) == (2, "csg-model: the reference shows no joint with enough confidence")
+    assert len(unsure) == kp.JOINTS
+
+
+def test_help_is_there_at_once_and_names_what_there_is() -> None:
+    lazy = "import sys; sys.argv = ['csg-model', '--help']; from models.__main__ import main\n"
+    check = "try:\n    main()\nexcept SystemExit:\n    assert 'torch' not in sys.modules\n"
+    done = subprocess.run(
+        [sys.executable, "-c", lazy + check], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "train" in done.stdout and "generate" in done.stdout
