@@ -5,9 +5,10 @@ RUN apt-get update && apt-get install --no-install-recommends --yes libgl1 libgl
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY manifests manifests
 COPY pipeline pipeline
+COPY models models
 RUN pip install --no-cache-dir uv \
  && uv pip install --system --no-cache --index-strategy unsafe-best-match \
-      --extra-index-url https://download.pytorch.org/whl/cpu --constraint constraints.txt .
+      --extra-index-url https://download.pytorch.org/whl/cpu --constraint constraints.txt '.[train]'
 USER nobody
 ENV HOME=/tmp
 ENTRYPOINT ["csg-data"]

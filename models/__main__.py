@@ -14,6 +14,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+TRAINING = ("accelerate", "diffusers", "matplotlib", "safetensors", "transformers")
+"""What only the extra `train` installs."""
 console = Console()
 errors = Console(stderr=True)
 
@@ -48,7 +50,12 @@ def train(
     encoder: EncoderFolder = None,
     set_: Overrides = None,
 ) -> None:
-    """Train. Repeating the same line goes on where it was left, to the same bits."""
+    """Train. Repeating the same line goes on where it was left, to the same bits.
+
+    Several GPUs or machines: accelerate launch … -m models train …
+    """
+    from accelerate import PartialState
+
     from models.systems.csg405.configs import CONFIGS
     from models.systems.csg405.task import Task
     from models.train.settings import overridden, plain
@@ -58,13 +65,16 @@ def train(
     one_of("--config", config, list(CONFIGS))
     given = [f"encoder={encoder}"] if encoder else []
     chosen = overridden(CONFIGS[config](), [*given, *(set_ or [])])
-    task = Task.of(
-        chosen,
-        data,
-        without=tuple(without or ()),
-        features=features,
-        told=counted("clips looked at"),
-    )
+    machine = PartialState()
+    with machine.main_process_first():  # who computes the features; the others find them
+        task = Task.of(
+            chosen,
+            data,
+            without=tuple(without or ()),
+            features=features,
+            device=str(machine.device),
+            told=counted("clips looked at"),
+        )
     settings = {
         "system": system,
         "config": plain(chosen),
@@ -224,6 +234,13 @@ def main() -> None:
         app()
     except SystemExit:
         raise  # nothing of ours, for which all would be loaded
+    except ModuleNotFoundError as error:
+        if error.name not in TRAINING:
+            raise
+        errors.print(
+            f"csg-model needs {error.name}: install cospeech[train]", style="red", markup=False
+        )
+        sys.exit(2)
     except known_mistakes() as error:
         errors.print(f"csg-model: {error}", style="red", highlight=False, markup=False)
         sys.exit(2)
