@@ -1,9 +1,11 @@
 """The made world of the ablations holds what it says: everything known, and nothing known that should not be."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.ablation.__main__ import BODY, CLAIMS, HANDS, LIPS, WORLDS, Claim, scored
 from benchmarks.ablation.measures import (
@@ -46,6 +48,15 @@ DEAF, ALIKE = replace(WORLD, linked=False), replace(WORLD, bodies=False, sway=Fa
 
 def clips(world: World, people: int = 12, each: int = 4) -> list[Clip]:
     return [clip_of(world, person, number) for person in range(people) for number in range(each)]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small a network is slower on two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
