@@ -2,7 +2,7 @@
 
     python -m benchmarks.ablation
 
-The paper's Table 4 asks three questions of its method, by networks that read lips from made videos and compare faces.
+The paper's Table 3 asks three questions of its method, by networks that read lips from made videos and compare faces.
 Here they are asked of skeletons whose truth is known (`world.py`), on people whom no network has seen:
 
 - audio joined by features against cross-attention. Sync-C there 6.28 against 0.77; here by how much more the lips

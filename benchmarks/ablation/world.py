@@ -14,7 +14,8 @@ times its own opening; it only shifts, it does not turn, so that places measured
 
 Audio features stand for those of an encoder: a code per phoneme blurred into its neighbours, loudness with a bump at
 each beat, the speaker's colour and noise. Everything is drawn from Philox keyed by (seed, person, clip, purpose): the
-motion of a clip is the same whatever else is drawn, and the controls differ from the world in one thing at a time.
+phonemes, beats and modes of a clip are the same whatever else is drawn, and a control differs from the world in what
+its name says and in nothing else.
 """
 
 from dataclasses import dataclass
