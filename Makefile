@@ -15,7 +15,7 @@ export MPLBACKEND = Agg
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dataset train generate evaluate check test test-all bench docs clean
+.PHONY: help setup dataset train generate evaluate check test test-all bench ablation docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ test-all: .venv/.ready ## the slow tests too
 
 bench: .venv/.ready ## the benchmarks, printed
 	@$(BIN)/python -m benchmarks
+
+ablation: .venv/.ready ## the main paper's ablations on a made world, printed: 20 CPU-minutes
+	@$(BIN)/python -m benchmarks.ablation
 
 docs: .venv/.ready ## write the generated pages anew
 	@$(BIN)/csg-data docs

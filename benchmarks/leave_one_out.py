@@ -40,8 +40,8 @@ def recipe() -> Config:
         frames=WINDOW,
         noise=Noise(mouth=4.0),
         training=Training(
-            steps=1_000, batch=12, rate=1e-3, warmup=100, decay=0.05, ema=0.995, seed=0, threads=1,
-            save=1_000, validate=1_000, previews=0, log=500, tracker="none",
+            steps=600, batch=12, rate=1e-3, warmup=100, decay=0.05, ema=0.995, seed=0, threads=1,
+            save=600, validate=600, previews=0, log=500, tracker="none",
         ),
     )  # fmt: skip
 
@@ -111,7 +111,8 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
     from models.metrics.lips import agreement, lip_opening
     from models.systems.csg405.task import Task
     from models.systems.csg405.trained import Making, Trained
-    from models.train.trainer import plain, train
+    from models.train.settings import plain
+    from models.train.trainer import train
 
     began = time.perf_counter()
     task = Task.of(config, dataset, without=(person,))
