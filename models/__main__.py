@@ -166,7 +166,7 @@ def evaluate(
     ] = 100,
     set_: Overrides = None,
 ) -> None:
-    """Measure a model on clips it has not seen, beside the truth and four baselines, with intervals and chance.
+    """Measure a model on clips it has not seen, beside the truth and five baselines, with intervals and chance.
 
     --set takes what it takes for generate.
     """

@@ -16,7 +16,7 @@ from models.infer.generate import free_place
 from models.infer.video import write_skeleton_video
 from models.metrics.autoencoder import MotionEncoder, load, save, train_encoder
 from models.metrics.evaluation import Held, Made, Row, as_json, make, markdown, measure, plot
-from models.metrics.makers import LoudMouth, Maker, MeanPose, Nearest, Still
+from models.metrics.makers import LinearMouth, LoudMouth, Maker, MeanPose, Nearest, Still
 from models.metrics.windows import gesture_windows
 
 PLOTTED = (
@@ -59,6 +59,7 @@ def baselines(
             [values.rows(e) for e in training.entries],
         ),
         "loudness mouth": LoudMouth.fit(poses, sounds),
+        "linear mouth": LinearMouth.fit(poses, [voices.rows(e) for e in training.entries]),
     }  # fmt: skip
 
 

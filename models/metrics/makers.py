@@ -132,18 +132,79 @@ class LoudMouth:
         return cls(float(slope), float(offset), lag)
 
     def __call__(self, features, sound, reference, seed, /):
-        """Lower inner and outer lip move by all, the chin by half of what the lips open."""
-        pose = np.repeat(reference[None], len(features), axis=0).astype(np.float64)
-        height = face_height(reference[None])
-        if height is None:
-            return pose.astype(np.float32)
-        opening = np.roll(_levelled(sound), self.lag) * self.slope + self.offset
-        more = (opening - np.nan_to_num(lip_opening(reference[None])[0])) * height
-        down = reference[kp.CHIN, :2] - reference[NOSE_ROOT, :2]
-        step = more[:, None, None] * (down / max(float(np.linalg.norm(down)), 1e-6))
-        pose[:, LOWER, :2] += step
-        pose[:, kp.CHIN : kp.CHIN + 1, :2] += 0.5 * step
+        """The mouth opens with the loudness."""
+        return opened(reference, np.roll(_levelled(sound), self.lag) * self.slope + self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class LinearMouth:
+    """The reference, standing still, whose mouth is a linear function of the voice's features around each frame.
+
+    How much of the lips a ridge regression hears (Hoerl & Kennard 1970): what a system that hears at all should reach.
+    """
+
+    weights: Float[np.ndarray, " context"]
+    mean: Float[np.ndarray, " context"]
+    offset: float
+
+    @classmethod
+    def fit(
+        cls,
+        poses: Sequence[Float32[np.ndarray, "_time 133 3"]],
+        voices: Sequence[Float[np.ndarray, "_time audio"]],
+        *,
+        shrinkage: float = 1e3,
+    ) -> "LinearMouth":
+        """Least squares over all frames, each clip's opening by its own mean and spread, scaled back by their means."""
+        heard, said, means, spreads = [], [], [], []
+        for pose, voice in zip(poses, voices, strict=True):
+            lips = lip_opening(pose)
+            known = np.isfinite(lips)
+            if known.sum() < 2 or np.std(lips[known]) == 0.0:
+                continue
+            means.append(float(lips[known].mean()))
+            spreads.append(float(lips[known].std()))
+            heard.append(_context(voice)[known])
+            said.append((lips[known] - means[-1]) / spreads[-1])
+        rows, lips = np.concatenate(heard), np.concatenate(said)
+        mean = rows.mean(axis=0)
+        rows = rows - mean
+        weights = np.linalg.solve(rows.T @ rows + shrinkage * np.eye(rows.shape[1]), rows.T @ lips)
+        return cls(weights * float(np.mean(spreads)), mean, float(np.mean(means)))
+
+    def __call__(self, features, sound, reference, seed, /):
+        """The mouth opens as the regression says."""
+        return opened(reference, (_context(features) - self.mean) @ self.weights + self.offset)
+
+
+REACH = 6
+"""Frames before and after that the regression hears: a quarter of a second."""
+
+
+def _context(features: Float[np.ndarray, "time audio"]) -> Float[np.ndarray, "time context"]:
+    """Each frame's features with those around it, ends held."""
+    at = np.arange(len(features))
+    parts = [features[np.clip(at + lag, 0, len(at) - 1)] for lag in range(-REACH, REACH + 1)]
+    return np.concatenate(parts, axis=1).astype(np.float64)
+
+
+def opened(
+    reference: Float32[np.ndarray, "133 3"], opening: Float[np.ndarray, " time"]
+) -> Float32[np.ndarray, "time 133 3"]:
+    """The reference with its lips that far apart, in face heights.
+
+    Lower inner and outer lip move by all, the chin by half of it.
+    """
+    pose = np.repeat(reference[None], len(opening), axis=0).astype(np.float64)
+    height = face_height(reference[None])
+    if height is None:
         return pose.astype(np.float32)
+    more = (opening - np.nan_to_num(lip_opening(reference[None])[0])) * height
+    down = reference[kp.CHIN, :2] - reference[NOSE_ROOT, :2]
+    step = more[:, None, None] * (down / max(float(np.linalg.norm(down)), 1e-6))
+    pose[:, LOWER, :2] += step
+    pose[:, kp.CHIN : kp.CHIN + 1, :2] += 0.5 * step
+    return pose.astype(np.float32)
 
 
 LOWER = [kp.FACE.start + i for i in (55, 56, 57, 58, 59, 65, 66, 67)]

@@ -9,7 +9,7 @@ from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
 from models.metrics.body import face_height
 from models.metrics.lips import lip_opening, loudness
-from models.metrics.makers import LoudMouth, MeanPose, Nearest, Still
+from models.metrics.makers import LinearMouth, LoudMouth, MeanPose, Nearest, Still
 
 LAYOUT = Skeleton(smoothing=None)
 
@@ -55,4 +55,23 @@ def test_the_loud_mouth_finds_slope_and_lag_of_a_mouth_that_follows_loudness() -
     assert maker.slope == pytest.approx(0.004, rel=0.05)
     made = maker(np.zeros((60, 3)), sound, person(3)[0], 0)
     assert np.corrcoef(lip_opening(made), opening)[0, 1] > 0.99
+    assert (made[:, kp.LEFT_WRIST] == made[0, kp.LEFT_WRIST]).all()
+
+
+def test_the_linear_mouth_hears_what_is_a_linear_function_of_the_features() -> None:
+    poses, voices = [], []
+    for seed in range(4):
+        random = np.random.default_rng(seed)
+        features, pose = random.normal(size=(200, 3)), person(seed, 200)
+        opening = 0.1 + 0.02 * (features[:, 0] - np.roll(features[:, 1], 2))
+        height = face_height(pose)
+        assert height is not None
+        pose[:, [kp.FACE.start + i for i in (65, 66, 67)], 1] += (opening * height)[:, None].astype(
+            np.float32
+        )
+        poses.append(pose)
+        voices.append(features)
+    maker = LinearMouth.fit(poses[:3], voices[:3], shrinkage=1.0)
+    made = maker(voices[3], voice(0, 200), poses[3][0], 0)
+    assert np.corrcoef(lip_opening(made)[5:-5], lip_opening(poses[3])[5:-5])[0, 1] > 0.95
     assert (made[:, kp.LEFT_WRIST] == made[0, kp.LEFT_WRIST]).all()
