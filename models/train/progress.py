@@ -24,6 +24,7 @@ class Progress:
     first: int = field(init=False)
     began: float = field(init=False)
     spoke: float = field(init=False)
+    said: int = field(default=-1, init=False)
     live: Live | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +40,7 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.live:
             self.live.stop()
-        else:
+        elif self.said < self.done or self.done == self.first:
             self.console.print(self.line())
 
     def told(self, step: int) -> None:
@@ -47,7 +48,7 @@ class Progress:
         self.done = step
         now = time.monotonic()
         if not self.live and now - self.spoke >= LINE_EVERY:
-            self.spoke = now
+            self.spoke, self.said = now, step
             self.console.print(self.line())
 
     def line(self) -> Text:
