@@ -9,12 +9,16 @@ own and with shuffled voices: mint .54 and .57, at 25 FPS .80 and .84, DiffGestu
 TalkSHOW .95 and .94. None of them told a voice from another there.
 """
 
+import getpass
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from filelock import FileLock
 from jaxtyping import Float64, Int64
 from scipy.special import erfcx
 
@@ -88,15 +92,29 @@ def chance_level(rate: float, sigma: float) -> float:
     return float(a * np.sqrt(np.pi / 2.0) * erfcx(a / np.sqrt(2.0)))
 
 
+@cache
+def detector() -> Callable[..., np.ndarray]:
+    """librosa's onset detector, compiled.
+
+    Its first call on a machine compiles and keeps machine code; two processes that do so at once were seen to crash, so
+    the first call in each process waits for that of another.
+    """
+    with FileLock(Path(tempfile.gettempdir()) / f"cospeech-librosa-{getpass.getuser()}.lock"):
+        from librosa.onset import onset_detect
+
+        click = np.zeros(16_000, np.float32)
+        click[8_000] = 1.0
+        onset_detect(y=click, sr=16_000, hop_length=512)
+    return onset_detect
+
+
 def onsets(voice: Voice) -> Times:
     """Onsets of a voice by librosa's detector (spectral flux, hop of 512 samples), as DiffGesture and EMAGE find them.
 
     mint takes the beats of music, which speech does not have; papers that score speech with it take onsets.
     """
-    from librosa.onset import onset_detect
-
     sound = voice.astype(np.float32) / 32_768.0
-    found = onset_detect(y=sound, sr=16_000, hop_length=512, units="time")
+    found = detector()(y=sound, sr=16_000, hop_length=512, units="time")
     return np.asarray(found, dtype=np.float64)
 
 

@@ -18,6 +18,8 @@ from models.metrics.beats import (
     slow_moments,
 )
 
+pytestmark = pytest.mark.xdist_group("librosa")  # compiled once, in one process
+
 PUBLISHED = {
     "mint": 0.30, "mint_25fps": 0.54, "diffgesture": 0.25, "emage": 0.57, "talkshow": 0.72,
 }  # fmt: skip

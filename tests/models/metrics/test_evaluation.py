@@ -3,10 +3,13 @@
 import json
 
 import numpy as np
+import pytest
 from people import person, voice
 
 from models.metrics.evaluation import Held, Made, as_json, make, markdown, measure
 from models.metrics.lips import lip_opening
+
+pytestmark = pytest.mark.xdist_group("librosa")  # compiled once, in one process
 
 
 def clips(count: int = 4) -> list[Held]:

@@ -7,6 +7,8 @@ from models.metrics.autoencoder import MotionEncoder, train_encoder
 from models.metrics.table import METRICS, SETS, Collection
 from models.metrics.windows import gesture_windows
 
+pytestmark = pytest.mark.xdist_group("librosa")  # compiled once, in one process
+
 PERFECT = {
     "mean_error": 0.0, "bone_error": 0.0, "lip_error": 0.0, "pcm": 1.0, "lips_truth": 1.0, "lips_truth_best": 1.0,
     **{f"pck_{name}": 1.0 for name in ("tenth", "fifth", "half", "5px", "10px", "20px")},
