@@ -1,6 +1,6 @@
 """What every rule measures on the real clips, beside their labels: the table that thresholds are argued from.
 
-    python -m benchmarks.truth [--write docs/truth-values.md] [--work FOLDER]
+    python -m benchmarks.truth.values [--write docs/truth-values.md] [--work FOLDER]
 
 Nothing is cut short: every candidate is measured by every stage, whatever dropped it.
 """
@@ -15,7 +15,7 @@ from pipeline.rules import CLIP_RULES
 
 ABOUT = """# What every rule measures on the real clips
 
-Written by `python -m benchmarks.truth --write docs/truth-values.md`, embedded backends, nothing cut short: every
+Written by `python -m benchmarks.truth.values --write docs/truth-values.md`, embedded backends, nothing cut short: every
 candidate is measured by every stage, whatever dropped it. The clips are not part of the project;
 [truth.md](truth.md) argues from this table.
 
