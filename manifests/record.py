@@ -348,6 +348,7 @@ class Span(Record):
 class Person(Record):
     """Which of the people in view, and how their face moves through the span."""
 
+    backend: Backend | None = Field(default=None, description="what found the faces")
     number: int = Field(description="number within the source; not part of the id")
     face: Box = Field(description="median face box, upright pixels")
     region: Box = Field(
@@ -524,9 +525,10 @@ class Decision(Record):
     stop: int
     person: int | None
     stage: str
-    version: int
+    version: int = Field(description="of the stage")
     backend: str
-    weights: str | None
+    backend_version: str = Field(description="of the method and the libraries that computed it")
+    weights: str | None = Field(description="SHA-256 of the network's weights; None: it has none")
     measurement: str = Field(
         description="dotted name of the measured value, such as posture.stillness"
     )

@@ -74,6 +74,7 @@ DECISIONS = pa.schema(
         ("stage", pa.string()),
         ("version", pa.int64()),
         ("backend", pa.string()),
+        ("backend_version", pa.string()),
         ("weights", pa.string()),
         ("measurement", pa.string()),
         ("value", pa.float64()),

@@ -147,8 +147,9 @@ def decision(  # noqa: PLR0913 - one parameter for each column of the row
         stop=stop,
         person=person,
         stage=stage,
-        version=VERSIONS.get(stage, 1),
+        version=1,  # the flow, which knows its stages, writes theirs: `pipeline.run.finish.versioned`
         backend=backend.name,
+        backend_version=backend.version,
         weights=backend.weights,
         measurement=measurement,
         value=value,
@@ -159,6 +160,3 @@ def decision(  # noqa: PLR0913 - one parameter for each column of the row
         reason=reason,
         detail=detail,
     )
-
-
-VERSIONS: dict[str, int] = {}

@@ -4,7 +4,7 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,7 +139,9 @@ def write_manifests(
     }
     rows = {
         "clips": [tables.clip_row(clip, packed.members[clip.id]) for clip in packed.clips],
-        "decisions": [tables.decision_row(d) for d in all_decisions(flow, gathered, settled)],
+        "decisions": [
+            tables.decision_row(d) for d in versioned(flow, all_decisions(flow, gathered, settled))
+        ],
         "sources": [
             tables.source_row(o.subject, counts(accounts[o.subject.origin.locator]))
             for o in gathered.sources
@@ -207,6 +209,14 @@ def all_decisions(flow: Flow, gathered: Gathered, settled: Settled) -> Iterator[
         if outcome.failure is not None:
             yield failed(outcome.subject, outcome.failure).model_copy(update={"detail": None})
     yield from settled.drops.values()
+
+
+def versioned(flow: Flow, decisions: Iterable[Decision]) -> Iterator[Decision]:
+    """The rows with the version of the stage that each speaks of; the survey is that of its first stage."""
+    versions = {stage.name: stage.version for stage in flow.stages}
+    versions["survey"] = versions[flow.on_survey[0].name]
+    for row in decisions:
+        yield row.model_copy(update={"version": versions.get(row.stage, row.version)})
 
 
 def unused(source: Source, flow: Flow) -> Iterator[Decision]:

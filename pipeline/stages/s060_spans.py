@@ -52,7 +52,7 @@ class Spans:
     """
 
     name: ClassVar = "spans"
-    version: ClassVar = 4
+    version: ClassVar = 5
     reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
 
     shortest: float = 5.0
@@ -253,6 +253,7 @@ def who(track: Track, people: People, media: Media, start: int, stop: int) -> Pe
         if other.person != track.person and other.start < stop and other.stop > start
     ]
     return Person(
+        backend=people.backend,
         number=track.person,
         face=face,
         region=region(

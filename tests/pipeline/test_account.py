@@ -25,6 +25,7 @@ def drop(why: Why) -> Decision:
         stage="s",
         version=1,
         backend="b",
+        backend_version="1",
         weights=None,
         measurement="m",
         value=None,

@@ -20,6 +20,7 @@ from rich.console import Console
 from manifests import hugging_face
 from manifests.record import Clip
 from manifests.shards import from_json
+from pipeline import flow
 from pipeline.config import ConfigError, Run, load
 from pipeline.run.build import build
 from pipeline.run.dry import plan
@@ -79,6 +80,16 @@ def truth(sample: Path) -> dict[str, tuple[str, str]]:
 
 # No proven filter covers these yet.
 UNPROVEN = {"overlapped_speech", "not_the_speaker"}
+
+
+def test_every_decision_names_stage_version_backend_version_and_weights(built: Built) -> None:
+    rows = built.table("decisions")
+    versions = {stage.name: stage.version for stage in flow.build(Run()).stages}
+    stages = rows[rows.stage.isin(versions)]
+    assert len(stages) and all(versions[row.stage] == row.version for row in stages.itertuples())
+    assert rows.backend_version.str.len().gt(0).all()
+    faces = rows[rows.measurement == "person.face_height"]
+    assert len(faces) and faces.weights.str.fullmatch("[0-9a-f]{64}").all()
 
 
 def test_the_good_sources_give_clips_in_every_split(built: Built, sample: Path) -> None:
