@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
@@ -177,16 +177,6 @@ class Steps(Dataset[Batch]):
         )
 
 
-def known_values(
-    motions: Motions, seen: Features
-) -> Iterator[tuple[Float32[np.ndarray, "time size"], Bool[np.ndarray, "time size"]]]:
-    """(values, known) of each clip of an index, in its order; unknown values are 0."""
-    for entry in motions.entries:
-        rows = seen.rows(entry)
-        known = ~np.isnan(rows)
-        yield np.where(known, rows, np.float32(0.0)), known
-
-
 def statistics_of(motions: Motions, seen: Features) -> Statistics:
     """Mean and spread over all clips of an index, kept beside the features under a hash of which clips these are.
 
@@ -196,7 +186,14 @@ def statistics_of(motions: Motions, seen: Features) -> Statistics:
     file = seen.files.folder / f"statistics-{clips.hexdigest()[:12]}.json"
     if file.is_file():
         return Statistics.read(file)
-    statistics = Statistics.of(known_values(motions, seen), seen.family.size)
+
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for entry in motions.entries:
+            rows = seen.rows(entry)
+            known = ~np.isnan(rows)
+            yield np.where(known, rows, np.float32(0.0)), known
+
+    statistics = Statistics.of(parts(), seen.family.size)
     with writing(seen.files.folder):
         statistics.write(file)
     return statistics

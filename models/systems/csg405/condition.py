@@ -14,7 +14,6 @@ from models.diffusion.samplers import Denoiser, ancestral, ddim, dpm_solver, gui
 from models.diffusion.schedule import Schedule, to_x0
 from models.infer.windows import blended
 from models.systems.csg405.configs import Noise
-from models.systems.csg405.opening import Opening
 from models.train.settings import SettingsError
 
 
@@ -24,12 +23,10 @@ def denoising_error(
     noise: Noise,
     schedule: Schedule,
     weights: Tensor | None = None,
-    opening: Opening | None = None,
 ) -> Tensor:
     """How far x0 is from the data where these are known (paper 003, equation 2, masked as its released code does).
 
-    The step and the silence of each sample come with the batch. weights: of each value of a frame. opening: where
-    `noise.lips` is above 0.
+    The step and the silence of each sample come with the batch. weights: of each value of a frame.
     """
     t = (batch.chance[:, 0] * schedule.steps).long().clamp(max=schedule.steps - 1)
     silent = batch.chance[:, 1] < noise.silent
@@ -39,10 +36,7 @@ def denoising_error(
     ).float()
     signal, sigma = schedule.at(t)
     x0 = predicted if noise.predicts == "x0" else to_x0(noise.predicts, predicted, x, signal, sigma)
-    error = masked_error(x0, batch.values, batch.known, weights)
-    if opening is None:
-        return error
-    return error + noise.lips * opening.error(x0, batch.values, batch.known)
+    return masked_error(x0, batch.values, batch.known, weights)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,6 @@ class Noise:
     """The schedule, what the network predicts, and how often the voice is left out in training (guidance).
 
     mouth: what an error of the 20 joints of the mouth weighs against another; the released code has 2 as an option.
-    lips: what the error of the lips' opening (`opening.py`) weighs against that of all values.
     """
 
     steps: int = 1000
@@ -48,7 +47,6 @@ class Noise:
     predicts: Prediction = "x0"
     silent: float = 0.1
     mouth: float = 1.0
-    lips: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule, and no share."""
@@ -57,9 +55,8 @@ class Noise:
                 raise SettingsError(f"noise.{name} is 1 or more, got {getattr(self, name)}")
         if not 0.0 <= self.silent <= 1.0:
             raise SettingsError(f"noise.silent is 0 to 1, got {self.silent}")
-        for name in ("mouth", "lips"):
-            if not 0.0 <= getattr(self, name) < math.inf:
-                raise SettingsError(f"noise.{name} is 0 or more, got {getattr(self, name)}")
+        if not 0.0 <= self.mouth < math.inf:
+            raise SettingsError(f"noise.mouth is 0 or more, got {self.mouth}")
 
     @property
     def schedule(self) -> Schedule:

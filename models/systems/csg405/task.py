@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from manifests import keypoints as kp
 from models.data.audio import Encoder, encoder_of
-from models.data.batches import Batch, Steps, Windows, known_values, statistics_of
+from models.data.batches import Batch, Steps, Windows, statistics_of
 from models.data.features import Features, heard, prepare, seen
 from models.data.files import DatasetError
 from models.data.index import Entry, Motions
@@ -23,14 +22,10 @@ from models.diffusion.schedule import Schedule
 from models.infer.video import write_skeleton_video
 from models.systems.csg405.condition import Sampling, denoising_error
 from models.systems.csg405.configs import Config
-from models.systems.csg405.opening import Opening
 from models.systems.csg405.trained import Trained
 
 CHANCES = 4
 """Times that each validation clip is noised, at steps spread over the schedule."""
-
-MEASURED = 1000
-"""Clips that tell how far lips open, at most: two and a half hours."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +80,8 @@ class Task:
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         noise = self.config.noise
         return denoising_error(
-            network, batch, noise, self.schedule, self.weights(batch.values.device), self.opening
+            network, batch, noise, self.schedule, self.weights(batch.values.device)
         )
-
-    @cached_property
-    def opening(self) -> Opening | None:
-        """How the lips' opening is read from a frame; None where it has no weight of its own."""
-        if self.config.noise.lips == 0.0:
-            return None
-        clips = islice(known_values(self.training, self.seen), MEASURED)
-        return Opening.of(self.config.skeleton, self.statistics, clips)
 
     @cached_property
     def schedule(self) -> Schedule:
