@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from manifests.record import Clip, Posture
+from manifests.record import Backend, Clip, Posture
 from pipeline.perception import posture
 from pipeline.stage import Frames, Needs, Scope, need
 
@@ -24,15 +24,21 @@ class MeasurePosture:
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         section = need(clip.pose, "pose")
         pose = frames.store.read_array(need(section.array, "pose.array")).astype(np.float32)
-        size, valid = clip.media.upright_size, section.valid_from
-        measured = Posture(
-            backend=section.backend,
-            upper_body=posture.upper_body(pose, size, valid),
-            shoulder_width=posture.shoulder_width(pose, size, valid),
-            facing=posture.facing(pose, valid),
-            shoulder_facing=posture.shoulder_facing(pose, valid),
-            face_seen=posture.face_seen(pose, valid),
-            stillness=posture.stillness(pose, valid),
-            hands=posture.hands_seen(pose, valid),
-        )
+        measured = posture_of(pose, clip.media.upright_size, section.valid_from, section.backend)
         return clip.model_copy(update={"posture": measured})
+
+
+def posture_of(
+    pose: posture.Pose, size: tuple[int, int], valid_from: float, backend: Backend
+) -> Posture:
+    """What a pose (F, 133, 3) in a picture of (width, height) = size says; see `pipeline.perception.posture`."""
+    return Posture(
+        backend=backend,
+        upper_body=posture.upper_body(pose, size, valid_from),
+        shoulder_width=posture.shoulder_width(pose, size, valid_from),
+        facing=posture.facing(pose, valid_from),
+        shoulder_facing=posture.shoulder_facing(pose, valid_from),
+        face_seen=posture.face_seen(pose, valid_from),
+        stillness=posture.stillness(pose, valid_from),
+        hands=posture.hands_seen(pose, valid_from),
+    )
