@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -15,8 +16,8 @@ from pipeline.media.decode import Count, span
 from pipeline.media.probe import probe
 
 RGB = UInt8[np.ndarray, "high wide 3"]
-LONG_SIDE = 960
-"""Pixels at most; more is scaled down, which costs no filter anything: none looks at more than 1280."""
+LONG_SIDE = 640
+"""Pixels at most, as many as the pose stage looks at; the survey takes up to 1280."""
 
 
 def pictures_of(media: Path, actor: Actor) -> list[RGB]:
@@ -51,6 +52,7 @@ def write(pictures: Iterable[RGB], file: Path, *, crf: int = 23) -> Path:
 
 
 def mirrored(pictures: Sequence[RGB]) -> list[RGB]:
+    """Left and right changed."""
     return [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
 
 
@@ -143,4 +145,4 @@ def panned(pictures: Sequence[RGB], *, speed: float) -> list[RGB]:
 def energy(pictures: Sequence[RGB]) -> float:
     """Mean change from picture to picture, grey levels: the baseline's only sense."""
     small = [cv2.resize(p, (96, 54), interpolation=cv2.INTER_AREA).mean(axis=2) for p in pictures]
-    return float(np.mean([np.abs(b - a).mean() for a, b in zip(small, small[1:], strict=False)]))
+    return float(np.mean([np.abs(b - a).mean() for a, b in pairwise(small)]))

@@ -4,11 +4,13 @@ python -m benchmarks.truth.filters [--jobs 2] [--only PERSON ...]
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -33,6 +35,8 @@ WINDOW, STRIDE = 100, 12
 """Frames of a piece whose pose is judged, and from one to the next: 4 s every half second."""
 
 Found = dict[Why, list[Case]]
+Seen = tuple[Source, tuple[Clip, ...], float]
+"""A surveyed source, its candidates, and the picture's energy."""
 
 NAMES: dict[Why, str] = {
     Why.NOBODY: "landscapes, a street of animation, a screen",
@@ -56,8 +60,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="people, to try something out")
+    parser.add_argument(
+        "--cases", type=Path, help="every case, as JSON; read instead of measured where it is there"
+    )
     given = parser.parse_args()
-    found = gathered(media_folder(), jobs=given.jobs, only=given.only)
+    if given.cases and given.cases.is_file():
+        held = json.loads(given.cases.read_text())
+        found = {Why(why): [Case(**case) for case in cases] for why, cases in held.items()}
+    else:
+        found = gathered(media_folder(), jobs=given.jobs, only=given.only)
+    if given.cases:
+        held = {str(why): [asdict(case) for case in cases] for why, cases in found.items()}
+        given.cases.write_text(json.dumps(held))
     print(report(found))
 
 
@@ -111,34 +125,46 @@ def surveyed(
     eyes: Eyes, actor: Actor, pictures: list[RGB], clip: Clip | None, found: Found
 ) -> None:
     """What the survey alone tells: size and turn of the face, a frozen picture."""
-    face = clip.person.face if clip else None
-    profile, head = actor.view == "profile", not actor.body
-    pieces = list(cut(pictures, LOOK, LOOK - 10))
-    for number, piece in enumerate(cut(pictures, LOOK, 10) if profile else pieces):
-        for variant, crf in ((piece, 23), (faults.mirrored(piece), 28), (piece, 33)):
-            seen = look(eyes, variant, crf=crf)
-            if actor.view != "turned":
-                found[Why.FACE_TURNED].append(case(actor, profile, seen, facing))
-            if head and not profile:
-                found[Why.CLOSE_UP].append(case(actor, True, seen, face_height))
-            if profile or head:
-                continue
-            found[Why.NOBODY].append(case(actor, False, seen, people))
-            found[Why.TOO_SMALL].append(case(actor, False, seen, face_height))
-            found[Why.CLOSE_UP].append(case(actor, False, seen, face_height))
-            found[Why.FROZEN].append(case(actor, False, seen, change))
-        if profile or head or face is None or number >= 4:
-            continue
-        for high in (1.45, 1.75, 2.1):
-            seen = look(eyes, faults.cropped(piece, faults.around(face, high=high)))
-            found[Why.CLOSE_UP].append(case(actor, True, seen, face_height))
-        if number < 3:
-            for grain in (0.0, 2.0, 4.0, 8.0):
-                still = faults.frozen(piece[0], frames=LOOK, grain=grain, seed=number)
-                seen = look(eyes, still, crf=23 if grain < 4 else 18)
-                found[Why.FROZEN].append(case(actor, True, seen, change))
-        if number < 2:
-            small(eyes, actor, piece, face, found)
+    stride = 10 if actor.view == "profile" else LOOK - 10  # there are few profiles
+    for number, piece in enumerate(cut(pictures, LOOK, stride)):
+        variants = ((piece, 23), (faults.mirrored(piece), 28), (piece, 33))
+        for variant, crf in variants[: 2 if clean(actor) else 3]:
+            unchanged(actor, look(eyes, variant, crf=crf), found)
+        if clean(actor) and clip is not None and number < 4:
+            edited(eyes, actor, piece, number, clip.person.face, found)
+
+
+def unchanged(actor: Actor, seen: Seen, found: Found) -> None:
+    """Footage as it is: without the fault for most filters, with it where the person is so seen."""
+    if actor.view != "turned":
+        found[Why.FACE_TURNED].append(case(actor, actor.view == "profile", seen, facing))
+    if actor.view == "profile":
+        return
+    found[Why.CLOSE_UP].append(case(actor, not actor.body, seen, face_height))
+    if actor.body:
+        found[Why.NOBODY].append(case(actor, False, seen, people))
+        found[Why.TOO_SMALL].append(case(actor, False, seen, face_height))
+        found[Why.FROZEN].append(case(actor, False, seen, change))
+
+
+def edited(
+    eyes: Eyes, actor: Actor, piece: list[RGB], number: int, face: Box, found: Found
+) -> None:  # fmt: skip
+    """The same footage with the survey's faults in it."""
+    for high in (1.45, 1.75, 2.1):
+        seen = look(eyes, faults.cropped(piece, faults.around(face, high=high)))
+        found[Why.CLOSE_UP].append(case(actor, True, seen, face_height))
+    for grain in (0.0, 2.0, 4.0, 8.0) if number < 3 else ():
+        still = faults.frozen(piece[0], frames=LOOK, grain=grain, seed=number)
+        seen = look(eyes, still, crf=23 if grain < 4 else 18)
+        found[Why.FROZEN].append(case(actor, True, seen, change))
+    if number < 2:
+        small(eyes, actor, piece, face, found)
+
+
+def clean(actor: Actor) -> bool:
+    """Seen from the front with the upper body: nothing to drop for."""
+    return actor.view == "frontal" and actor.body
 
 
 def small(eyes: Eyes, actor: Actor, piece: list[RGB], face: Box, found: Found) -> None:
@@ -176,12 +202,11 @@ def posed(
         Why.UPPER_BODY_MISSING: not actor.body,
         Why.SIDE_VIEW: actor.view == "profile",
     }
-    clean = actor.view == "frontal" and actor.body
     add(actor, pictures, as_is, pose, found, {
         why: faulty for why, faulty in fault.items()
-        if (faulty or clean) and (actor.view == "frontal" or why is Why.SIDE_VIEW)
-    } | ({why: False for why in (Why.NO_POSE, Why.FACE_HIDDEN, Why.STATIC)} if clean else {}))  # fmt: skip
-    if not clean:
+        if (faulty or clean(actor)) and (actor.view == "frontal" or why is Why.SIDE_VIEW)
+    } | ({why: False for why in (Why.NO_POSE, Why.FACE_HIDDEN, Why.STATIC)} if clean(actor) else {}))  # fmt: skip
+    if not clean(actor):
         return
     face = clip.person.face
     edits: list[tuple[Why, list[RGB]]] = [
@@ -244,9 +269,6 @@ def written(eyes: Eyes, pictures: Iterable[RGB], *, crf: int = 23) -> Path:
     folder = eyes.store.media
     folder.mkdir(parents=True, exist_ok=True)
     return faults.write(pictures, folder / f"{len(list(folder.iterdir()))}.mp4", crf=crf)
-
-
-Seen = tuple[Source, tuple[Clip, ...], float]
 
 
 def look(eyes: Eyes, pictures: Sequence[RGB], *, crf: int = 23) -> Seen:
