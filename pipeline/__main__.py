@@ -98,6 +98,22 @@ def doctor(config: ConfigFile = None, set_: Override = None) -> None:
 
 
 @app.command()
+def look(
+    dataset: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
+    out: Annotated[Path, typer.Option(help="Folder for the sheets.")] = Path("sheets"),
+    clip: Annotated[
+        list[str] | None, typer.Option(help="Beginning of a clip's id; may be repeated.")
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="Sheets, spread over the set.")] = 10,
+) -> None:
+    """Draw contact sheets: keypoints, face box, speaker and sync offset over the stored pictures of some clips."""
+    from pipeline.audit.look import write_sheets
+
+    for file in write_sheets(dataset, out, clips=clip or (), most=most):
+        console.print(str(file), soft_wrap=True)
+
+
+@app.command()
 def sample(
     folder: Annotated[
         Path, typer.Argument(help="Where to write the videos, sources.csv and truth.tsv.")
@@ -195,6 +211,7 @@ def settings(config: Path | None, given: dict[str, object], overrides: list[str]
 
 def main() -> None:
     """The console script: a user's mistake is one sentence and exit code 2."""
+    from pipeline.audit.errors import LookError
     from pipeline.fetching import LockError, OptOutError
     from pipeline.rules import RuleError
     from pipeline.sources import SourceListError
@@ -202,7 +219,15 @@ def main() -> None:
 
     try:
         app()
-    except (ConfigError, RuleError, SourceListError, LockError, OptOutError, WeightsError) as error:
+    except (
+        ConfigError,
+        RuleError,
+        SourceListError,
+        LockError,
+        OptOutError,
+        WeightsError,
+        LookError,
+    ) as error:
         errors.print(str(error), style="red", markup=False, highlight=False)
         sys.exit(2)
 
