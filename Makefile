@@ -15,7 +15,7 @@ export MPLBACKEND = Agg
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dataset train generate evaluate check test test-all bench ablation docs clean
+.PHONY: help setup dataset train generate evaluate check test test-all bench ablation truth docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: .venv/.ready ## the benchmarks, printed
 
 ablation: .venv/.ready ## the main paper's ablations on a made world, printed: 20 CPU-minutes
 	@$(BIN)/python -m benchmarks.ablation
+
+truth: .venv/.ready ## what perception is worth on the real clips beside the project: docs/truth.md
+	@$(BIN)/python -m benchmarks.truth $(ARGS)
 
 docs: .venv/.ready ## write the generated pages anew
 	@$(BIN)/csg-data docs

@@ -10,10 +10,12 @@ from typing import Literal
 from rich.console import Group
 from rich.table import Table
 
+from pipeline import flow
 from pipeline.config import Run
 from pipeline.fetching import web_missing
 from pipeline.perception import pose, speech, sync
 from pipeline.perception.faces import FaceDetector
+from pipeline.perception.shots import ShotDetector
 from pipeline.rules import RULES
 
 State = Literal["works", "missing", "unproven", "proven"]
@@ -69,31 +71,39 @@ def gpu() -> Finding:
 
 def backends(run: Run) -> Iterator[Finding]:
     """Every perception backend; the chosen ones are marked."""
-    faces = FaceDetector()
-    yield backend("people", "mediapipe", faces.missing(), chosen=True)
-    for name, make in speech.BACKENDS.items():
-        yield backend("speech", name, make().missing(), chosen=name == run.speech.backend)
-    for name, make in pose.BACKENDS.items():
-        yield backend("pose", name, make().missing(), chosen=name == run.pose.backend)
+    yield backend("shots", ShotDetector(), chosen=True)
+    yield backend("people", FaceDetector(), chosen=True)
+    kinds = (("speech", speech.BACKENDS, run.speech), ("pose", pose.BACKENDS, run.pose))
+    for kind, made, settings in kinds:
+        for name, make in made.items():
+            chosen = name == settings.backend
+            yield backend(kind, flow.chosen(made, settings) if chosen else make(), chosen=chosen)
     for name, make in sync.BACKENDS.items():
         chosen = name == run.sync.backend
-        made = make(weights=run.sync.weights if chosen else None)
-        yield backend("sync", name, made.missing(), chosen=chosen)
+        yield backend("sync", make(weights=run.sync.weights if chosen else None), chosen=chosen)
 
 
-def backend(kind: str, name: str, missing: str | None, *, chosen: bool) -> Finding:
-    """One backend."""
-    note = missing or "ready"
-    return Finding(
-        kind, f"{name}{' (chosen)' if chosen else ''}", "missing" if missing else "works", note
-    )
+Backend = ShotDetector | FaceDetector | speech.SpeechBackend | pose.PoseBackend | sync.SyncBackend
+
+
+def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
+    """One backend: what it is, in the first sentence it says of itself, and what every decision by it will carry."""
+    lacks = None if isinstance(one, ShotDetector) else one.missing()
+    about = " ".join((type(one).__doc__ or "").split("\n\n")[0].split())
+    marks = f"version {one.version}"
+    if lacks is None and one.weights is not None:
+        marks += f"; weights {one.weights[:12]}"
+    note = f"{lacks}. {about}" if lacks else f"{about} {marks}"
+    name = f"{one.name}{' (chosen)' if chosen else ''}"
+    return Finding(kind, name, "missing" if lacks else "works", note)
 
 
 def filters() -> Iterator[Finding]:
     """Which rules act, and for which backends."""
     for rule in RULES:
         if not rule.proven:
-            yield Finding("filter", rule.why, "unproven", "reports unknown and acts on nothing")
+            note = f"reports unknown and acts on nothing: {rule.source}"
+            yield Finding("filter", rule.why, "unproven", note)
         else:
             where = "all backends" if "*" in rule.proven else ", ".join(rule.proven)
             yield Finding("filter", rule.why, "proven", f"{where}; number from: {rule.source}")

@@ -14,8 +14,13 @@ from pipeline.run.build import check
 
 def test_every_backend_answers_and_the_embedded_ones_work() -> None:
     found = {(each.part, each.name): each for each in findings(Run())}
-    for kind, name in (("people", "mediapipe"), ("speech", "embedded"), ("pose", "mediapipe")):
+    for kind, name in (
+        ("people", "mediapipe-face-full-range"),
+        ("speech", "embedded"),
+        ("pose", "mediapipe"),
+    ):
         assert found[kind, f"{name} (chosen)"].state == "works"
+        assert "weights " in found[kind, f"{name} (chosen)"].note
     for kind, name, setting in (
         ("pose", "onnx", "pose.weights"),
         ("sync", "syncnet", "sync.weights"),

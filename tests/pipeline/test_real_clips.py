@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from benchmarks.truth.cascade import both
 from pipeline.config import load
 from pipeline.run.build import build
 
@@ -74,3 +75,14 @@ def test_two_pictures_of_one_voice_track_are_one_identity(
     assert clips.loc["tango_demo0.mp4", "identity"] == clips.loc["tango_demo2.mp4", "identity"]
     others = clips.drop(["tango_demo0.mp4", "tango_demo2.mp4"])
     assert clips.loc["tango_demo0.mp4", "identity"] not in set(others.identity)
+
+
+def test_the_cascade_keeps_what_measuring_everything_keeps(shared: Path) -> None:
+    names = (
+        *("latentsync_demo2.mp4", "svid_head_4.mp4", "svid_side_1.mp4", "svid_half_body_3.mp4"),
+        *("panda_R_YVZHusX4w.mp4", "hdtf_WDA_AOC.mp4"),
+    )
+    short, whole = both([shared / "media" / "video" / name for name in names])
+    assert short.kept == whole.kept and short.kept
+    assert short.candidates == whole.candidates
+    assert short.decoded < whole.decoded
