@@ -2,9 +2,9 @@
 
     python -m benchmarks.truth [--only filters shots ...] [--sections FOLDER] [--out docs/truth.md]
 
-Each section is measured in a process of its own and kept as Markdown in FOLDER (default work/truth-sections); the page is
-put together of all that lie there, so that one section can be measured anew without the others, and of `readings.md`,
-which says in words what the tables mean.
+Each section is measured in a process of its own and kept as Markdown in FOLDER (default work/truth-sections); the
+page is put together of all that lie there, so that one section can be measured anew without the others, and of
+`readings.md`, which says in words what the tables mean.
 """
 
 import argparse
@@ -28,11 +28,11 @@ SECTIONS = {
 ABOUT = """# What each kind of perception is worth on real footage
 
 Written by `make truth`. Real clips as they are, and the same clips with the fault edited in; they lie beside the
-project (`COSPEECH_SHARED`) and are no part of it. Precision: of what a filter drops, the share that has the fault. Recall: of
-what has the fault, the share that it drops. Intervals are 95 % and drawn over people, of which there are few: about twenty,
-and three in profile. *Fitted on the other half*: each half of the people judged by the threshold that separates the other half
-best. A filter counts as proven from precision 0.99 and recall 0.97 on the people not used to set it; where it falls short
-and acts all the same, its section says why. What does not act reports `unknown`.
+project (`COSPEECH_SHARED`) and are no part of it. Precision: of what a filter drops, the share that has the fault.
+Recall: of what has the fault, the share that it drops. Intervals are 95 % and drawn over people, of which there are
+few: about twenty, and three in profile. *Fitted on the other half*: each half of the people judged by the threshold
+that separates the other half best. A filter counts as proven from precision 0.99 and recall 0.97 on the people not
+used to set it; where it falls short and acts all the same, its section says why. What does not act reports `unknown`.
 """
 
 

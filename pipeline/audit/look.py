@@ -185,7 +185,8 @@ def strip(kept: Kept, wide: int) -> Picture:
         kept.clip.sync.shifted if kept.clip.sync else 0
     )
     curve(picture, opening(kept.pose), LIPS)
-    curve(picture, np.roll(loudness(kept.sound), -offset), VOICE)
+    voice = loudness(kept.sound)
+    curve(picture, voice[np.clip(np.arange(len(voice)) + offset, 0, len(voice) - 1)], VOICE)
     draw_text(picture, "lips", at=(8, 16), colour=LIPS)
     draw_text(picture, f"voice, {-offset:+d} frames", at=(60, 16), colour=VOICE)
     return picture

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import cv2
 import duckdb
 import numpy as np
 import pandas as pd
@@ -21,6 +22,8 @@ from manifests import hugging_face
 from manifests.record import Clip
 from manifests.shards import from_json
 from pipeline import flow
+from pipeline.audit.errors import LookError
+from pipeline.audit.look import write_sheets
 from pipeline.config import ConfigError, Run, load
 from pipeline.run.build import build
 from pipeline.run.dry import plan
@@ -279,3 +282,22 @@ def test_a_folder_that_is_no_dataset_is_never_replaced(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds files and is no dataset"):
         build(load(None, (f"out={tmp_path}/letters", "sources=x.mp4")), Console(quiet=True))
     assert (tmp_path / "letters" / "dear.txt").read_text() == "dear"
+
+
+def test_contact_sheets_are_drawn_of_the_stored_clips(built: Built, tmp_path: Path) -> None:
+    files = write_sheets(built.run.out, tmp_path, most=2)
+    assert [file.stem for file in files] == sorted(file.stem for file in files)
+    for file in files:
+        sheet = cv2.imread(str(file))
+        assert sheet.shape[1] == 1280 and sheet.shape[0] > 640
+        skeleton = (np.abs(sheet.astype(int) - (48, 120, 255)).sum(axis=2) < 60).sum()
+        assert skeleton > 500  # the right arm's orange, BGR
+    first = files[0].stem
+    assert write_sheets(built.run.out, tmp_path, clips=(first[:10],)) == [files[0]]
+    with pytest.raises(LookError, match=r"0 clips of .* begin with 'zz'"):
+        write_sheets(built.run.out, tmp_path, clips=("zz",))
+
+
+def test_a_folder_that_is_no_dataset_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(LookError, match=r"is no dataset: it has no clips\.parquet"):
+        write_sheets(tmp_path, tmp_path / "out")
