@@ -432,7 +432,7 @@ class Posture(Record):
     )
     face_seen: float = Field(description="share of frames with a face, ratio")
     stillness: float | None = Field(
-        description="median joint speed of the upper body, shoulder widths per second"
+        description="how far joints of the upper body go in 0.8 s, upper quartile, shoulder widths"
     )
     hands: float = Field(description="share of frames with at least one hand seen, ratio")
 

@@ -153,7 +153,7 @@ CLIP_RULES: tuple[Rule, ...] = (
         "docs/truth.md", proven=ON_MEDIAPIPE,
     ),
     Rule(
-        Why.STATIC, "posture", "posture.stillness", ">=", 0.05, "shoulder widths per second",
+        Why.STATIC, "posture", "posture.stillness", ">=", 0.035, "shoulder widths in 0.8 s",
         "docs/truth.md", proven=ON_MEDIAPIPE,
     ),
     Rule(

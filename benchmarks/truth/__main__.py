@@ -22,6 +22,7 @@ SECTIONS = {
     "sync": "Sync: at which offset, and who speaks",
     "shots": "Shots: cuts and gradual transitions",
     "tracking": "Following several people, and their poses",
+    "identity": "Who is who over the set",
     "cascade": "Cheap first, proven",
 }
 

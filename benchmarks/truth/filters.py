@@ -1,14 +1,18 @@
 """The filters that look at pictures: as the clips are, and with the fault edited in.
 
-python -m benchmarks.truth.filters [--jobs 2] [--only PERSON ...]
+    python -m benchmarks.truth.filters [--jobs 2] [--only PERSON ...] [--cases FOLDER]
+
+The cases of each stretch of footage are kept in FOLDER under what made them (the pipeline's and this program's text),
+so that a run that was cut goes on where it was.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -23,36 +27,47 @@ from benchmarks.real import media_folder
 from benchmarks.truth import faults
 from benchmarks.truth.cast import CAST, EMPTY, Actor
 from benchmarks.truth.faults import RGB
-from benchmarks.truth.scores import Case, between, histogram, judged, told
+from benchmarks.truth.scores import Case, Score, between, histogram, judged, told
 from benchmarks.truth.watch import Eyes, window
-from manifests.record import Box, Clip, Source, Why
-from pipeline.rules import RULES, Rule
+from manifests.record import Box, Clip, Shot, Source, Why
+from pipeline.perception.pose.mediapipe import MediaPipePose
+from pipeline.rules import RULES
 from pipeline.stage import need
 
 LOOK = 53
 """Frames of a piece that only the survey looks at: 2.1 s, so that faces are followed from look to look."""
+CASES = Path("work/truth-cases")
 WINDOW, STRIDE = 100, 12
 """Frames of a piece whose pose is judged, and from one to the next: 4 s every half second."""
 
-Found = dict[Why, list[Case]]
+CAMERA = "camera_motion"
+PANS = (0.05, 0.1, 0.2, 0.3)
+"""Picture widths a second."""
+
+Found = dict[str, list[Case]]
+"""Cases by the name of the filter."""
 Seen = tuple[Source, tuple[Clip, ...], float]
 """A surveyed source, its candidates, and the picture's energy."""
 
-NAMES: dict[Why, str] = {
+NAMES: dict[str, str] = {
     Why.NOBODY: "landscapes, a street of animation, a screen",
-    Why.TOO_SMALL: "pasted so that the face has 0.03 or 0.045 of the height; others as they are or at 0.075 and 0.1",
+    Why.TOO_SMALL: "pasted so that the face has 0.03 or 0.045 of the height; without: as they are, or at 0.075 and 0.1",
     Why.CLOSE_UP: "cut to the head (face 0.45 to 0.7 of the height), and head-only clips",
     Why.FACE_TURNED: "profiles, real",
     Why.FROZEN: "one picture under grain of 0 to 8 grey levels",
     Why.NO_POSE: "a face on a landscape, no body",
-    Why.UPPER_BODY_MISSING: "cut to the head or above the elbows, and head-only clips",
+    Why.UPPER_BODY_MISSING: "cut to the head or above the elbows, and clips without elbows",
     Why.SIDE_VIEW: "profiles, real",
     Why.FACE_HIDDEN: "a piece of the picture held before the face",
     Why.STATIC: "one picture under grain of 4 grey levels",
+    CAMERA: "a window slid over the picture by 0.05 to 0.3 of its width a second; recorded, no filter",
 }
 """What has the fault; what has it not: people from the front with their upper body, as they are."""
-MISSES_DROP = {Why.TOO_SMALL, Why.UPPER_BODY_MISSING, Why.SIDE_VIEW, Why.STATIC, Why.FACE_HIDDEN}
-"""Where a case without a value is dropped, as `Rule.passes` does."""
+ABSENT = {
+    Why.BACK_VIEW: "no footage of one speaker from behind is at hand: never acts",
+}
+KEPT_UNSEEN = {Why.NOBODY, Why.FROZEN, CAMERA}
+"""Where a case without a value is not dropped; else it is, as `Rule.passes` does."""
 
 
 def main() -> None:
@@ -60,19 +75,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="people, to try something out")
-    parser.add_argument(
-        "--cases", type=Path, help="every case, as JSON; read instead of measured where it is there"
-    )
+    parser.add_argument("--cases", type=Path, default=CASES)
     given = parser.parse_args()
-    if given.cases and given.cases.is_file():
-        held = json.loads(given.cases.read_text())
-        found = {Why(why): [Case(**case) for case in cases] for why, cases in held.items()}
-    else:
-        found = gathered(media_folder(), jobs=given.jobs, only=given.only)
-    if given.cases:
-        held = {str(why): [asdict(case) for case in cases] for why, cases in found.items()}
-        given.cases.write_text(json.dumps(held))
-    print(report(found))
+    print(report(gathered(media_folder(), jobs=given.jobs, only=given.only, kept=given.cases)))
 
 
 def section(shared: Path) -> str:
@@ -83,22 +88,45 @@ def section(shared: Path) -> str:
 # ---- cases -----------------------------------------------------------------------------------------------------------
 
 
-def gathered(media: Path, *, jobs: int, only: Sequence[str] | None = None) -> Found:
+def gathered(
+    media: Path, *, jobs: int, only: Sequence[str] | None = None, kept: Path = CASES
+) -> Found:
     """Cases of everybody, measured in processes of their own."""
     actors = [actor for actor in (*CAST, *EMPTY) if not only or actor.person in only]
     there = [actor for actor in actors if (media / "video" / actor.file).is_file()]
+    folder = kept / made_by()
+    folder.mkdir(parents=True, exist_ok=True)
     total: Found = defaultdict(list)
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        for number, found in enumerate(pool.map(partial(cases_of, media), there)):
-            for why, cases in found.items():
-                total[why] += cases
-            told_so_far = ", ".join(f"{why} {len(cases)}" for why, cases in found.items())
-            print(
-                f"{number + 1}/{len(there)} {there[number].file}: {told_so_far}",
-                file=sys.stderr,
-                flush=True,
-            )
+        for number, found in enumerate(pool.map(partial(remembered, media, folder), there)):
+            for name, cases in found.items():
+                total[name] += cases
+            counts = ", ".join(f"{name} {len(cases)}" for name, cases in found.items())
+            line = f"{number + 1}/{len(there)} {there[number].file}: {counts}"
+            print(line, file=sys.stderr, flush=True)
     return total
+
+
+def made_by() -> str:
+    """A name of the text that makes cases: every module of the pipeline and of this folder."""
+    here = Path(__file__).resolve()
+    roots = (here.parent, here.parents[2] / "pipeline")
+    texts = [file.read_bytes() for root in roots for file in sorted(root.rglob("*.py"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+
+
+def remembered(media: Path, folder: Path, actor: Actor) -> Found:
+    """`cases_of` one stretch, from the folder where it has been measured before."""
+    file = folder / f"{actor.file}-{actor.start:g}.json"
+    if file.is_file():
+        held = json.loads(file.read_text())
+        return {name: [Case(**case) for case in cases] for name, cases in held.items()}
+    found = cases_of(media, actor)
+    text = json.dumps({name: [asdict(case) for case in cases] for name, cases in found.items()})
+    half = file.with_suffix(".part")
+    half.write_text(text)
+    half.replace(file)
+    return found
 
 
 def cases_of(media: Path, actor: Actor) -> Found:
@@ -114,15 +142,15 @@ def cases_of(media: Path, actor: Actor) -> Found:
             return found
         source = eyes.source(faults.write(pictures, Path(name) / "as-is.mp4", crf=18))
         clip = largest(eyes.candidates(source))
-        surveyed(eyes, actor, pictures, clip, found)
+        backdrop = faults.pictures_of(media, EMPTY[len(actor.person) % 2 + 3])[0]
+        surveyed(eyes, actor, pictures, clip, backdrop, found)
         if clip is not None:
-            backdrop = faults.pictures_of(media, EMPTY[len(actor.person) % 2 + 3])[0]
             posed(eyes, actor, pictures, source, clip, backdrop, found)
     return found
 
 
 def surveyed(
-    eyes: Eyes, actor: Actor, pictures: list[RGB], clip: Clip | None, found: Found
+    eyes: Eyes, actor: Actor, pictures: list[RGB], clip: Clip | None, backdrop: RGB, found: Found
 ) -> None:
     """What the survey alone tells: size and turn of the face, a frozen picture."""
     stride = 10 if actor.view == "profile" else LOOK - 10  # there are few profiles
@@ -131,52 +159,59 @@ def surveyed(
         for variant, crf in variants[: 2 if clean(actor) else 3]:
             unchanged(actor, look(eyes, variant, crf=crf), found)
         if clean(actor) and clip is not None and number < 4:
-            edited(eyes, actor, piece, number, clip.person.face, found)
+            edited(eyes, actor, piece, number, clip.person.face, backdrop, found)
 
 
 def unchanged(actor: Actor, seen: Seen, found: Found) -> None:
     """Footage as it is: without the fault for most filters, with it where the person is so seen."""
     if actor.view != "turned":
-        found[Why.FACE_TURNED].append(case(actor, actor.view == "profile", seen, facing))
+        found[Why.FACE_TURNED].append(case(actor, actor.view == "profile", seen, Why.FACE_TURNED))
     if actor.view == "profile":
         return
-    found[Why.CLOSE_UP].append(case(actor, not actor.body, seen, face_height))
-    if actor.body:
-        found[Why.NOBODY].append(case(actor, False, seen, people))
-        found[Why.TOO_SMALL].append(case(actor, False, seen, face_height))
-        found[Why.FROZEN].append(case(actor, False, seen, change))
+    if actor.shows != "shoulders":
+        found[Why.CLOSE_UP].append(case(actor, actor.shows == "head", seen, Why.CLOSE_UP))
+    if actor.shows == "body":
+        found[Why.NOBODY].append(case(actor, False, seen, Why.NOBODY))
+        found[Why.TOO_SMALL].append(case(actor, False, seen, Why.TOO_SMALL))
+        found[CAMERA].append(case(actor, False, seen, CAMERA))
+    if actor.moves != "hardly":
+        found[Why.FROZEN].append(case(actor, False, seen, Why.FROZEN))
 
 
 def edited(
-    eyes: Eyes, actor: Actor, piece: list[RGB], number: int, face: Box, found: Found
+    eyes: Eyes, actor: Actor, piece: list[RGB], number: int, face: Box, backdrop: RGB, found: Found,
 ) -> None:  # fmt: skip
     """The same footage with the survey's faults in it."""
     for high in (1.45, 1.75, 2.1):
         seen = look(eyes, faults.cropped(piece, faults.around(face, high=high)))
-        found[Why.CLOSE_UP].append(case(actor, True, seen, face_height))
+        found[Why.CLOSE_UP].append(case(actor, True, seen, Why.CLOSE_UP))
     for grain in (0.0, 2.0, 4.0, 8.0) if number < 3 else ():
         still = faults.frozen(piece[0], frames=LOOK, grain=grain, seed=number)
         seen = look(eyes, still, crf=23 if grain < 4 else 18)
-        found[Why.FROZEN].append(case(actor, True, seen, change))
+        found[Why.FROZEN].append(case(actor, True, seen, Why.FROZEN))
+    for speed in PANS:
+        seen = look(eyes, faults.panned(piece, speed=speed))
+        found[CAMERA].append(case(actor, True, seen, CAMERA))
     if number < 2:
-        small(eyes, actor, piece, face, found)
+        small(eyes, actor, piece, face, backdrop, found)
 
 
 def clean(actor: Actor) -> bool:
     """Seen from the front with the upper body: nothing to drop for."""
-    return actor.view == "frontal" and actor.body
+    return actor.view == "frontal" and actor.shows == "body"
 
 
-def small(eyes: Eyes, actor: Actor, piece: list[RGB], face: Box, found: Found) -> None:
-    """The person pasted small, on a blurred copy of the picture itself and on plain grey."""
-    blurred = cv2.GaussianBlur(piece[0], (0, 0), 25)
+def small(
+    eyes: Eyes, actor: Actor, piece: list[RGB], face: Box, backdrop: RGB, found: Found
+) -> None:
+    """The person pasted small, on a picture without people and on plain grey."""
     plain = np.full_like(piece[0], int(piece[0].mean()))
     for share in (0.03, 0.045, 0.075, 0.1):
-        for backdrop, at in ((blurred, 0.3), (blurred, 0.8), (plain, 0.5)):
-            made = faults.pasted_small(piece, backdrop, face=face[3], share=share, at=at)
+        for behind, at in ((backdrop, 0.3), (backdrop, 0.8), (plain, 0.5)):
+            made = faults.pasted_small(piece, behind, face=face[3], share=share, at=at)
             if made:
                 seen = look(eyes, made)
-                found[Why.TOO_SMALL].append(case(actor, share < 0.06, seen, face_height))
+                found[Why.TOO_SMALL].append(case(actor, share < 0.06, seen, Why.TOO_SMALL))
 
 
 def nobody(eyes: Eyes, scene: Actor, pictures: list[RGB], found: Found) -> None:
@@ -189,7 +224,7 @@ def nobody(eyes: Eyes, scene: Actor, pictures: list[RGB], found: Found) -> None:
         ]
         for part in parts:
             for variant in (part, faults.mirrored(part)):
-                found[Why.NOBODY].append(case(scene, True, look(eyes, variant), people))
+                found[Why.NOBODY].append(case(scene, True, look(eyes, variant), Why.NOBODY))
 
 
 def posed(
@@ -198,14 +233,7 @@ def posed(
     """What takes a pose: upper body, side view, hidden face, stillness, no body."""
     as_is = eyes.posed(source, clip)
     pose = eyes.pose(as_is)
-    fault = {
-        Why.UPPER_BODY_MISSING: not actor.body,
-        Why.SIDE_VIEW: actor.view == "profile",
-    }
-    add(actor, pictures, as_is, pose, found, {
-        why: faulty for why, faulty in fault.items()
-        if (faulty or clean(actor)) and (actor.view == "frontal" or why is Why.SIDE_VIEW)
-    } | ({why: False for why in (Why.NO_POSE, Why.FACE_HIDDEN, Why.STATIC)} if clean(actor) else {}))  # fmt: skip
+    add(actor, pictures, as_is, pose, found, labels(actor))
     if not clean(actor):
         return
     face = clip.person.face
@@ -222,7 +250,8 @@ def posed(
     for why, made in edits:
         film = eyes.source(written(eyes, made))
         if (candidate := largest(eyes.candidates(film))) is None:
-            found[why] += [nothing(actor, piece) for piece in cut(made, WINDOW, STRIDE)]
+            if why is not Why.STATIC or actor.moves != "hardly":
+                found[why] += [nothing(actor, piece) for piece in cut(made, WINDOW, STRIDE)]
             continue
         candidate = eyes.posed(film, candidate)
         add(actor, made, candidate, eyes.pose(candidate), found, {why: True})
@@ -235,23 +264,37 @@ def posed(
     add(actor, hidden, candidate, eyes.pose(candidate), found, {Why.FACE_HIDDEN: True})
 
 
+def labels(actor: Actor) -> dict[str, bool]:
+    """Which filters of the posture the stretch as it is says something of, and whether it has the fault."""
+    if actor.view == "profile":
+        return {Why.SIDE_VIEW: True}
+    if actor.view == "turned":
+        return {}
+    if actor.shows != "body":
+        return {Why.UPPER_BODY_MISSING: True}
+    sure = [Why.UPPER_BODY_MISSING, Why.SIDE_VIEW, Why.NO_POSE, Why.FACE_HIDDEN]
+    return dict.fromkeys([*sure, Why.STATIC] if actor.moves == "talks" else sure, False)
+
+
 def add(
-    actor: Actor, pictures: list[RGB], clip: Clip, pose: np.ndarray, found: Found, fault: dict[Why, bool]
+    actor: Actor, pictures: list[RGB], clip: Clip, pose: np.ndarray, found: Found, fault: dict[str, bool]
 ) -> None:  # fmt: skip
     """One case a window for each filter in `fault`."""
     shown = pictures[clip.span.start : clip.span.stop]
     for start, piece in enumerate(cut(shown, WINDOW, STRIDE)):
         part = pose[start * STRIDE :][: len(piece)]
         posture, body = window(clip, part)
-        values = {
+        values: dict[str, float | None] = {
             Why.NO_POSE: body,
             Why.UPPER_BODY_MISSING: posture.upper_body,
             Why.SIDE_VIEW: posture.facing,
             Why.FACE_HIDDEN: posture.face_seen,
             Why.STATIC: posture.stillness,
         }
+        dropped = acted({**of_survey(clip), **values})
         for why, faulty in fault.items():
-            found[why].append(Case(actor.person, faulty, values[why], faults.energy(piece[::5])))
+            energy = faults.energy(piece[::5])
+            found[why].append(Case(actor.person, faulty, values[why], energy, dropped))
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------
@@ -277,14 +320,20 @@ def look(eyes: Eyes, pictures: Sequence[RGB], *, crf: int = 23) -> Seen:
     return source, eyes.candidates(source), faults.energy(pictures[::5])
 
 
-def case(actor: Actor, fault: bool, seen: Seen, value: Callable[[Seen], float | None]) -> Case:
+def case(actor: Actor, fault: bool, seen: Seen, name: str) -> Case:
     """One case of a look."""
-    return Case(actor.person, fault, value(seen), seen[2])
+    source, clips, energy = seen
+    clip = largest(clips)
+    faces = float(need(source.people, "people").seen)
+    values = {Why.NOBODY: faces, Why.FROZEN: change(source), CAMERA: camera(source)}
+    values |= of_survey(clip) if clip else {}
+    dropped = clip is None or acted(values)
+    return Case(actor.person, fault, values.get(name), energy, dropped)
 
 
 def nothing(actor: Actor, pictures: Sequence[RGB]) -> Case:
     """A case in which nobody was found."""
-    return Case(actor.person, True, None, faults.energy(pictures[::5]))
+    return Case(actor.person, True, None, faults.energy(pictures[::5]), dropped=True)
 
 
 def largest(clips: Sequence[Clip]) -> Clip | None:
@@ -292,28 +341,38 @@ def largest(clips: Sequence[Clip]) -> Clip | None:
     return max(clips, key=lambda clip: clip.person.face_height, default=None)
 
 
-def people(seen: Seen) -> float | None:
-    """Faces that the survey saw, at most at once."""
-    return float(need(seen[0].people, "people").seen)
+def of_survey(clip: Clip) -> dict[str, float | None]:
+    """What the survey measured of one candidate."""
+    return {
+        Why.TOO_SMALL: clip.person.face_height,
+        Why.CLOSE_UP: clip.person.face_height,
+        Why.FACE_TURNED: clip.person.facing,
+        Why.FROZEN: clip.shot.change,
+    }
 
 
-def face_height(seen: Seen) -> float | None:
-    """Of the largest candidate."""
-    clip = largest(seen[1])
-    return clip.person.face_height if clip else None
+def acted(values: dict[str, float | None]) -> bool:
+    """Whether any filter that acts would drop what measures so."""
+    rules = [rule for rule in RULES if rule.why in values and rule.proven_for(MediaPipePose.name)]
+    return any(not rule.passes(values[rule.why]) for rule in rules)
 
 
-def facing(seen: Seen) -> float | None:
-    """Of the largest candidate."""
-    clip = largest(seen[1])
-    return clip.person.facing if clip else None
+def change(source: Source) -> float | None:
+    """Of the longest shot, whether or not a face was found in it."""
+    shot = longest(source)
+    return shot.change if shot else None
 
 
-def change(seen: Seen) -> float | None:
-    """Of the shot, whether or not a face was found in it."""
-    shots = need(seen[0].shots, "shots").shots
-    longest = max(shots, key=lambda shot: shot.stop - shot.start, default=None)
-    return longest.change if longest else None
+def camera(source: Source) -> float | None:
+    """Of the longest shot: frame widths a second."""
+    shot = longest(source)
+    return shot.camera_motion if shot else None
+
+
+def longest(source: Source) -> Shot | None:
+    """The longest shot."""
+    shots = need(source.shots, "shots").shots
+    return max(shots, key=lambda shot: shot.stop - shot.start, default=None)
 
 
 def box_at(clip: Clip, frame: int) -> Box:
@@ -355,43 +414,66 @@ def above_elbows(pose: np.ndarray, clip: Clip, pictures: Sequence[RGB]) -> list[
 # ---- on paper --------------------------------------------------------------------------------------------------------
 
 
-def rule_of(why: Why) -> Rule:
-    """The rule of a reason."""
-    return next(rule for rule in RULES if rule.why is why)
+HEAD = [
+    "| filter | the fault | cases with, without | people | no value | threshold | precision | recall"
+    " | fitted on the other half | precision | recall | picture energy alone"
+    " | dropped by any filter that acts: with, without |",
+    "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+]
 
 
 def report(found: Found) -> str:
     """The table of all filters, then the histogram of each."""
-    lines = [
-        "| filter | the fault | cases with, without | people | no value | threshold | precision | recall"
-        " | fitted on the other half | precision | recall | picture energy alone |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    pictures: list[str] = []
-    for why, name in NAMES.items():
-        cases, rule = found.get(why, []), rule_of(why)
-        if not any(case.fault for case in cases) or all(case.fault for case in cases):
-            lines.append(f"| `{why}` | {name} | {len(cases)} in all: no comparison |" + " |" * 9)
-            continue
-        result = judged(
-            cases, keeps=rule.comparator, threshold=rule.threshold, misses_drop=why in MISSES_DROP
-        )
-        low, high = result.own_interval
-        fit_low, fit_high = result.fitted_interval
-        base = result.baseline
-        lines.append(
-            f"| `{why}` | {name} | {result.cases[0]}, {result.cases[1]} | {result.people[0]}, {result.people[1]}"
-            f" | {result.unknown} | {rule.comparator} {rule.threshold:g}"
-            f" | {told(result.own.precision)} {between(low.precision, high.precision)}"
-            f" | {told(result.own.recall)} {between(low.recall, high.recall)}"
-            f" | {result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}"
-            f" | {told(result.fitted.precision)} {between(fit_low.precision, fit_high.precision)}"
-            f" | {told(result.fitted.recall)} {between(fit_low.recall, fit_high.recall)}"
-            f" | {f'{told(base.precision)}, {told(base.recall)}' if base else '–'} |"
-        )
-        drawn = histogram(cases, threshold=rule.threshold)
-        pictures += ["", f"`{why}`, {rule.measurement}, {rule.unit}", "", "```text", drawn, "```"]
+    lines, pictures = [*HEAD], list[str]()
+    for name, fault in NAMES.items():
+        rule = next((rule for rule in RULES if rule.why == name), None)
+        limit = rule.threshold if rule else float("nan")
+        cases, keeps = found.get(name, []), rule.comparator if rule else "<="
+        both = {case.fault for case in cases} == {True, False}
+        lines.append(row(name, fault, cases, keeps, limit) if both else none(name, fault, cases))
+        what = f"{rule.measurement}, {rule.unit}" if rule else "frame widths a second"
+        drawn = histogram(cases, threshold=limit)
+        pictures += ["", f"`{name}`, {what}", "", "```text", drawn, "```"]
+    lines += [f"| `{name}` | {why} |" + " |" * 11 for name, why in ABSENT.items()]
     return "\n".join([*lines, *pictures])
+
+
+def row(name: str, fault: str, cases: Sequence[Case], keeps: str, limit: float) -> str:
+    """One filter's line."""
+    drop_unseen = name not in KEPT_UNSEEN
+    result = judged(cases, keeps=keeps, threshold=limit, misses_drop=drop_unseen)
+    shares = [
+        told(float(np.mean([case.dropped or False for case in cases if case.fault is side])))
+        for side in (True, False)
+    ]
+    cells = (
+        f"`{name}`",
+        fault,
+        f"{result.cases[0]}, {result.cases[1]}",
+        f"{result.people[0]}, {result.people[1]}",
+        f"{result.unknown}",
+        "–" if np.isnan(limit) else f"{keeps} {limit:g}",
+        *figures(result.own, result.own_interval),
+        f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}",
+        *figures(result.fitted, result.fitted_interval),
+        f"{told(result.baseline.precision)}, {told(result.baseline.recall)}" if result.baseline else "–",
+        ", ".join(shares),
+    )  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+def none(name: str, fault: str, cases: Sequence[Case]) -> str:
+    """The line of a filter that was shown one class only."""
+    return f"| `{name}` | {fault} | {len(cases)} in all: no comparison |" + " |" * 10
+
+
+def figures(score: Score, interval: tuple[Score, Score]) -> tuple[str, str]:
+    """Precision and recall with their intervals."""
+    low, high = interval
+    return (
+        f"{told(score.precision)} {between(low.precision, high.precision)}",
+        f"{told(score.recall)} {between(low.recall, high.recall)}",
+    )
 
 
 if __name__ == "__main__":

@@ -17,13 +17,14 @@ class Case:
 
     person: who is in it, the cluster of the intervals; fault: whether the fault is there, and the filter ought to drop;
     value: what the filter measures, None where it says nothing; energy: mean change from picture to picture in grey
-    levels, the baseline that sees only that something moves.
+    levels, the baseline that sees only that something moves; dropped: whether any filter that acts would drop it.
     """
 
     person: str
     fault: bool
     value: float | None
     energy: float | None = None
+    dropped: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,7 @@ def histogram(cases: Sequence[Case], *, threshold: float, bins: int = 16) -> str
     if len(known) == 0:
         return "nothing was measured"
     low, high = np.percentile(known, [1, 99])
-    low, high = min(low, threshold), max(high, threshold)
+    low, high = np.fmin(low, threshold), np.fmax(high, threshold)
     edges = np.linspace(low, high if high > low else low + 1.0, bins + 1)
     lines = [f"{'':8}{low:.3g} … {high:.3g}"]
     for name, fault in (("fault", True), ("none", False)):
@@ -187,6 +188,8 @@ def histogram(cases: Sequence[Case], *, threshold: float, bins: int = 16) -> str
         top = max(int(counts.max()), 1)
         bars = "".join(BARS[int(np.ceil(8 * count / top))] for count in counts)
         lines.append(f"{name:6} |{bars}| {len(values)}")
+    if np.isnan(threshold):
+        return "\n".join(lines)
     place = min(int(np.searchsorted(edges, threshold, side="right")) - 1, bins - 1)
     return "\n".join([*lines, " " * (8 + max(place, 0)) + f"^ {threshold:g}"])
 

@@ -11,8 +11,6 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from manifests import keypoints as kp
-from manifests.geometry import FPS
-from manifests.motion import smooth
 
 Pose = Float[np.ndarray, "time 133 3"]
 
@@ -20,6 +18,9 @@ MOVERS = (
     *(kp.NOSE, kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER),
     *(kp.LEFT_ELBOW, kp.RIGHT_ELBOW, kp.LEFT_WRIST, kp.RIGHT_WRIST),
 )
+
+BLOCK = 10
+"""Frames whose median is a joint's place, 0.4 s."""
 
 NOSE_REACH = 1.5
 """How far the nose tip stands out before the line between the ends of the jaw, in half lengths of
@@ -121,17 +122,17 @@ def shoulder_facing(pose: Pose, valid_from: float) -> float | None:
 
 
 def stillness(pose: Pose, valid_from: float) -> float | None:
-    """Median speed of nose, shoulders, elbows and wrists, in shoulder widths per second.
+    """How far nose, shoulders, elbows and wrists go in 0.8 s when they move: upper quartile, in shoulder widths.
 
-    Paths are smoothed first (`manifests.motion.smooth`), since a tremor of one pixel is 25 pixels a
-    second. The median is over all pairs of neighbouring frames in which a joint is seen. None
-    without shoulders or without such a pair.
+    Between the median places of 0.4 s each, since a backend's joints tremble from frame to frame also where nothing
+    moves; of the upper quartile, since a speaker rests between gestures (`benchmarks/truth/filters.py`). None without
+    shoulders or where no joint is seen for long enough.
     """
     width = _shoulder_pixels(pose, valid_from)
-    speeds = _speeds(pose, valid_from)
-    if width is None or speeds.size == 0:
+    ways = _ways(pose, valid_from)
+    if width is None or ways.size == 0:
         return None
-    return float(np.median(speeds)) / width
+    return float(np.quantile(ways, 0.75)) / width
 
 
 def face_seen(pose: Pose, valid_from: float) -> float:
@@ -164,13 +165,17 @@ def _shoulder_pixels(pose: Pose, valid_from: float) -> float | None:
     return width if width > 0.0 else None
 
 
-def _speeds(pose: Pose, valid_from: float) -> Float[np.ndarray, " pairs"]:
-    """Pixels per second of each mover over each pair of neighbouring frames that both show it."""
-    kept = np.where(seen(pose, valid_from)[..., None], pose, 0.0)
-    paths = smooth(kept.astype(np.float64))[:, list(MOVERS)]
-    there = paths[..., 2] > 0.0
-    steps = np.linalg.norm(np.diff(paths[..., :2], axis=0), axis=-1)
-    return steps[there[1:] & there[:-1]] * FPS
+def _ways(pose: Pose, valid_from: float) -> Float[np.ndarray, " pairs"]:
+    """Pixels from each mover's median place in one block of frames to that in the next block but one."""
+    count = len(pose) // BLOCK
+    movers = pose[: count * BLOCK, list(MOVERS)]
+    there = seen(pose, valid_from)[: count * BLOCK, list(MOVERS)].reshape(count, BLOCK, -1)
+    points = movers[..., :2].astype(np.float64).reshape(count, BLOCK, len(MOVERS), 2)
+    often = there.mean(axis=1) >= 0.5
+    held = np.where(there[..., None] | ~often[:, None, :, None], points, np.nan)
+    places = np.nanmedian(held, axis=1)
+    ways = np.linalg.norm(places[2:] - places[:-2], axis=-1)
+    return ways[often[2:] & often[:-2]]
 
 
 def _share(true: Bool[np.ndarray, " time"]) -> float:
