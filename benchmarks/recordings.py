@@ -1,6 +1,6 @@
 """The recordings that speech is judged on: how they are read, who speaks in them, and their reference turns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -62,16 +62,28 @@ def references(media: Path) -> Iterator[tuple[str, Annotation]]:
             yield uri, annotation
 
 
-def separated(media: Path, detect: detector.Detect) -> Annotation:
-    """Turns of the sitcom mixture from its separated sources; who speaks when is then silero's word on each source."""
-    annotation = Annotation(uri="seriously_mixture")
-    for number in range(4):
-        sound = (
-            read(media / "audio" / f"seriously_source{number}.wav").astype(np.float32) / 32_768.0
-        )
-        for part, (start, stop) in enumerate(detect(sound)):
+def evaluated(media: Path, uri: str, seconds: float) -> Timeline:
+    """What is scored of a recording: its UEM file's regions, else all of it."""
+    rows = [
+        line.split()
+        for path in sorted((media / "audio").glob("*.uem"))
+        for line in path.read_text("utf-8").splitlines()
+    ]
+    found = [Segment(float(start), float(stop)) for name, _, start, stop in rows if name == uri]
+    return Timeline(found or [Segment(0.0, seconds)])
+
+
+def separated(
+    media: Path, detect: detector.Detect, numbers: Sequence[int] = range(4)
+) -> tuple[Sound, Annotation]:
+    """Some separated sources of the sitcom, added up, and who speaks when: silero's word on each source."""
+    annotation, sources = Annotation(uri=f"sources {numbers}"), []
+    for number in numbers:
+        sources.append(read(media / "audio" / f"seriously_source{number}.wav"))
+        for part, (start, stop) in enumerate(detect(sources[-1].astype(np.float32) / 32_768.0)):
             annotation[Segment(start, stop), f"{number}-{part}"] = f"source {number}"
-    return annotation
+    mixed = np.sum([source.astype(np.int32) for source in sources], axis=0)
+    return np.clip(mixed, -32_768, 32_767).astype(np.int16), annotation
 
 
 def spoken(heard: Heard, *, alone: bool) -> Annotation:
@@ -84,10 +96,9 @@ def spoken(heard: Heard, *, alone: bool) -> Annotation:
     return annotation
 
 
-def overlap_scores(reference: Annotation, heard: Heard) -> str:
-    """Precision and recall of the overlaps, in seconds."""
-    wanted = reference.get_overlap()
-    found = Timeline(Segment(*part) for part in heard.overlaps)
+def overlap_scores(reference: Annotation, heard: Heard, within: Timeline) -> tuple[float, float]:
+    """Precision and recall of the overlaps, in seconds; nan where there are none."""
+    wanted = reference.get_overlap().crop(within, mode="intersection")
+    found = Timeline(Segment(*part) for part in heard.overlaps).crop(within, mode="intersection")
     right = sum(part.duration for part in wanted.crop(found, mode="intersection"))
-    precision = f"{right / found.duration():.2f}" if found.duration() else "none found"
-    return f"{precision} / {right / wanted.duration():.2f}" if wanted.duration() else "-"
+    return tuple(right / side.duration() if side.duration() else np.nan for side in (found, wanted))

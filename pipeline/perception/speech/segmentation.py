@@ -49,7 +49,7 @@ class Segmentation:
     hears: ClassVar[Hears] = frozenset({"turns", "overlaps", "music"})
 
     path: Path | None = None
-    onset: float = 0.5
+    onset: float = 0.2
     embedded: Embedded = field(default_factory=Embedded)
 
     @property
