@@ -145,10 +145,10 @@ def averaged(
 ) -> Float32[np.ndarray, "frame K"]:
     """A network's answer on a sound of any length: the mean over windows of `window` samples, `hop` frames apart.
 
-    The last window ends with the sound; a sound too short for one frame has none.
+    The last window ends with the sound; a sound too short for two frames, over which the network normalizes, has none.
     """
     shape = network.shape
-    if len(samples) < shape.field:
+    if len(samples) < shape.field + shape.step:
         return np.zeros((0, shape.classes), np.float32)
     last = max(0, len(samples) - window) // shape.step
     starts = [*range(0, last, hop), last]
