@@ -2,7 +2,7 @@
 
     python -m benchmarks.speech_turns [--media ../shared/media] [--backend embedded] [--only turns voices ...]
 
-Needs the folder of real recordings; prints Markdown tables. Scored with pyannote.metrics, no collar, overlap included.
+Needs the folder of real recordings; prints Markdown tables. Turns are scored where pyannote.metrics is installed.
 """
 
 import argparse
@@ -13,99 +13,30 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
-from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.detection import DetectionErrorRate
-from pyannote.metrics.diarization import DiarizationErrorRate
 
 from benchmarks.recordings import (
     ALIKE,
     SINGLE,
     Sound,
-    evaluated,
     find,
-    overlap_scores,
     read,
-    references,
-    separated,
-    spoken,
 )
 from pipeline.perception.identity import DUPLICATE, fingerprint, near_duplicates, same_sound
-from pipeline.perception.speech import BACKENDS, Embedded, Heard, Listen, detector, voices
+from pipeline.perception.speech import BACKENDS, Embedded, Listen, detector, voices
 from pipeline.perception.speech.grouping import halves, likeness
 from pipeline.perception.speech.heard import RATE, joined
 from pipeline.perception.speech.music import activation
 from pipeline.perception.speech.turns import cut, windows_in
 
-NOBODY = np.zeros((0, 0), np.float32)
 
-
-# ---- turns -----------------------------------------------------------------------------------------------------------
-
-
-def judged(
-    media: Path, detect: detector.Detect
-) -> Iterator[tuple[str, Sound, Annotation, Timeline]]:
-    """Recordings with reference turns: the annotated ones, the sitcom, and two of its sources at a time."""
-    for uri, reference in references(media):
-        sound = read(media / "audio" / f"{uri}.wav")
-        yield uri, sound, reference, evaluated(media, uri, len(sound) / RATE)
-    mixture = read(media / "audio" / "seriously_mixture.wav")
-    whole = Timeline([Segment(0.0, len(mixture) / RATE)])
-    yield "seriously_mixture", mixture, separated(media, detect)[1], whole
-    for pair in ((0, 1), (2, 3)):
-        yield f"seriously sources {pair[0]} + {pair[1]}", *separated(media, detect, pair), whole
-
-
-def turns_table(media: Path, listeners: Mapping[str, Listen], detect: detector.Detect) -> str:
-    """Detection error, diarization error and overlap of several listeners, beside two that know no voices.
-
-    Scored with pyannote.metrics, no collar, overlap included; errors are shares of the reference's speech.
-    """
-    rows = [
-        "| recording | who listens | speakers (reference) | detection error | diarization error | of it confusion"
-        " | overlap: precision | recall |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for uri, sound, reference, scored in judged(media, detect):
-        seconds, voiced = len(sound) / RATE, detect(sound.astype(np.float32) / 32_768.0)
-        chance = (
-            reference.get_overlap().crop(scored, mode="intersection").duration() / scored.duration()
-        )
-        one = {
-            "chance: always one voice": Heard(
-                ((0.0, seconds),), ((0.0, seconds, 0),), (), (), NOBODY
-            ),
-            "voice activity as one voice": Heard(
-                voiced, tuple((*v, 0) for v in voiced), (), (), NOBODY
-            ),
-        }
-        heard = one | {name: listen(sound) for name, listen in listeners.items()}
-        for name, each in heard.items():
-            rows.append(
-                turns_row(uri, name, reference, each, scored, chance if name in one else None)
-            )
-    return "\n".join(rows)
-
-
-def turns_row(
-    uri: str, name: str, reference: Annotation, heard: Heard, scored: Timeline, chance: float | None
-) -> str:
-    """One listener on one recording. chance: share of the sound that overlaps, for who does not listen for it."""
-    found = spoken(heard, alone=False)
-    detection = DetectionErrorRate()(reference, found, uem=scored)
-    detail = DiarizationErrorRate()(reference, found, uem=scored, detailed=True)
-    precision, recall = overlap_scores(reference, heard, scored)
-    if chance is not None:
-        overlap = f"{chance:.2f} (chance) | any"
-    elif heard.overlaps:
-        overlap = f"{precision:.2f} | {recall:.2f}"
-    else:
-        overlap = "none found | 0"
-    number = f"{len(found.labels())} ({len(reference.crop(scored).labels())})"
-    return (
-        f"| {uri} | {name} | {number} | {detection:.3f} | {detail['diarization error rate']:.3f}"
-        f" | {detail['confusion'] / detail['total']:.3f} | {overlap} |"
-    )
+def turns(media: Path, listeners: Mapping[str, Listen], detect: detector.Detect) -> None:
+    """Turns against reference turns."""
+    try:
+        from benchmarks.reference_turns import turns_table
+    except ModuleNotFoundError as error:
+        print(f"not scored: no {error.name}: pip install pyannote.metrics==4.2.0")
+        return
+    print(turns_table(media, listeners, detect))
 
 
 def clips_table(media: Path, listen: Listen) -> None:
@@ -331,7 +262,7 @@ def main() -> None:
     assert path is not None
     detect = detector.load_detector(path, 0.5)
     tables: dict[str, Callable[[], None]] = {
-        "turns": lambda: print(turns_table(asked.media, {backend.name: listen}, detect)),
+        "turns": lambda: turns(asked.media, {backend.name: listen}, detect),
         "clips": lambda: clips_table(asked.media, listen),
         "count": lambda: count_table(asked.media, listen),
         "likeness": lambda: likeness_table(asked.media, detect),

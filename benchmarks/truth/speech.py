@@ -13,18 +13,22 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float32
-from pyannote.core import Segment, Timeline
 
 from benchmarks.mixing import Case, Wave, alone, halves, in_turn, overlapped, scored, silenced
 from benchmarks.real import media_folder
-from benchmarks.recordings import ALIKE, SINGLE, find, read, references
+from benchmarks.recordings import ALIKE, SINGLE, find, read
 from benchmarks.separation import Scored, area, fitted, histogram, worth
-from benchmarks.speech_turns import turns_table
+from benchmarks.truth.listeners import (
+    VERSION_1_FILES,
+    listen_version_1,
+    own_speech,
+    own_voiced,
+    version_1,
+)
 from benchmarks.tunes import tunes
 from manifests.record import Why
-from pipeline.perception.speech import BACKENDS, Embedded, Heard, Segmentation, detector, music
-from pipeline.perception.speech.heard import RATE, Stretch, stretches
-from pipeline.perception.speech.pyannet import POWERSET, VERSION_1, PyanNet, averaged, renamed
+from pipeline.perception.speech import BACKENDS, Embedded, Segmentation, detector, music
+from pipeline.perception.speech.heard import RATE
 from pipeline.perception.speech.segmentation import at_once, load_segmentation
 from pipeline.rules import CLIP_RULES
 
@@ -33,6 +37,7 @@ PEOPLE = (*SINGLE, "sdt_demo_audio", "dialogue_man", "dialogue_woman")
 CONVERSATIONS = "svid_"
 """Clips that SpeakerVid-5M cut out of interviews and talk shows: the other person may be heard, so they are no certain
 examples of one voice. Named before looking at values: by their source."""
+SCORING = "pip install pyannote.metrics==4.2.0"
 VOICE_LEVELS = (0.0, 3.0, 6.0, 9.0, 12.0, 15.0)
 MUSIC_LEVELS = (0.0, 5.0, 10.0, 15.0, 20.0)
 """Decibels under the speech."""
@@ -43,10 +48,6 @@ WORDLESS = (
     "moviepy_no_duration", "moviepy_video_with_failing_audio", "empty",
 )  # fmt: skip
 """Recordings without speech: music, song, film sound, silence."""
-VERSION_1_FILES = {
-    "overlap": ("pyannote1_ovl_dihard_1201.pt", "1ebf2d47a688adbec3e110aaea3e1d05b2eea6fad856584a47b6ff90a3cecbca"),
-    "speech": ("pyannote1_sad_dihard_0385.pt", "b6b7251e306b4b80ba6ec9824e776ff3060361e312f45b5dc4f93f1900b0e4c4"),
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,73 +126,17 @@ def by_level(cases: list[Case], values: np.ndarray, threshold: float) -> str:
 # ---- who speaks ------------------------------------------------------------------------------------------------------
 
 
-def version_1(weights: Path, kind: str) -> Callable[[Wave], Float32[np.ndarray, " frame"]]:
-    """One of the networks of pyannote.audio 1: samples to the probability of its class, in windows of 2 s."""
-    import hashlib
-
-    import torch
-
-    file, expected = VERSION_1_FILES[kind]
-    found = hashlib.sha256((weights / file).read_bytes()).hexdigest()
-    if found != expected:
-        raise ValueError(f"{file} has SHA-256 {found}, expected {expected}")
-    network = PyanNet(VERSION_1)
-    network.load_state_dict(
-        renamed(torch.load(weights / file, map_location="cpu", weights_only=True))
-    )
-    network.eval()
-    hop = RATE // VERSION_1.step
-    return lambda sound: averaged(network, sound, window=2 * RATE, hop=hop)[:, 1]
-
-
-def listen_version_1(weights: Path) -> Callable[[np.ndarray], Heard]:
-    """Both networks at a probability of a half; every turn is one voice, since they tell nobody apart."""
-    nets = {kind: version_1(weights, kind) for kind in VERSION_1_FILES}
-
-    def listen(samples: np.ndarray) -> Heard:
-        sound, step = samples.astype(np.float32) / 32_768.0, VERSION_1.step / RATE
-        found = {kind: stretches(net(sound) >= 0.5, step) for kind, net in nets.items()}
-        voiced = found["speech"]
-        return Heard(
-            voiced,
-            tuple((*v, 0) for v in voiced),
-            found["overlap"],
-            (),
-            np.zeros((0, 0), np.float32),
-        )
-
-    return listen
-
-
-def own_voiced(segment: Callable[[Wave], np.ndarray], sound: Wave) -> tuple[Stretch, ...]:
-    """Where the segmentation network finds anybody."""
-    first = (POWERSET.field - POWERSET.step) / 2.0 / RATE
-    found = stretches(segment(sound)[:, 0] < 0.5, POWERSET.step / RATE)
-    return tuple((start + first, stop + first) for start, stop in found)
-
-
-def own_speech(bench: Bench) -> Callable[[np.ndarray], Heard]:
-    """The segmentation network alone: its speech as one voice, its overlaps."""
-    assert bench.segment is not None
-    segment = bench.segment
-
-    def listen(samples: np.ndarray) -> Heard:
-        sound = samples.astype(np.float32) / 32_768.0
-        voiced = own_voiced(segment, sound)
-        overlaps = at_once(segment(sound), Segmentation().onset, len(samples) / RATE)
-        return Heard(
-            voiced, tuple((*v, 0) for v in voiced), overlaps, (), np.zeros((0, 0), np.float32)
-        )
-
-    return listen
-
-
 def turns_section(bench: Bench) -> str:
     """Who speaks when."""
+    head = "### Turns, speech, overlap"
+    try:
+        from benchmarks.reference_turns import turns_table
+    except ModuleNotFoundError as error:
+        return f"{head}\n\nNot scored: no {error.name}: {SCORING}."
     listeners = {"embedded": Embedded().load()}
     if bench.segment is not None:
         listeners["segmentation"] = Segmentation().load()
-        listeners["segmentation's network alone, one voice"] = own_speech(bench)
+        listeners["segmentation's network alone, one voice"] = own_speech(bench.segment)
     if (bench.shared / "weights" / VERSION_1_FILES["overlap"][0]).is_file():
         listeners["pyannote.audio 1 networks, one voice"] = listen_version_1(
             bench.shared / "weights"
@@ -199,7 +144,7 @@ def turns_section(bench: Bench) -> str:
     lack = BACKENDS["pyannote"]().missing()
     return "\n\n".join(
         (
-            "### Turns, speech, overlap",
+            head,
             f"`pyannote` (the reference) is not scored here: {lack}. The AMI excerpt `trn01` is from recordings that"
             " the segmentation network was trained on. The turns of the mixed sources are silero's word on each"
             " source.",
@@ -295,13 +240,16 @@ def others(bench: Bench, measure: Measure, rule: float) -> str:
 
 
 def natural(bench: Bench, measure: Measure, rule: float) -> list[str]:
-    """Spans of 5 s of the annotated conversations, by what the reference says of them."""
+    """Spans of 5 s of the annotated conversations, by what the reference says of them; none without its library."""
+    try:
+        from benchmarks.reference_turns import overlap_within, references
+    except ModuleNotFoundError as error:
+        return [f"| annotated conversations (no {error.name}: {SCORING}) | 0 | 0 | |"]
     sides: dict[bool, list[bool]] = {False: [], True: []}
     for uri, reference in references(bench.shared / "media"):
         sound = read(find(bench.shared / "media", uri)).astype(np.float32) / 32_768.0
         for start in range(0, int(len(sound) / RATE) - 4, 5):
-            span = Timeline([Segment(start, start + 5)])
-            share = reference.get_overlap().crop(span, mode="intersection").duration() / 5.0
+            share = overlap_within(reference, start, start + 5.0)
             sides[share > rule].append(measure(sound[start * RATE : (start + 5) * RATE]) > rule)
     return [
         f"| annotated conversations, reference {'above' if over else 'up to'} {rule:g} | {len(found)} | 4 recordings"
@@ -410,9 +358,14 @@ def unvoiced(detect: detector.Detect, sound: Wave) -> float:
 
 def silence_section(bench: Bench) -> str:
     """The filter `no_speech`."""
-    wordless, cut = real_music(bench.shared, WORDLESS), bench.detect
+    wordless = real_music(bench.shared, WORDLESS)
+    cut, cutter = (
+        bench.detect,
+        "silero-vad (the one that is judged: the segmentation network is not here)",
+    )
     if bench.segment is not None:
         cut = partial(own_voiced, bench.segment)
+        cutter = "the segmentation network (another one than is judged)"
     made = [
         [
             *alone(side, bench.count, seed),
@@ -431,9 +384,9 @@ def silence_section(bench: Bench) -> str:
     return "\n\n".join(
         (
             "### `no_speech`",
-            "Value: share of the span without speech (silero-vad); the rule drops where not one frame of 25"
-            " FPS is voiced. With the fault: the same recordings with the voice cut out where the"
-            " segmentation network (another one than is judged) finds any, and their pauses repeated, every other time as loud as the voice.",
+            "Value: share of the span without speech (silero-vad); the rule drops where not one frame of 25 FPS is"
+            f" voiced. With the fault: the same recordings with the voice cut out where {cutter} finds any, and"
+            " their pauses repeated, every other time as loud as the voice.",
             "\n".join(rows),
             f"Voiced share of real recordings without speech (song, music, film sound, silence): {listed}.",
             "Where the values lie (both halves):",
