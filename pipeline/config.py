@@ -31,7 +31,7 @@ class Survey(Settings):
 class Speech(Settings):
     """Who listens."""
 
-    backend: Literal["embedded", "pyannote"] = "embedded"
+    backend: Literal["embedded", "segmentation", "pyannote"] = "embedded"
     weights: Path | None = None
 
 

@@ -6,10 +6,21 @@ from collections.abc import Callable
 from pipeline.perception.speech.embedded import Embedded
 from pipeline.perception.speech.heard import Heard, Listen, SpeechBackend, SpeechError
 from pipeline.perception.speech.pyannote import Pyannote
+from pipeline.perception.speech.segmentation import Segmentation
 
 BACKENDS: dict[str, Callable[..., SpeechBackend]] = {
     "embedded": Embedded,
+    "segmentation": Segmentation,
     "pyannote": Pyannote,
 }
 
-__all__ = ["BACKENDS", "Embedded", "Heard", "Listen", "Pyannote", "SpeechBackend", "SpeechError"]
+__all__ = [
+    "BACKENDS",
+    "Embedded",
+    "Heard",
+    "Listen",
+    "Pyannote",
+    "Segmentation",
+    "SpeechBackend",
+    "SpeechError",
+]

@@ -9,7 +9,9 @@ not use it.
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -131,6 +133,11 @@ class Pyannote:
                 "pyannote.audio is not installed: pip install pyannote.audio==4.0.7, with a"
                 " torchaudio built for the installed torch"
             )
+        if importlib.util.find_spec("torchaudio") is None:
+            return (
+                "pyannote.audio is installed, but torchaudio, which it imports, is not: install one"
+                " built for the installed torch"
+            )
         if self.folder is None:
             return (
                 "no folder of weights is set (speech.weights): accept the terms of"
@@ -144,8 +151,8 @@ class Pyannote:
         """The pipeline in memory, on the CPU, one thread.
 
         Raises SpeechError where `missing` says something, where the files' hash is not `sha256`,
-        where the configuration names another pipeline, or where a checkpoint's pickle names
-        something that is not harmless.
+        where the configuration names another pipeline, where a checkpoint's pickle names
+        something that is not harmless, or where pyannote.audio cannot be imported.
         """
         if (lack := self.missing()) or self.folder is None:
             raise SpeechError(f"speech backend pyannote: {lack}")
@@ -249,8 +256,17 @@ def _pipeline(config: dict[str, object]) -> _Pipeline:
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"
     import torch
-    from pyannote.audio import Pipeline  # pyright: ignore[reportMissingImports] - optional
 
+    try:
+        with warnings.catch_warnings():
+            # Its libraries warn of what they cannot decode; sound comes to them decoded.
+            warnings.simplefilter("ignore")
+            from pyannote.audio import Pipeline  # pyright: ignore[reportMissingImports] - optional
+    except (ImportError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SpeechError(
+            f"pyannote.audio is installed but cannot be imported: {reason}"
+        ) from error
     torch.set_num_threads(1)
     return Pipeline.from_pretrained(config)
 
