@@ -101,7 +101,7 @@ SOURCE_RULES: tuple[Rule, ...] = (
 CLIP_RULES: tuple[Rule, ...] = (
     Rule(
         Why.OVERLAPPED_SPEECH, "spans", "speech.overlap", "<=", 0.1, "ratio",
-        "paper 003, section 3.2, names the filter, not its number", proven=(),
+        "paper 003, section 3.2, names the filter; the number: docs/truth.md", proven=("segmentation",),
     ),
     Rule(
         Why.MUSIC, "spans", "speech.music", "<=", 0.5, "ratio",

@@ -25,7 +25,7 @@ Sound = Int16[np.ndarray, " samples"]
 
 SECONDS = 6
 """Length of an excerpt."""
-PER_PERSON = 10
+PER_PERSON = 16
 """Cases of each class that start from one person's recording."""
 CODECS = (("aac", "adts", 32_000), ("libmp3lame", "mp3", 48_000), ("libopus", "ogg", 24_000))
 """What uploads are encoded with, at low rates: name, container, bits a second."""
@@ -94,23 +94,25 @@ def voice_cases(sounds: Mapping[str, Sound]) -> Iterator[Case]:
     if path is None:
         return
     encode, draw = voices.load_encoder(path), np.random.default_rng(71)
-    said: dict[str, list[tuple[Float32[np.ndarray, " D"], float]]] = {}
-    for name, sound in sounds.items():
-        parts = [sound[at : at + 5 * RATE] for at in range(0, len(sound) - 5 * RATE + 1, 5 * RATE)]
-        heard = [(voice_of(encode, piece), decibels(piece)) for piece in parts]
-        said[name] = [one for one in heard if np.linalg.norm(one[0]) > 0.0]
-    several = [name for name in sorted(said) if len(said[name]) >= 2]
-    everyone = [name for name in sorted(said) if said[name]]
-    for name in several:
-        for _ in range(PER_PERSON):
-            a, b = draw.choice(len(said[name]), 2, replace=False)
-            yield compared(name, said[name][a], said[name][b], fault=True)
+    stretch = 5 * RATE
+
+    def said(name: str, first: int, last: int) -> Said:
+        """A stretch that starts between two samples: where, the voice, how loud."""
+        start = int(draw.integers(first, last + 1))
+        piece = sounds[name][start : start + stretch]
+        return start, voice_of(encode, piece), decibels(piece)
+
+    everyone = [name for name in sorted(sounds) if len(sounds[name]) >= stretch]
     for name in everyone:
+        end = len(sounds[name]) - stretch
         strangers = [o for o in everyone if o != name and not {o, name} <= ALIKE]
-        for other in draw.choice(strangers, PER_PERSON, replace=False):
-            a = said[name][int(draw.integers(len(said[name])))]
-            b = said[other][int(draw.integers(len(said[other])))]
-            yield compared(name, a, b, fault=False)
+        for number in range(PER_PERSON):
+            if end >= stretch:
+                one = said(name, 0, end - stretch)
+                yield compared(name, one, said(name, one[0] + stretch, end), fault=True)
+            other = strangers[(number * 5 + len(name)) % len(strangers)]
+            one = said(name, 0, end)
+            yield compared(name, one, said(other, 0, len(sounds[other]) - stretch), fault=False)
 
 
 def voice_of(encode: voices.Encode, sound: Sound) -> Float32[np.ndarray, " D"]:
@@ -121,15 +123,12 @@ def voice_of(encode: voices.Encode, sound: Sound) -> Float32[np.ndarray, " D"]:
     return voices.unit(encode(np.ascontiguousarray(windows)).mean(axis=0))
 
 
-def compared(
-    person: str,
-    one: tuple[Float32[np.ndarray, " D"], float],
-    other: tuple[Float32[np.ndarray, " D"], float],
-    *,
-    fault: bool,
-) -> Case:
+Said = tuple[int, Float32[np.ndarray, " D"], float]
+
+
+def compared(person: str, one: Said, other: Said, *, fault: bool) -> Case:
     """The cosine of two voices."""
-    return Case(person, fault, float(one[0] @ other[0]), abs(one[1] - other[1]))
+    return Case(person, fault, float(one[1] @ other[1]), abs(one[2] - other[2]))
 
 
 # ---- sound -------------------------------------------------------------------------------------
