@@ -429,7 +429,7 @@ def _flashed(image: Image, fault: Fault, at: int) -> Image:
     """A photographer's flash, twice in a row, or a lamp that fails for a moment."""
     inside, length = at - fault.first, fault.frames
     if fault.detail == "double":
-        inside = inside % (length + 2) if inside < 2 * length + 2 else -1
+        inside = inside % (length + 2) if 0 <= inside < 2 * length + 2 else -1
     if not 0 <= inside < length:
         return image
     image = image.copy()
