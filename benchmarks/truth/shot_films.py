@@ -52,19 +52,19 @@ HALVES = {
 """Clips of one shot each. Clips of one talk or one studio are in the same half, and of two with the
 same framing only one is taken: going from one to the other would be no cut that anyone could see."""
 
-CLIP_FRAMES = 200  # of each clip, at most
+CLIP_FRAMES = 120  # of each clip, at most
 JOINS_PER_FILM = 30
-SIZES = ((512, 288), (384, 384), (288, 512))  # (width, height)
+SIZES = ((384, 216), (288, 288), (216, 384))  # (width, height)
 RATES = (Fraction(24), Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(60))
 CRFS = (20, 26, 32)  # x264's quality: good, usual, poor
 GRAIN = (0.0, 0.0, 0.0, 5.0)  # standard deviation of added noise, levels of 255
 SHARES = {
-    "cut": {"other": 200, "matched": 60, "punch": 100, "close": 60},
-    "jump": {"jump": 200},
-    "dissolve": {"linear": 140, "eased": 60},
-    "fade": {"black": 90, "white": 40, "out": 40, "in": 40},
+    "cut": {"other": 90, "matched": 30, "punch": 40, "close": 30},
+    "jump": {"jump": 40},
+    "dissolve": {"linear": 40, "eased": 20},
+    "fade": {"black": 24, "white": 10, "out": 10, "in": 10},
     "wipe": {
-        name: 20
+        name: 4
         for name in (
             *("left", "right", "up", "down", "diagonal", "clock"),
             *("iris", "barn", "soft", "slide", "push"),
@@ -73,11 +73,11 @@ SHARES = {
 }
 """Joins of each kind in each half. `close` comes as a short shot between two cuts: twice as many cuts."""
 FAULTS = {
-    "flash": {"full": 60, "spot": 60, "double": 40, "dark": 40},
-    "shake": {"handheld": 70, "vibration": 70, "jolt": 70},
-    "camera": {"pan": 70, "tilt": 40, "zoom": 60, "whip": 40},
-    "gesture": {"twice": 100, "thrice": 100},
-    "inset": {"corner": 100, "change": 50, "banner": 60},
+    "flash": {"full": 24, "spot": 24, "double": 14, "dark": 14},
+    "shake": {"handheld": 28, "vibration": 28, "jolt": 28},
+    "camera": {"pan": 28, "tilt": 16, "zoom": 24, "whip": 16},
+    "gesture": {"twice": 36, "thrice": 36},
+    "inset": {"corner": 30, "change": 20, "banner": 22},
 }
 """What is no boundary: in the middle of a shot, in each half."""
 DISSOLVE_S = (0.25, 0.5, 1.0, 2.0)
