@@ -52,6 +52,7 @@ UNIONS = {
     "short + Threshold": ("Adaptive, short", "Threshold"),
 }
 ROUNDS = 2
+TUNED = 0.4  # of the tuning half's cases: enough to compare with, and half of the time
 COSTED = (
     "svid_half_body_1.mp4",
     "tango_demo0.mp4",
@@ -275,7 +276,8 @@ def section(
         made: dict[str, list[tuple[Film, Path]]] = {}
         for half in HALVES:
             (root / half).mkdir(parents=True, exist_ok=True)
-            made[half] = make(folder, root / half, half, share=share)
+            part = share * TUNED if half == "tuning" else share
+            made[half] = make(folder, root / half, half, share=part)
         tuned = score(made["tuning"], others=False)
         tallies = score(made["unseen"])
     lines = [
@@ -331,7 +333,7 @@ def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--share", type=float, default=1.0, help="of the cases, for a quick look")
-    parser.add_argument("--films", type=Path, help="a folder to keep the films in")
+    parser.add_argument("--films", type=Path, help="a folder to keep them in, one for each share")
     parser.add_argument("--list", action="store_true", help="every miss and false alarm of ours")
     given = parser.parse_args()
     shared = media_folder().parent
