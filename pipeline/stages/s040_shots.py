@@ -15,10 +15,10 @@ from pipeline.stage import Needs, Scope, need
 
 @dataclass(frozen=True, slots=True)
 class FindShots:
-    """Shot boundaries by PySceneDetect's detectors (paper 003, section 3.2: sudden changes of camera or colour)."""
+    """Shot boundaries, sudden and gradual (paper 003, section 3.2: sudden changes of camera or colour)."""
 
     name: ClassVar = "shots"
-    version: ClassVar = 2
+    version: ClassVar = 3
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media"})
     writes: ClassVar = "shots"

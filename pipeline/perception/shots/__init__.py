@@ -2,6 +2,7 @@
 
 from pipeline.perception.shots.blends import Blends
 from pipeline.perception.shots.camera import CameraMotion
+from pipeline.perception.shots.cuts import Cuts
 from pipeline.perception.shots.detector import (
     Kind,
     ShotDetector,
@@ -9,10 +10,13 @@ from pipeline.perception.shots.detector import (
     ShotWatcher,
     Stretch,
 )
+from pipeline.perception.shots.gradual import Gradual
 
 __all__ = [
     "Blends",
     "CameraMotion",
+    "Cuts",
+    "Gradual",
     "Kind",
     "ShotDetector",
     "ShotError",

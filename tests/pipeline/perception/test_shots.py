@@ -2,6 +2,7 @@
 
 import os
 import pickle
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -12,12 +13,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scenedetect import FrameTimecode
-from scenedetect.detectors import ContentDetector
 
 from pipeline.perception.shots import (
     Blends,
     CameraMotion,
+    Cuts,
+    Gradual,
     Kind,
     ShotDetector,
     ShotError,
@@ -25,7 +26,9 @@ from pipeline.perception.shots import (
 )
 from pipeline.perception.shots.blends import mixture, runs
 from pipeline.perception.shots.camera import median_speed
-from pipeline.perception.shots.detector import _Scored, content_score, find_cuts
+from pipeline.perception.shots.cuts import contours_changed, left_when_shifted
+from pipeline.perception.shots.pushes import off_pan, off_push
+from pipeline.perception.shots.rolling import BLOCK, Rolling, quiet
 
 RATE = Fraction(25)
 SHARED = Path(
@@ -159,33 +162,193 @@ def test_numbers_that_do_not_rise_and_changing_sizes_are_refused() -> None:
 
 
 def test_the_detector_survives_pickling() -> None:
-    detector = ShotDetector(min_content_val=30.0)
+    detector = ShotDetector(cuts=Cuts(spike=4.0))
     assert pickle.loads(pickle.dumps(detector)) == detector
 
 
-def test_the_content_score_is_that_of_pyscenedetect() -> None:
-    theirs = ContentDetector()
-    hsv = [cv2.cvtColor(texture(k), cv2.COLOR_BGR2HSV) for k in range(2)]
-    for k in range(2):
-        theirs.process_frame(FrameTimecode(k, fps=RATE), texture(k))
-    assert content_score(*hsv) == pytest.approx(theirs._frame_score, abs=1e-9)
+# ---- hard cuts, and what is none --------------------------------------------------------------------
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from([0.0, 2.0, 9.0, 21.0, 23.0, 70.0]), min_size=1, max_size=40))
-def test_cuts_are_those_of_pyscenedetect_asked_for_every_frame(scores: list[float]) -> None:
-    detector = ShotDetector()
-    whole = _Scored(
-        adaptive_threshold=detector.adaptive_threshold,
-        min_scene_len=detector.min_scene_len,
-        window_width=detector.window_width,
-        min_content_val=detector.min_content_val,
+def grey(seed: int) -> np.ndarray:
+    """The picture of this seed as the detector sees it."""
+    small = cv2.resize(texture(seed), (32, 18), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+
+
+def test_a_closer_view_of_the_same_picture_is_a_cut() -> None:
+    wide = texture(1)
+    close = cv2.resize(wide[12:60, 20:106], (128, 72))
+    assert spans(watch([wide] * 40 + [close] * 40)) == [(0, 40), (40, 80)]
+
+
+@pytest.mark.parametrize("frames", [1, 3, 6])
+def test_a_flash_is_no_boundary(frames: int) -> None:
+    scene = texture(1) // 2
+    lights = [
+        cv2.add(scene, np.full_like(scene, round(120 * (1 - k / frames)))) for k in range(frames)
+    ]
+    assert spans(watch([scene] * 40 + lights + [scene] * 40)) == [(0, 80 + frames)]
+
+
+def test_a_lamp_that_fails_for_a_moment_is_no_boundary() -> None:
+    assert spans(watch([texture(1)] * 40 + [texture(1) // 4] * 3 + [texture(1)] * 40)) == [(0, 83)]
+
+
+def test_a_cut_soon_after_a_flash_is_found() -> None:
+    scene = texture(1) // 2
+    flash = cv2.add(scene, np.full_like(scene, 120))
+    pictures = [scene] * 40 + [flash] * 2 + [scene] * 8 + [texture(2)] * 40
+    assert spans(watch(pictures)) == [(0, 50), (50, 90)]
+
+
+def test_a_shaken_camera_is_no_boundary() -> None:
+    scene, rng = texture(1, (160, 104)), np.random.default_rng(0)
+    places = np.array((79.5, 51.5)) + rng.normal(0.0, 4.0, (60, 2)).clip(-14, 14)
+    pictures = [cv2.getRectSubPix(scene, (128, 72), (float(x), float(y))) for x, y in places]
+    assert spans(watch(pictures)) == [(0, 60)]
+
+
+def test_an_inset_or_a_banner_is_no_boundary() -> None:
+    scene = texture(1)
+    inset, banner = scene.copy(), scene.copy()
+    inset[4:26, 84:122] = texture(2)[4:26, 84:122]
+    banner[58:68] = (200, 40, 90)
+    for shown in (inset, banner):
+        assert spans(watch([scene] * 40 + [shown] * 30 + [scene] * 40)) == [(0, 110)]
+
+
+def test_contours_tell_another_picture_from_a_brighter_one() -> None:
+    scene = grey(1) // 2 + 40
+    assert contours_changed(scene, scene) == (0.0, 0.0)
+    assert min(contours_changed(scene, grey(2))) > 0.6
+    assert contours_changed(np.zeros((18, 32), np.uint8), np.zeros((18, 32), np.uint8)) == (
+        1.0,
+        1.0,
     )
-    expected: list[int] = []
-    for k, score in enumerate(scores):
-        found = whole.process_frame(FrameTimecode(k, fps=RATE), np.array(score))
-        expected += (cut.frame_num for cut in found)
-    assert find_cuts(scores, detector, RATE) == expected
+
+
+def test_a_shifted_picture_leaves_nothing_and_another_one_nearly_all() -> None:
+    scene = cv2.cvtColor(texture(3, (40, 26)), cv2.COLOR_BGR2GRAY)
+    assert left_when_shifted(scene[4:22, 4:36], scene[6:24, 3:35], farthest=4) < 0.1
+    assert left_when_shifted(grey(1), grey(2), farthest=4) > 0.5
+    assert (
+        left_when_shifted(np.zeros((3, 3), np.uint8), np.ones((3, 3), np.uint8), farthest=4) == 1.0
+    )
+
+
+# ---- gradual transitions ----------------------------------------------------------------------------
+
+
+def scenery(seed: int) -> np.ndarray:
+    """A picture with large and small things in it, as real ones have them."""
+    large = cv2.GaussianBlur(texture(seed + 50), (0, 0), 12.0)
+    large = cv2.normalize(large, None, 0, 255, cv2.NORM_MINMAX)
+    return cv2.addWeighted(large, 0.8, texture(seed), 0.2, 0.0)
+
+
+def replaced(a: np.ndarray, b: np.ndarray, steps: int) -> list[np.ndarray]:
+    """A wipe from the left."""
+    edges = [round(128 * k / (steps + 1)) for k in range(1, steps + 1)]
+    return [np.concatenate((b[:, :edge], a[:, edge:]), axis=1) for edge in edges]
+
+
+def pushed(a: np.ndarray, b: np.ndarray, steps: int) -> list[np.ndarray]:
+    """b comes in from the right and pushes a out."""
+    edges = [round(128 * k / (steps + 1)) for k in range(1, steps + 1)]
+    return [np.concatenate((a[:, edge:], b[:, :edge]), axis=1) for edge in edges]
+
+
+def covered(a: np.ndarray, b: np.ndarray, steps: int) -> list[np.ndarray]:
+    """b comes in from below and covers a."""
+    edges = [round(72 * k / (steps + 1)) for k in range(1, steps + 1)]
+    return [np.concatenate((a[: 72 - edge], b[:edge])) for edge in edges]
+
+
+@pytest.mark.parametrize("way", [mixed, replaced, pushed, covered])
+@pytest.mark.parametrize("steps", [12, 25])
+def test_every_way_from_one_shot_to_the_next_is_one_transition(
+    way: Callable[[np.ndarray, np.ndarray, int], list[np.ndarray]], steps: int
+) -> None:
+    a, b = scenery(1), scenery(2)
+    stretches = watch([a] * 60 + way(a, b, steps) + [b] * 60)
+    ((first, stop),) = spans(stretches, Kind.TRANSITION)
+    common = min(stop, 60 + steps) - max(first, 60)
+    assert common >= 0.5 * (max(stop, 60 + steps) - min(first, 60))
+    assert len(spans(stretches)) == 2
+
+
+def test_a_pan_is_neither_a_push_nor_a_wipe() -> None:
+    scene = texture(4, (400, 72))
+    pictures = [cv2.getRectSubPix(scene, (128, 72), (64.0 + 4.0 * k, 35.5)) for k in range(60)]
+    assert spans(watch(pictures)) == [(0, 60)]
+
+
+def test_the_middle_of_a_push_is_known_from_every_side() -> None:
+    a, b = grey(1).astype(np.int16), grey(2).astype(np.int16)
+    middle = np.concatenate((a[:, 16:], b[:, :16]), axis=1)
+    for turn in range(4):
+        ends = [np.rot90(each, turn)[None] for each in (a, b, middle)]
+        assert off_push(*ends) == pytest.approx([0.0])
+    assert off_push(a[None], b[None], ((a + b) // 2)[None])[0] > 0.2
+
+
+def test_a_pan_is_known_by_what_both_ends_show() -> None:
+    scene = cv2.cvtColor(texture(5, (60, 18)), cv2.COLOR_BGR2GRAY).astype(np.int16)
+    assert off_pan(scene[None, :, :32], scene[None, :, 18:50]) == pytest.approx([0.0])
+    assert off_pan(grey(1)[None].astype(np.int16), grey(2)[None].astype(np.int16))[0] > 0.4
+
+
+def test_white_in_between_is_a_transition_and_a_white_video_is_a_shot() -> None:
+    white = np.full((72, 128, 3), 255, np.uint8)
+    stretches = watch([texture(1)] * 40 + [white] * 10 + [texture(2)] * 40)
+    assert spans(stretches, Kind.TRANSITION) == [(40, 50)]
+    assert spans(watch([white] * 40)) == [(0, 40)]
+
+
+# ---- any length -------------------------------------------------------------------------------------
+
+
+def long_film() -> np.ndarray:
+    """Twice as many small pictures as are kept, with a cut or a dissolve every 150."""
+    pictures: list[np.ndarray] = []
+    while len(pictures) < 2 * BLOCK:
+        seed = len(pictures) // 150
+        pictures += [grey(seed)] * 130
+        pictures += mixed(grey(seed), grey(seed + 1), 20) if seed % 2 else [grey(seed)] * 20
+    return np.stack(pictures)
+
+
+def test_a_long_video_is_cut_as_if_it_were_seen_at_once_and_is_not_kept() -> None:
+    film = long_film()
+    cuts, gradual = Cuts(), Gradual()
+    rolling = Rolling(cuts, gradual, Blends(), rate=25.0)
+    most = 0
+    for picture in film:
+        rolling.see(picture)
+        most = max(most, len(rolling._kept))
+    found, between = rolling.finish()
+    sudden, flashes = cuts.find(film, rate=25.0)
+    assert most < BLOCK + 1
+    assert found == sudden and len(found) > 20
+    assert between == gradual.find(film, rate=25.0, flashes=flashes) and len(between) > 20
+
+
+def test_black_that_is_longer_than_what_is_kept_is_one_transition() -> None:
+    film = np.concatenate((np.stack([grey(1)] * 50), np.zeros((2 * BLOCK, 18, 32), np.uint8)))
+    rolling = Rolling(Cuts(), Gradual(), Blends(), rate=25.0)
+    for picture in film:
+        rolling.see(picture)
+    places = {k for first, stop in rolling.finish()[1] for k in range(first, stop)}
+    assert places == set(range(50, len(film)))
+
+
+def test_a_quiet_place_is_the_last_one_outside_of_all_spans() -> None:
+    assert quiet([], 0, 100) == 100
+    assert quiet([(80, 101)], 0, 100) == 79
+    assert quiet([(10, 300)], 0, 100) == 100
+
+
+# ---- measures ---------------------------------------------------------------------------------------
 
 
 def test_a_mixture_has_no_residual_and_a_cut_half_of_its_change() -> None:

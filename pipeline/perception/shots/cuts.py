@@ -1,0 +1,159 @@
+"""Hard cuts: one sudden step after which nearly every contour of the picture is another one.
+
+The step alone does not tell. A flash steps as far, but soon gives the same picture back; a shaken camera does, but the
+new picture is the old one shifted; an inset or a fast hand does, but leaves most contours where they were.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float, Int16, UInt8
+
+Span = tuple[int, int]
+Grey = UInt8[np.ndarray, "frame h w"]
+BLOCK = 2048  # pictures computed at once
+AROUND = np.ones((3, 3), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """What counts as a hard cut, on grey pictures of 32 pixels. `docs/decisions/0008` has what was measured.
+
+    spike: a step over the largest of the two steps before and the two after it, each plus `noise`.
+    contours: share of the pixels on a contour that change by more than 0.3 of the contour's height.
+    spread: share of the sixteenths of the picture, of those with contours, in which a tenth of the contours or more do.
+    shifted: what is left of the step when the old picture is shifted onto the new one.
+    """
+
+    least: float = 2.0  # grey levels of 255, mean over the picture
+    noise: float = 0.3  # grey levels
+    spike: float = 3.0  # ratio
+    contours: float = 0.15  # share
+    spread: float = 0.7  # share: an inset or a banner leaves most of the picture as it was
+    shifted: float = 0.3  # ratio
+    steady: float = 10.0  # ratio: no shaken camera gives such a spike, not at rest before and after
+    farthest: int = 4  # pixels of 32 that a shaken camera shifts the picture in one frame, at most
+    flash_spike: float = 1.6  # ratio: a flash dies away in steps that are smaller than its first
+    flash_s: float = 0.3  # seconds that a flash lasts, at most
+    back: float = 0.35  # ratio: what differs after a flash over the flash's own step
+    drift: float = (
+        0.28  # share of the contours that have moved by then, where only the light is back
+    )
+    one_sided: float = 0.85  # ratio: a flash makes the whole picture lighter, or darker
+
+    def find(self, grey: Grey, *, rate: float) -> tuple[list[int], list[Span]]:
+        """Places of the pictures that start a new shot, and the flashes [first, stop). rate: pictures per second."""
+        changes = steps(grey)
+        cuts: list[int] = []
+        flashes: list[Span] = []
+        for place, spike in self.sudden(changes):
+            if flashes and place <= flashes[-1][1]:
+                continue
+            back = self.flash_ends(grey, place, round(self.flash_s * rate))
+            if back is not None:
+                flashes.append((place, back))
+            elif spike >= self.spike and self.is_cut(grey[place - 1], grey[place], spike=spike):
+                cuts.append(place)
+        return cuts, flashes
+
+    def sudden(self, changes: Float[np.ndarray, "frame"]) -> list[tuple[int, float]]:
+        """Places whose step stands out from those around it, and by how much."""
+        padded = np.pad(changes, 2)
+        count = len(changes)
+        around = np.max([padded[k : k + count] for k in (0, 1, 3, 4)], axis=0)
+        spikes = changes / (around + self.noise)
+        high = (changes >= self.least) & (spikes >= min(self.spike, self.flash_spike))
+        return [(int(place), float(spikes[place])) for place in np.flatnonzero(high)]
+
+    def is_cut(
+        self, before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], *, spike: float
+    ) -> bool:
+        """Whether two neighbours show different pictures, not one that was shifted or drawn upon."""
+        share, spread = contours_changed(before, after)
+        if share < self.contours or spread < self.spread:
+            return False
+        if spike >= self.steady:
+            return True
+        return left_when_shifted(before, after, farthest=self.farthest) >= self.shifted
+
+    def flash_ends(self, grey: Grey, place: int, longest: int) -> int | None:
+        """Where the picture from before `place` is back after a flash; None where it was none."""
+        before = grey[place - 1].astype(np.int16)
+        step = grey[place] - before
+        size = float(np.abs(step).mean())
+        if abs(float(step.mean())) < self.one_sided * size:
+            return None
+        for later in range(place + 1, min(place + longest, len(grey) - 1) + 1):
+            left = grey[later] - before
+            if np.abs(left).mean() <= self.back * size or (
+                abs(left.mean()) <= self.back / 2 * size
+                and contours_changed(grey[place - 1], grey[later])[0] < self.drift
+            ):
+                return later
+        return None
+
+
+def steps(grey: Grey) -> Float[np.ndarray, "frame"]:
+    """Mean absolute difference of each picture from the one before, grey levels; 0 for the first."""
+    changes = np.zeros(len(grey))
+    for first in range(1, len(grey), BLOCK):
+        part = grey[first - 1 : first + BLOCK].astype(np.int16)
+        changes[first : first + len(part) - 1] = np.abs(np.diff(part, axis=0)).mean(axis=(1, 2))
+    return changes
+
+
+def contours_changed(
+    before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]
+) -> tuple[float, float]:
+    """Which share of the pixels on a contour of either picture change, and in which share of its cells some do.
+
+    A pixel changes by more than 0.3 of the contour's height. 1 where there are hardly any contours to ask.
+    """
+    height = np.maximum(relief(before), relief(after))
+    step = np.abs(after.astype(np.int16) - before)
+    on = height > CONTOUR
+    share = float((step[on] > 0.3 * height[on]).mean()) if on.sum() >= 10 else 1.0
+    faint = height > 2 * CONTOUR // 3
+    changed = faint & (step > np.maximum(0.3 * height, 2.0))
+    there, moved = in_cells(faint), in_cells(changed)
+    told = there >= 3
+    cells = float((moved[told] >= 0.1 * there[told]).mean()) if told.sum() >= 4 else 1.0
+    return share, cells
+
+
+def in_cells(flags: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "16"]:
+    """How many are true in each of the four by four cells of a picture."""
+    high, wide = (np.arange(4) * length // 4 for length in flags.shape)
+    sums = np.add.reduceat(np.add.reduceat(flags.astype(np.float64), high, axis=0), wide, axis=1)
+    return sums.ravel()
+
+
+CONTOUR = 12  # grey levels between the lightest and the darkest of 3x3 pixels: grain and coding noise stay below
+
+
+def relief(picture: UInt8[np.ndarray, "h w"]) -> Int16[np.ndarray, "h w"]:
+    """The lightest less the darkest of the 3x3 pixels around each."""
+    return cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, AROUND).astype(np.int16)
+
+
+def left_when_shifted(
+    before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], *, farthest: int
+) -> float:
+    """The least difference of any shift of `before` by half pixels, over the difference unshifted.
+
+    Compared where all shifts overlap; 1 where the pictures are too small for that.
+    """
+    reach = 2 * farthest
+    a, b = (
+        cv2.resize(p, (2 * p.shape[1], 2 * p.shape[0]), interpolation=cv2.INTER_LINEAR).astype(
+            np.int16
+        )
+        for p in (before, after)
+    )
+    if min(a.shape) <= 2 * reach:
+        return 1.0
+    core = b[reach:-reach, reach:-reach]
+    shifts = np.lib.stride_tricks.sliding_window_view(a, core.shape)
+    left = np.abs(shifts - core).mean(axis=(2, 3))
+    return float(left.min() / (left[reach, reach] + 0.5))
