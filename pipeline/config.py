@@ -60,9 +60,22 @@ class Pose(Settings):
 
     backend: Literal["mediapipe", "onnx", "mmpose"] = "mediapipe"
     weights: Path | None = None
+    detector: Path | None = Field(
+        default=None,
+        description="ONNX person detector for onnx and mmpose; none: the person's part of the picture is their box",
+    )
     longest_side: int = Field(
         default=640, ge=64, le=4096, description="pixels of the person's picture, at most"
     )
+
+    @model_validator(mode="after")
+    def detector_has_a_user(self) -> Self:
+        """MediaPipe looks for bodies with a network of its own."""
+        if self.detector is not None and self.backend == "mediapipe":
+            raise ValueError(
+                "a detector is for the backends onnx and mmpose, mediapipe has its own"
+            )
+        return self
 
 
 class Sync(Settings):

@@ -107,3 +107,11 @@ def _match(tracks: Sequence[_Open], faces: Sequence[Face], gate: Gate) -> dict[i
         for row, column in zip(rows, columns, strict=True)
         if costs[row, column] < FORBIDDEN
     }
+
+
+def face_at(path: Sequence[FaceSample], frame: int) -> Box:
+    """The face's box at one frame: between two looks in a straight line, outside them as at the nearest one."""
+    frames = [sample.frame for sample in path]
+    boxes = np.asarray([sample.box for sample in path])
+    x, y, width, height = (float(np.interp(frame, frames, boxes[:, i])) for i in range(4))
+    return x, y, width, height
