@@ -18,6 +18,7 @@ from pipeline.perception.people import PersonDetector
 from pipeline.perception.pose.mediapipe import MediaPipePose
 from pipeline.perception.pose.mmpose import MMPose
 from pipeline.perception.pose.onnx import OnnxPose
+from pipeline.perception.sessions import Device
 
 
 @runtime_checkable
@@ -77,15 +78,21 @@ class PoseBackend(Protocol):
         ...
 
 
-def _onnx(file: Path | None = None, detector: Path | None = None) -> OnnxPose:
-    return OnnxPose(file or Path(), people=PersonDetector(detector) if detector else None)
+def _onnx(
+    file: Path | None = None, detector: Path | None = None, device: Device = "cpu"
+) -> OnnxPose:
+    people = PersonDetector(detector, device=device) if detector else None
+    return OnnxPose(file or Path(), people=people, device=device)
 
 
-def _mmpose(folder: Path | None = None, detector: Path | None = None) -> MMPose:
-    people = PersonDetector(detector) if detector else None
+def _mmpose(
+    folder: Path | None = None, detector: Path | None = None, device: Device = "cpu"
+) -> MMPose:
+    people = PersonDetector(detector, device=device) if detector else None
     if folder is None:
-        return MMPose(people=people)
-    return MMPose(folder / "config.py", folder / "checkpoint.pth", people=people)
+        return MMPose(people=people, device=device)
+    files = folder / "config.py", folder / "checkpoint.pth"
+    return MMPose(*files, people=people, device=device)
 
 
 BACKENDS: dict[str, Callable[..., PoseBackend]] = {

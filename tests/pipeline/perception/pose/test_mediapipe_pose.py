@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from manifests import keypoints as kp
+from manifests.geometry import centre
+from manifests.record import Box
 from pipeline.perception.pose import BACKENDS, PoseBackend, PoseTracker
 from pipeline.perception.pose.mapping_page import page
 from pipeline.perception.pose.mediapipe import MediaPipePose
@@ -19,6 +21,7 @@ from pipeline.perception.pose.mediapipe_map import (
     is_foreign_face,
     to_wholebody,
 )
+from pipeline.stages.s060_spans import region
 
 ROOT = Path(__file__).parents[4]
 NO_SOURCE = (kp.NAMES.index("left_small_toe"), kp.NAMES.index("right_small_toe"))
@@ -82,6 +85,19 @@ def test_body_and_mesh_agree_about_the_nose_and_the_eyes(pose: np.ndarray) -> No
     assert np.linalg.norm(pose[kp.NOSE, :2] - pose[kp.NOSE_TIP, :2]) < 0.15 * width
     for eye, rim in ((kp.LEFT_EYE, kp.LEFT_EYE_RIM), (kp.RIGHT_EYE, kp.RIGHT_EYE_RIM)):
         assert np.linalg.norm(pose[eye, :2] - pose[rim, :2].mean(axis=0)) < 0.1 * width
+
+
+@pytest.mark.parametrize("mine", [0, 1], ids=["left", "right"])
+def test_of_two_people_in_one_picture_each_has_their_own_pose(mine: int) -> None:
+    image = np.concatenate([portrait(), portrait()[:, ::-1]], axis=1)
+    faces: list[Box] = [(178.0, 70.0, 90.0, 105.0), (756.0, 70.0, 90.0, 105.0)]
+    x, y, width, height = map(int, region(faces[mine], [faces[1 - mine]], (1024, 512)))
+    with MediaPipePose().track() as track:
+        found = track(np.ascontiguousarray(image[y : y + height, x : x + width]))
+    nose, middle = found[kp.NOSE, :2] + (x, y), centre(faces[mine])
+    assert np.linalg.norm(nose - middle) < 30.0
+    shoulders = found[[kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER], 0] + x
+    assert ((shoulders < 512.0) == (mine == 0)).all()
 
 
 def test_the_same_pictures_give_the_same_bytes_each_time_a_tracker_starts() -> None:

@@ -35,27 +35,34 @@ SIZE = (48, 64)
 class _SimCC(torch.nn.Module):
     """Pools the picture and maps it to two vectors per joint, as RTMPose's head does at its end."""
 
-    def __init__(self, joints: int) -> None:
+    def __init__(self, joints: int, size: tuple[int, int], stride: int) -> None:
         super().__init__()
-        self.features = torch.nn.Conv2d(3, joints, 7, stride=4, padding=3)
-        cells = (SIZE[0] // 4) * (SIZE[1] // 4)
-        self.along_x = torch.nn.Linear(cells, SIZE[0] * 2)
-        self.along_y = torch.nn.Linear(cells, SIZE[1] * 2)
+        self.features = torch.nn.Conv2d(3, joints, 7, stride=stride, padding=3)
+        cells = (size[0] // stride) * (size[1] // stride)
+        self.along_x = torch.nn.Linear(cells, size[0] * 2)
+        self.along_y = torch.nn.Linear(cells, size[1] * 2)
 
     def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         found = torch.relu(self.features(images)).flatten(2)
         return self.along_x(found), self.along_y(found)
 
 
-def export(path: Path, joints: int = 133, *, batch: int | None = None) -> _SimCC:
+def export(
+    path: Path,
+    joints: int = 133,
+    *,
+    batch: int | None = None,
+    size: tuple[int, int] = SIZE,
+    stride: int = 4,
+) -> _SimCC:
     """A file of free batch size, as mmdeploy writes it, or of a fixed one."""
     torch.manual_seed(5)
-    model = _SimCC(joints).eval()
+    model = _SimCC(joints, size, stride).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of the exporter that needs no more
         torch.onnx.export(
             model,
-            (torch.zeros(batch or 2, 3, SIZE[1], SIZE[0]),),
+            (torch.zeros(batch or 2, 3, size[1], size[0]),),
             str(path),
             input_names=["input"],
             output_names=["simcc_x", "simcc_y"],
@@ -139,6 +146,24 @@ def test_it_agrees_with_rtmlib_on_the_same_file_and_box(
     assert sure.sum() > 50
     assert np.abs(found[sure, :2] - points[0][sure]).max() < 0.01
     assert np.abs(found[sure, 2] - scores[0][sure]).max() < 1e-3
+
+
+@pytest.mark.parametrize("size", [(192, 256), (288, 384)], ids=["192x256", "288x384"])
+def test_it_agrees_with_rtmlib_at_the_sizes_of_rtmpose_dwpose_and_rtmw(
+    tmp_path: Path, size: tuple[int, int]
+) -> None:
+    rtmlib = pytest.importorskip("rtmlib")
+    path = tmp_path / "large.onnx"
+    export(path, size=size, stride=16)
+    image = picture(361, 641)
+    boxes = [(100.5, 30.25, 210.0, 331.5), (-40.0, 100.0, 300.0, 400.0), (0.0, 0.0, 641.0, 361.0)]
+    corners = [[x, y, x + w, y + h] for x, y, w, h in boxes]
+    points, scores = rtmlib.RTMPose(str(path), size, backend="onnxruntime")(image, corners)
+    found = OnnxTracker(session(path), score="mean").inside([image] * 3, boxes)
+    sure = scores > 0
+    assert sure.sum() > 150
+    assert np.abs(found[sure, :2] - points[sure]).max() < 0.01
+    assert np.abs(found[sure, 2] - scores[sure]).max() < 1e-3
 
 
 @settings(max_examples=200, deadline=None)
