@@ -60,9 +60,27 @@ class Pose(Settings):
 
     backend: Literal["mediapipe", "onnx", "mmpose"] = "mediapipe"
     weights: Path | None = None
+    detector: Path | None = Field(
+        default=None,
+        description="ONNX person detector for onnx and mmpose; none: the person's part of the picture is their box",
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="where onnx and mmpose run; mediapipe has the processor only"
+    )
     longest_side: int = Field(
         default=640, ge=64, le=4096, description="pixels of the person's picture, at most"
     )
+
+    @model_validator(mode="after")
+    def detector_has_a_user(self) -> Self:
+        """MediaPipe looks for bodies with a network of its own, on the processor."""
+        if self.detector is not None and self.backend == "mediapipe":
+            raise ValueError(
+                "a detector is for the backends onnx and mmpose, mediapipe has its own"
+            )
+        if self.device != "cpu" and self.backend == "mediapipe":
+            raise ValueError("mediapipe runs on the processor: backend onnx or mmpose for cuda")
+        return self
 
 
 class Sync(Settings):

@@ -146,4 +146,6 @@ def lacking(run: Run) -> list[str]:
 def chosen(backends: Mapping[str, Callable[..., Made]], settings: Speech | Pose) -> Made:
     """The backend that the settings name; the file or folder of weights is its first parameter."""
     make = backends[settings.backend]
+    if isinstance(settings, Pose) and settings.backend != "mediapipe":
+        return make(settings.weights, settings.detector, settings.device)
     return make() if settings.weights is None else make(settings.weights)

@@ -12,6 +12,7 @@ from manifests.record import Box, Clip, FaceSample, Source, Why
 from pipeline.media.audio import AudioRange, read_sound
 from pipeline.media.decode import Count, DecodeError, Picture
 from pipeline.media.decode import span as decode
+from pipeline.perception.faces import face_at
 from pipeline.run.store import Store
 from pipeline.stage import need
 from pipeline.verdict import Refusal
@@ -107,9 +108,7 @@ class SpanFrames:
 
 def face_square(path: tuple[FaceSample, ...], frame: int, *, margin: float) -> Box:
     """The square around a face at one frame, between two looks; side: the height grown by the margin."""
-    frames = [sample.frame for sample in path]
-    boxes = np.asarray([sample.box for sample in path])
-    x, y, width, height = (float(np.interp(frame, frames, boxes[:, i])) for i in range(4))
-    mid_x, mid_y = centre((x, y, width, height))
+    face = face_at(path, frame)
+    (mid_x, mid_y), height = centre(face), face[3]
     side = float(round(height * (1.0 + 2.0 * margin)))
     return float(round(mid_x - side / 2.0)), float(round(mid_y - side / 2.0)), side, side

@@ -23,7 +23,7 @@ class FindPeople:
     """
 
     name: ClassVar = "people"
-    version: ClassVar = 4
+    version: ClassVar = 5
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media", "shots"})
     writes: ClassVar = "people"

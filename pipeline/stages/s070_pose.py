@@ -1,13 +1,16 @@
 """Pose: 133 COCO-WholeBody keypoints with confidence for every frame of one person's span, at 25 FPS."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 import numpy as np
 
 from manifests.geometry import apply, crop_affine
 from manifests.record import Affine, Backend, Box, Clip, Pose
-from pipeline.perception.pose import PoseBackend
+from pipeline.perception.faces import face_at
+from pipeline.perception.pose import PoseBackend, PoseTracker
 from pipeline.stage import Frames, Needs, Scope
 
 
@@ -16,11 +19,12 @@ class EstimatePose:
     """Whole-body pose in the part of the picture that is the person's (paper 003, section 3.2).
 
     Tracking starts fresh at the span's first frame, so the result is a function of span and person alone.
-    longest_side: pixels of the person's picture, at most; smaller ones are not enlarged.
+    longest_side: pixels of the person's picture, at most; smaller ones are not enlarged. As many pictures are held at
+    a time as the backend takes at once.
     """
 
     name: ClassVar = "pose"
-    version: ClassVar = 1
+    version: ClassVar = 2
     scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"media", "span", "person"})
     writes: ClassVar = "pose"
@@ -32,9 +36,14 @@ class EstimatePose:
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         box = clip.person.region
         size = picture_size(box, self.longest_side)
+        shrink = crop_affine(box, size)
+        looks = (
+            (picture.cut(box, size), moved(face_at(clip.person.path, frame), shrink))
+            for frame, picture in frames
+        )
         with self.backend.track() as tracker:
-            seen = np.stack([tracker(picture.cut(box, size)) for _, picture in frames])
-        pose = to_upright(seen, crop_affine(box, size))
+            seen = np.concatenate(list(in_batches(tracker, looks, self.backend.batch)))
+        pose = to_upright(seen, shrink)
         found = float(np.mean((pose[:, :17, 2] > 0.0).any(axis=1)))
         section = Pose(
             backend=Backend(
@@ -45,6 +54,22 @@ class EstimatePose:
             found=found,
         )
         return clip.model_copy(update={"pose": section})
+
+
+def in_batches(
+    tracker: PoseTracker, looks: Iterator[tuple[np.ndarray, Box]], batch: int
+) -> Iterator[np.ndarray]:
+    """Poses (n, 133, 3) of the pictures with their faces, `batch` at a time."""
+    while some := list(islice(looks, batch)):
+        images, faces = zip(*some, strict=True)
+        yield tracker.many(images, faces)
+
+
+def moved(box: Box, affine: Affine) -> Box:
+    """A box through an affine that neither turns nor mirrors."""
+    corners = apply(affine, np.array([box[:2], (box[0] + box[2], box[1] + box[3])]))
+    (left, top), (right, bottom) = corners.tolist()
+    return left, top, right - left, bottom - top
 
 
 def picture_size(box: Box, longest_side: int) -> tuple[int, int]:

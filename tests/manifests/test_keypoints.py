@@ -75,6 +75,24 @@ def test_the_face_is_mirrored_by_its_ibug_numbers(ibug: int, other: int) -> None
     assert kp.MIRROR_OF[kp.FACE.start + ibug] == kp.FACE.start + other
 
 
+def test_names_groups_and_the_mirror_table_are_those_of_rtmlib() -> None:
+    """An independent listing of COCO-WholeBody, from mmpose's `configs/_base_/datasets/coco_wholebody.py`."""
+    table = pytest.importorskip("rtmlib.visualization.skeleton.coco133").coco133["keypoint_info"]
+    names = [table[joint]["name"] for joint in range(kp.JOINTS)]
+
+    def plain(name: str) -> str:
+        return name.replace("_", "").replace("-", "").replace("pinkyfinger", "pinky")
+
+    def theirs(name: str) -> str:
+        return plain(name).replace("ringfinger", "ring").replace("middlefinger", "middle")
+
+    assert [theirs(name) for name in names] == [theirs(name) for name in kp.NAMES]
+    for joint, entry in table.items():
+        assert kp.MIRROR_OF[joint] == (names.index(entry["swap"]) if entry["swap"] else joint), (
+            joint
+        )
+
+
 def test_mirroring_a_pixel_at_the_left_edge_puts_it_at_the_right_edge() -> None:
     pose = np.zeros((1, kp.JOINTS, 3))
     pose[0, kp.LEFT_WRIST] = (0.0, 7.0, 0.9)

@@ -6,8 +6,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from pipeline import flow
 from pipeline.__main__ import app
 from pipeline.config import ConfigError, Run, load
+from pipeline.perception.people import PersonDetector
+from pipeline.perception.pose.onnx import OnnxPose
+from pipeline.stages.s070_pose import EstimatePose
 
 
 def test_an_override_beats_the_file(tmp_path: Path) -> None:
@@ -32,6 +36,8 @@ def test_the_work_folder_lies_beside_the_dataset(tmp_path: Path) -> None:
         ("spans.shortest", "key=value"),
         ("workers.many=2", "workers"),
         ("pose.backend=dwposs", "pose.backend"),
+        ("pose.detector=people.onnx", "mediapipe has its own"),
+        ("pose.device=cuda", "mediapipe runs on the processor"),
     ],
 )
 def test_a_setting_that_cannot_be_is_one_sentence(override: str, words: str) -> None:
@@ -86,3 +92,15 @@ def test_a_settings_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     for file, said in ((tmp_path / "bin.yaml", "not UTF-8"), (tmp_path, "cannot be read")):
         with pytest.raises(ConfigError, match=said):
             load(file)
+
+
+def test_one_line_chooses_who_finds_people_and_poses_and_where(tmp_path: Path) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text(
+        "pose: {backend: onnx, weights: dwpose.onnx, detector: rtmdet.onnx, device: cuda}\n"
+    )
+    run = load(file)
+    eyes = next(s for s in flow.build(run).on_clip if isinstance(s, EstimatePose)).backend
+    people = PersonDetector(run.pose.detector or Path(), device="cuda")
+    assert eyes == OnnxPose(run.pose.weights or Path(), people=people, device="cuda")
+    assert [line for line in flow.lacking(run) if line.startswith("pose.backend: onnx cannot run")]

@@ -1,7 +1,7 @@
 """Faces in sparsely sampled pictures, and the people they belong to."""
 
 from pipeline.perception.faces.detector import Face, FaceDetector, FaceError, FaceFinder
-from pipeline.perception.faces.tracks import Gate, follow
+from pipeline.perception.faces.tracks import Gate, face_at, follow
 from pipeline.perception.faces.watcher import FaceWatcher, Sampling
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "FaceWatcher",
     "Gate",
     "Sampling",
+    "face_at",
     "follow",
 ]

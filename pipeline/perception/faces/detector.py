@@ -5,7 +5,7 @@ import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from manifests.record import Box
+from pipeline.perception.faces.looks import Look
 from pipeline.perception.quiet import without
 
 MODEL = "modules/face_detection/face_detection_full_range_sparse.tflite"
@@ -34,16 +35,17 @@ class Face:
     box: Box  # forehead to chin, pixels of the picture that was looked at
     score: float  # the network's, 0.6 to 1
     facing: float  # 1 frontal, 0 profile; see `facing`
+    look: Look | None = None  # the colours of head and chest, where somebody took them
 
     def scaled(self, x: float, y: float) -> "Face":
         """The same face in a picture that is `x` times as wide and `y` times as high."""
         left, top, width, height = self.box
-        return Face((left * x, top * y, width * x, height * y), self.score, self.facing)
+        return replace(self, box=(left * x, top * y, width * x, height * y))
 
     def moved(self, x: float, y: float) -> "Face":
         """The same face seen from an origin that lies `x` pixels left and `y` above."""
         left, top, width, height = self.box
-        return Face((left + x, top + y, width, height), self.score, self.facing)
+        return replace(self, box=(left + x, top + y, width, height))
 
 
 @dataclass(frozen=True, slots=True)

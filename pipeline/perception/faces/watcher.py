@@ -1,12 +1,13 @@
 """Which pictures of a video are searched for faces, and which of them more closely."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
 from jaxtyping import UInt8
 
 from pipeline.perception.faces.detector import Face, FaceError, FaceFinder
+from pipeline.perception.faces.looks import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class FaceWatcher:
         if not faces and index >= self._next_closer:
             faces = self._finder.closer(rgb)
             self._next_closer = index + (1 if faces else self._closer_step)
-        self._samples.append((index, tuple(faces)))
+        seen = tuple(replace(face, look=look(rgb, face.box)) for face in faces)
+        self._samples.append((index, seen))
         self._next = index + self._step
 
     def finish(self) -> tuple[tuple[int, tuple[Face, ...]], ...]:

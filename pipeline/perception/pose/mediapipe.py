@@ -9,7 +9,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
+from manifests.record import Box
 from pipeline.perception.pose.mediapipe_map import PARTS, Part, to_wholebody
 from pipeline.perception.quiet import without
 
@@ -80,6 +81,7 @@ class MediaPipePose:
     name: ClassVar[str] = "mediapipe"
 
     valid_from: float = 0.5
+    batch: int = 1
 
     @property
     def version(self) -> str:
@@ -147,7 +149,9 @@ class MediaPipeTracker:
         self._graph = graph
         self._settled = settled
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "133 3"]:
+    def __call__(
+        self, image: UInt8[np.ndarray, "h w 3"], face: Box | None = None
+    ) -> Float32[np.ndarray, "133 3"]:
         """See `PoseTracker`. Raises RuntimeError if the graph fails."""
         found = self._graph.process({"image": np.ascontiguousarray(image)})
         self._settled()  # the libraries chatter until their first picture is through
@@ -158,6 +162,12 @@ class MediaPipeTracker:
             if points is not None:
                 parts[part] = points
         return to_wholebody(parts)
+
+    def many(
+        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Box | None]
+    ) -> Float32[np.ndarray, "n 133 3"]:
+        """See `PoseTracker`; the graph takes one picture after the other."""
+        return np.stack([self(image, face) for image, face in zip(images, faces, strict=True)])
 
 
 def _landmarks(

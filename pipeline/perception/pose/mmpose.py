@@ -4,10 +4,10 @@ checkpoints at hand."""
 import hashlib
 import importlib.metadata
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 
 from manifests import keypoints as kp
+from manifests.record import Box
+from pipeline.perception.people import PersonDetector, SpeakerBoxes
 
 INSTALL = "pip install --no-deps mmpose==1.3.2 mmdet==3.3.0; pip install mmengine mmcv==2.1.0"
 
@@ -23,7 +25,7 @@ INSTALL = "pip install --no-deps mmpose==1.3.2 mmdet==3.3.0; pip install mmengin
 class MMPose:
     """A top-down whole-body model of mmpose: its config, its checkpoint, a torch device.
 
-    The same networks run faster through `OnnxPose`; this one serves to compare, and for models that
+    people: as in `OnnxPose`. The same networks run faster through that; this one serves to compare, and for models that
     have no export.
     """
 
@@ -31,7 +33,9 @@ class MMPose:
 
     config: Path = Path()
     checkpoint: Path = Path()
+    people: PersonDetector | None = None
     device: str = "cpu"
+    batch: int = 1
     valid_from: float = 0.3
 
     @property
@@ -55,18 +59,23 @@ class MMPose:
         for path in (self.config, self.checkpoint):
             if not path.is_file():
                 return f"no file at {path}: get it from mmpose's model zoo"
-        return None
+        return self.people.missing() if self.people else None
 
     @contextmanager
     def track(self) -> Iterator["MMPoseTracker"]:
-        """A tracker; the model is loaded for each."""
-        from mmpose.apis import (  # pyright: ignore[reportMissingImports]  # optional
-            inference_topdown,
-            init_model,
-        )
+        """A tracker; the model is loaded once per process."""
+        from mmpose.apis import inference_topdown  # pyright: ignore[reportMissingImports]  # optional
 
-        model = init_model(str(self.config), str(self.checkpoint), device=self.device)
-        yield MMPoseTracker(model, inference_topdown)
+        boxes = SpeakerBoxes(self.people.load()) if self.people else None
+        model = _model(self.config, self.checkpoint, self.device)
+        yield MMPoseTracker(model, inference_topdown, boxes)
+
+
+@lru_cache(maxsize=1)
+def _model(config: Path, checkpoint: Path, device: str) -> object:
+    from mmpose.apis import init_model  # pyright: ignore[reportMissingImports]  # optional
+
+    return init_model(str(config), str(checkpoint), device=device)
 
 
 class _Instances(Protocol):
@@ -85,21 +94,32 @@ class _Infer(Protocol):
 class MMPoseTracker:
     """One model that looks at each picture by itself."""
 
-    def __init__(self, model: object, infer: _Infer) -> None:
+    def __init__(self, model: object, infer: _Infer, boxes: SpeakerBoxes | None = None) -> None:
         self._model = model
         self._infer = infer
+        self._boxes = boxes
 
-    def __call__(self, image: UInt8[np.ndarray, "h w 3"]) -> Float32[np.ndarray, "133 3"]:
+    def __call__(
+        self, image: UInt8[np.ndarray, "h w 3"], face: Box | None = None
+    ) -> Float32[np.ndarray, "133 3"]:
         """See `PoseTracker`. Raises ValueError for a model that does not have 133 joints."""
-        whole = np.array([[0.0, 0.0, image.shape[1], image.shape[0]]], dtype=np.float32)
+        found = self._boxes(image, face) if self._boxes else None
+        left, top, width, height = found or (0.0, 0.0, image.shape[1], image.shape[0])
+        corners = np.array([[left, top, left + width, top + height]], dtype=np.float32)
         bgr = np.ascontiguousarray(image[..., ::-1])
-        found = self._infer(self._model, bgr, whole)[0].pred_instances
-        scores = found.keypoint_scores[0]
+        instances = self._infer(self._model, bgr, corners)[0].pred_instances
+        scores = instances.keypoint_scores[0]
         if len(scores) != kp.JOINTS:
             raise ValueError(f"a whole-body model has {kp.JOINTS} joints, got {len(scores)}")
-        pose = np.concatenate([found.keypoints[0], scores[:, None]], axis=1).astype(np.float32)
+        pose = np.concatenate([instances.keypoints[0], scores[:, None]], axis=1).astype(np.float32)
         pose[scores <= 0.0] = 0.0
         return pose
+
+    def many(
+        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], faces: Sequence[Box | None]
+    ) -> Float32[np.ndarray, "n 133 3"]:
+        """See `PoseTracker`; one after the other: mmpose's own inference takes one picture."""
+        return np.stack([self(image, face) for image, face in zip(images, faces, strict=True)])
 
 
 def _installed() -> bool:

@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from pipeline.perception.faces import (
     follow,
 )
 from pipeline.perception.faces.detector import facing, unique
+from pipeline.perception.faces.looks import BINS, look, unlike
+from pipeline.perception.faces.tracks import motion
 
 PORTRAIT = skimage.data.astronaut()  # 512x512, one face of about 104 pixels
 SHARED = Path(
@@ -243,6 +246,96 @@ def test_people_who_come_close_keep_their_numbers() -> None:
     left, right = follow(samples, [(0, 125)])
     assert [s.box[1] for s in left.samples] == [100.0] * 5
     assert [s.box[1] for s in right.samples] == [130.0] * 5
+
+
+def crossing(
+    *, step: int, frames: int, speed: float, hidden: range = range(0), looks: bool = False
+) -> list[tuple[int, list[Face]]]:
+    """Two people who pass each other: the one at height 100 to the right, the one at 120 to the left.
+
+    speed: pixels a second of each; hidden: frames in which the second is behind the first.
+    """
+    samples = []
+    for frame in range(0, frames, step):
+        away = speed * frame / 25
+        here = face(100 + away, 100)
+        there = face(400 - away, 120)
+        if looks:
+            here, there = replace(here, look=RED), replace(there, look=BLUE)
+        samples.append((frame, [here] if frame in hidden else [here, there]))
+    return samples
+
+
+RED, BLUE = (tuple(np.eye(BINS)[k].repeat(6).reshape(BINS, 6).T.ravel().tolist()) for k in (2, 9))
+
+
+def heights(samples: list[tuple[int, list[Face]]]) -> list[set[float]]:
+    return [{s.box[1] for s in track.samples} for track in follow(samples, [(0, 1000)])]
+
+
+def test_people_who_walk_past_each_other_keep_their_numbers() -> None:
+    assert heights(crossing(step=5, frames=150, speed=60.0)) == [{100.0}, {120.0}]
+
+
+def test_who_is_hidden_while_they_pass_is_found_again() -> None:
+    samples = crossing(step=5, frames=150, speed=60.0, hidden=range(50, 75))
+    assert heights(samples) == [{100.0}, {120.0}]
+
+
+def test_colours_tell_people_apart_where_their_ways_do_not() -> None:
+    def met(looks: bool) -> list[set[float]]:
+        there = crossing(step=25, frames=75, speed=60.0, looks=looks)
+        back = [(150 - frame, faces) for frame, faces in there[::-1]]
+        one = replace(face(225, 110), look=RED if looks else None)
+        return heights([*there, (80, [one]), *back])
+
+    assert met(looks=True)[0] <= {100.0, 110.0} and met(looks=True)[1] <= {120.0}
+
+
+def test_a_face_of_other_colours_is_another_person() -> None:
+    first, second = (replace(face(100), look=look) for look in (RED, BLUE))
+    gate = Gate(least_samples=1)
+    assert len(follow([(0, [first]), (25, [second])], [(0, 50)], gate)) == 2
+    assert len(follow([(0, [first]), (25, [replace(second, look=None)])], [(0, 50)], gate)) == 1
+
+
+def test_a_velocity_is_kept_and_then_forgotten() -> None:
+    step, grown = motion(5, 0.6, 1.0)
+    assert step[1, 1] == pytest.approx(np.exp(-0.2))
+    assert step[0, 1] == pytest.approx(1.0 - np.exp(-0.2))
+    long, settled = motion(2500, 0.6, 1.0)
+    assert long[0, 1] == pytest.approx(1.0)  # goes on for a second's worth, then stands
+    assert settled[1, 1] == pytest.approx(0.36)
+    assert np.linalg.eigvalsh(grown).min() > 0.0
+
+
+@given(st.integers(1, 60), st.integers(1, 60))
+def test_two_steps_are_as_one_of_both_lengths(first: int, second: int) -> None:
+    (a, grown_a), (b, grown_b) = motion(first, 0.6, 1.0), motion(second, 0.6, 1.0)
+    whole, grown = motion(first + second, 0.6, 1.0)
+    assert np.allclose(b @ a, whole)
+    assert np.allclose(b @ grown_a @ b.T + grown_b, grown)
+
+
+# ---- colours ----
+
+
+def test_colours_of_the_same_picture_are_alike_and_of_another_shirt_not() -> None:
+    box = (200.0, 80.0, 100.0, 100.0)
+    shirt = PORTRAIT.copy()
+    shirt[220:] = (20, 60, 200)
+    same, other = look(PORTRAIT, box), look(shirt, box)
+    assert len(same) == 6 * BINS
+    assert sum(same) == pytest.approx(6.0)
+    assert unlike(same, same) == pytest.approx(0.0, abs=1e-6)
+    assert 0.1 < unlike(same, other) == unlike(other, same) <= 1.0
+
+
+def test_a_chest_outside_the_picture_is_not_compared() -> None:
+    low = look(PORTRAIT[:190], (200.0, 80.0, 100.0, 100.0))
+    assert sum(low) == pytest.approx(3.0)
+    assert unlike(low, look(PORTRAIT, (200.0, 80.0, 100.0, 100.0))) < 0.1
+    assert unlike(low, tuple([0.0] * len(low))) == 0.0
 
 
 def test_samples_out_of_order_are_refused() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.perception.people import Figure, SpeakerBoxes
 from pipeline.perception.pose import PoseBackend, PoseTracker
 from pipeline.perception.pose.mmpose import MMPose, MMPoseTracker
 
@@ -26,8 +27,8 @@ def infer_at_red(joints: int) -> Callable[..., list[Sample]]:
     """Puts every joint at the mean of the third channel, which is red in mmpose's order."""
 
     def infer(model: object, img: np.ndarray, bboxes: np.ndarray) -> list[Sample]:
-        assert bboxes.tolist() == [[0.0, 0.0, img.shape[1], img.shape[0]]]
-        points = np.full((1, joints, 2), img[..., 2].mean(), dtype=np.float32)
+        left, top, right, bottom = (round(side) for side in bboxes[0])
+        points = np.full((1, joints, 2), img[top:bottom, left:right, 2].mean(), dtype=np.float32)
         scores = np.linspace(0.0, 1.0, joints, dtype=np.float32)[None]
         return [Sample(Instances(points, scores))]
 
@@ -45,6 +46,14 @@ def test_pictures_are_handed_over_as_bgr_and_joints_without_score_are_missing() 
     assert pose.shape == (133, 3)
     assert not pose[0].any()
     assert pose[132].tolist() == [200.0, 200.0, 1.0]
+
+
+def test_a_box_is_handed_over_by_its_corners() -> None:
+    picture = red()
+    picture[:, 15:] = 0
+    boxes = SpeakerBoxes(lambda _: [Figure((15.0, 0.0, 15.0, 20.0), 0.9)])
+    half, held = MMPoseTracker(None, infer_at_red(133), boxes).many([picture] * 2, [None] * 2)
+    assert half[132].tolist() == held[132].tolist() == [0.0, 0.0, 1.0]
 
 
 def test_a_model_of_17_joints_is_refused() -> None:
