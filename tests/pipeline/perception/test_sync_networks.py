@@ -117,7 +117,10 @@ def test_absent_weights_are_named(tmp_path: Path) -> None:
 def test_random_weights_run_and_see_every_offset(variant: Variant, tmp_path: Path) -> None:
     sha256 = saved(NETWORKS[variant](), tmp_path / "random.model")
     backend = ActiveSpeaker(variant, at=tmp_path / "random.model", sha256=sha256)
-    odds = backend.load().log_odds(lips(FACE_SIZE), noise_sound(FRAMES + 16), margin=8)
+    loaded = backend.load()
+    seen = loaded.seen(noise_faces(FACE_SIZE))
+    odds = loaded.log_odds(seen, noise_sound(FRAMES + 16), margin=8)
+    assert seen.shape == (FRAMES, 128)
     assert odds.shape == (31, FRAMES - 14)
     assert np.isfinite(odds).all()
 
@@ -195,6 +198,16 @@ def test_syncnet_runs_from_a_file_of_random_weights(tmp_path: Path) -> None:
     assert curve.shape == (31,)
     assert found.offset == int(curve.argmin()) - 15
     assert found.confidence == pytest.approx(float(np.median(curve) - curve.min()))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_syncnet_gives_the_same_on_a_graphics_card(tmp_path: Path) -> None:
+    sha256 = saved(SyncNetwork(), tmp_path / "syncnet_v2.model")
+    backend = SyncNet(at=tmp_path, sha256=sha256)
+    shown, sound = lips(280, 25), noise_sound(25 + 30)
+    curves = [backend.load(at).distances(shown, sound, margin=15) for at in ("cpu", "cuda")]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-3)
 
 
 def test_syncnet_sees_blue_first_and_the_lower_middle() -> None:
