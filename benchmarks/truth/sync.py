@@ -46,11 +46,15 @@ Judge = Callable[[Person, int, int, Sound], SyncScore]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One question: whose it is, whether the answer was right, and how sure it was."""
+    """One question: whose it is, whether the answer was right, and how sure it was.
+
+    known: how sure the answer was that this one is compared with.
+    """
 
     person: str
     right: bool
     sure: float
+    known: float = float("inf")
 
 
 # ---- judges --------------------------------------------------------------------------------------
@@ -197,20 +201,29 @@ def axes_of_others(follows: dict[str, Follow | None]) -> dict[str, Axes]:
 # ---- questions -----------------------------------------------------------------------------------
 
 
-def planted(
-    person: Person, judge: Judge, *, plants: Sequence[int]
-) -> Iterable[tuple[int, float, SyncScore]]:
-    """(planted frames, error in frames, answer): each half of a clip planted, the other half as the reference."""
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A planted offset and what was found. late, error: frames; sure, known: confidence of it and of its reference."""
+
+    late: int
+    error: float
+    sure: float
+    known: float
+
+
+def planted(person: Person, judge: Judge, *, plants: Sequence[int]) -> Iterable[Planted]:
+    """Each half of a clip with planted offsets, the other half as the reference."""
     middle, last = len(person) // 2, len(person) - REACH
     for tested, other in (((middle, last), (REACH, middle)), ((REACH, middle), (middle, last))):
         if min(tested[1] - tested[0], other[1] - other[0]) < SHORTEST_HALF:
             continue
-        own = _fine(judge(person, *other, person.heard(*other)))
+        known = judge(person, *other, person.heard(*other))
+        own = _fine(known)
         for late in plants:
             start, stop = max(tested[0], REACH + late), min(tested[1], last + late)
             if abs(own + late) <= REACH and stop - start >= SHORTEST_HALF:
                 said = judge(person, start, stop, person.heard(start, stop, late=late))
-                yield late, _fine(said) - own - late, said
+                yield Planted(late, _fine(said) - own - late, said.confidence, known.confidence)
 
 
 def _fine(score: SyncScore) -> float:
@@ -291,18 +304,28 @@ def _order() -> dict[str, int]:
 
 
 def threshold(cases: Sequence[Case]) -> float | None:
-    """The lowest confidence from which at least 95 % are right, of at least 10 cases; None where there is none."""
-    ordered = sorted(cases, key=lambda one: -one.sure)
+    """The lowest confidence from which at least 95 % are right, of three people or more; None where there is none."""
+    ordered = sorted(cases, key=lambda one: -min(one.sure, one.known))
+    sure = [min(one.sure, one.known) for one in ordered]
     right = np.cumsum([one.right for one in ordered])
-    good = [at for at in range(9, len(ordered)) if right[at] >= RIGHT * (at + 1)]
-    return ordered[good[-1]].sure if good else None
+    good = [
+        at
+        for at in range(len(ordered))
+        if (at + 1 == len(ordered) or sure[at + 1] < sure[at])
+        and right[at] >= RIGHT * (at + 1)
+        and len({one.person for one in ordered[: at + 1]}) >= 3
+    ]
+    return sure[good[-1]] if good else None
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What stays of cases above thresholds that were fitted on the other half of the people."""
+    """What stays of cases above thresholds that were fitted on the other half of the people.
 
-    cases: list[Case]
+    asked: cases whose reference is above the threshold (all of them where it is always known).
+    """
+
+    asked: list[Case]
     kept: list[Case]
     limits: tuple[float | None, float | None]
 
@@ -311,13 +334,14 @@ def answered(cases: Sequence[Case]) -> Answered:
     """Thresholds of each half used on the other."""
     sides = [[one for one in cases if half_of(one.person) == side] for side in (0, 1)]
     limits = threshold(sides[1]), threshold(sides[0])
-    kept = [
-        one
+    asked = [
+        (one, limit)
         for side, limit in zip(sides, limits, strict=True)
         for one in side
-        if limit is not None and one.sure >= limit
+        if one.known >= (float("inf") if limit is None else limit)
     ]
-    return Answered(list(cases), kept, limits)
+    kept = [one for one, limit in asked if limit is not None and one.sure >= limit]
+    return Answered([one for one, _ in asked], kept, limits)
 
 
 def interval(
@@ -351,14 +375,16 @@ def row(name: str, cases: Sequence[Case]) -> str:
         cells.append(f"{share(result.kept):.3f} ({low:.2f} to {high:.2f})")
     else:
         cells.append("never confident")
-    cells.append(f"{len(result.kept) / len(cases):.2f}")
+    cells.append(f"{len(result.kept)} of {len(result.asked)}")
+    cells.append(f"{len(result.kept) / len(result.asked):.2f}" if result.asked else "-")
     cells.append(" / ".join("none" if limit is None else f"{limit:.2f}" for limit in result.limits))
     return f"| {' | '.join(cells)} |"
 
 
 HEAD = (
-    "| backend | cases | right, all (95 % interval over people) | right where confident | coverage | thresholds |\n"
-    "|---|---|---|---|---|---|"
+    "| backend | cases | right, all (95 % interval over people) "
+    "| right where confident | confident | coverage | thresholds |\n"
+    "|---|---|---|---|---|---|---|"
 )
 
 
@@ -389,7 +415,11 @@ def filtered(cases: Sequence[Filtered]) -> str:
 def _limit(cases: Sequence[Filtered]) -> float | None:
     ordered = sorted(cases, key=lambda one: one.value)
     faults = np.cumsum([one.fault for one in ordered])
-    good = [at for at in range(9, len(ordered) - 1) if faults[at] >= 0.99 * (at + 1)]
+    good = [
+        at
+        for at in range(9, len(ordered) - 1)
+        if ordered[at + 1].value > ordered[at].value and faults[at] >= 0.99 * (at + 1)
+    ]
     return ordered[good[-1] + 1].value if good else None
 
 
@@ -416,6 +446,10 @@ def section(shared: Path) -> str:
             offsets_table(cast, found, within=0.5),
             "#### Planted offsets, within one frame",
             offsets_table(cast, found, within=1.5),
+            "#### The same where the other half is as sure as is asked: to the frame",
+            offsets_table(cast, found, within=0.5, known=True),
+            "#### The same, within one frame",
+            offsets_table(cast, found, within=1.5, known=True),
             "#### The speaker beside a face at rest",
             choice_table(cast, resting, found, each=4),
             "#### The speaker beside another who talks",
@@ -443,14 +477,18 @@ def about(cast: Sequence[Person], resting: Sequence[Person]) -> str:
     )
 
 
-def offsets_table(cast: Sequence[Person], found: dict[str, Judge], *, within: float) -> str:
-    """Planted offsets per backend."""
+def offsets_table(
+    cast: Sequence[Person], found: dict[str, Judge], *, within: float, known: bool = False
+) -> str:
+    """Planted offsets per backend; known: only cases whose reference is above the threshold too."""
     lines = [HEAD]
     for name, judge in found.items():
         cases = [
-            Case(person.name, abs(error) < within, said.confidence)
+            Case(
+                person.name, abs(one.error) < within, one.sure, one.known if known else float("inf")
+            )
             for person in cast
-            for _, error, said in planted(person, judge, plants=PLANTS)
+            for one in planted(person, judge, plants=PLANTS)
         ]
         lines.append(row(name, cases))
     return "\n".join(lines)
@@ -486,24 +524,24 @@ def moved_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for name, judge in found.items():
+        asked = [
+            (person.name, one)
+            for person in cast
+            for one in planted(person, judge, plants=tuple(sorted((*PLANTS, -1, 1))))
+        ]
         cases = [
             (
-                abs(late) >= 3,
-                abs(error + late) >= 2.0,
-                Case(person.name, abs(error) < 1.5, said.confidence),
+                abs(one.late) >= 3,
+                abs(one.error + one.late) >= 2.0,
+                Case(who, abs(one.error) < 1.5, one.sure),
             )
-            for person in cast
-            for late, error, said in planted(person, judge, plants=tuple(sorted((*PLANTS, -1, 1))))
+            for who, one in asked
         ]
         sure = {id(one) for one in answered([case for _, _, case in cases]).kept}
         some = [one for one in cases if id(one[2]) in sure]
         clean = sum(not fault for fault, _, _ in cases)
-        cells = (
-            f"{clean} + {len(cases) - clean}",
-            *_detected(cases),
-            *_detected(some),
-            f"{len(some) / len(cases):.2f}",
-        )
+        shown = f"{len(some) / len(cases):.2f}"
+        cells = (f"{clean} + {len(cases) - clean}", *_detected(cases), *_detected(some), shown)
         lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

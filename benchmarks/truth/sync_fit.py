@@ -60,6 +60,8 @@ def canonical(people: Sequence[Follow]) -> Axes:
     An axis counts by its correlation r as r / (1 - r^2), the best weight for noise of equal variance.
     """
     pairs = [_aligned(one) for one in people if one.late is not None]
+    if not pairs:
+        raise ValueError(f"a fit needs a sure offset, got none from {len(people)} people")
     x = np.concatenate([seen for seen, _ in pairs])
     y = np.concatenate([heard for _, heard in pairs])
     roots = [np.linalg.cholesky(m.T @ m / len(m) + RIDGE * np.eye(m.shape[1])) for m in (x, y)]

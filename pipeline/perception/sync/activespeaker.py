@@ -2,9 +2,9 @@
 
 Preprocessing and networks were compared with the published ones layer by layer; other crops (0.6 to 1.2 face heights,
 0.05 to 0.28 below the centre) change nothing in what follows. The published score rests on the moving mouth: median
-log-odds of eight people were 11.1 (Light-ASD) and 6.2 (LR-ASD) with the own voice, 10.0 and 5.7 with another person's, 10.3
-and 5.4 with silence, -3.4 and -0.9 for lips at rest. So it tells a moving mouth from a resting one, and neither whose
-voice it is nor its offset.
+log-odds of eight people were 11.1 (Light-ASD) and 6.2 (LR-ASD) with the own voice, 10.0 and 5.7 with another person's,
+10.3 and 5.4 with silence, -3.4 and -0.9 for lips at rest. So it tells a moving mouth from a resting one, and neither
+whose voice it is nor its offset.
 
 Light-ASD's picture encoder, though, sees how the lips move. Its 128 features per frame, projected onto axes that were
 fitted to follow a voice (`fitted.py`), find offsets and tell voices apart better than the face joints do. So `light-asd`
