@@ -87,15 +87,17 @@ def people(media: Path, cache: Path, names: tuple[str, ...]) -> Iterator[Person]
         if not done.is_file():
             for number, person in enumerate(read(media / name)):
                 np.savez(cache / f"{name}.{number}.npz", **_arrays(person))
+                np.save(cache / f"{name}.{number}.faces.npy", person.faces)
             done.touch()
         for kept in sorted(cache.glob(f"{name}.*.npz")):
             arrays = np.load(kept)
+            faces = np.load(kept.with_suffix(".faces.npy"), mmap_mode="r")  # large, seldom needed
             sound = arrays["sound"] if "sound" in arrays.files else None
-            yield Person(kept.stem, arrays["pose"], arrays["faces"], sound)
+            yield Person(kept.stem, arrays["pose"], faces, sound)
 
 
 def _arrays(person: Person) -> dict[str, np.ndarray]:
-    arrays: dict[str, np.ndarray] = {"pose": person.pose, "faces": person.faces}
+    arrays: dict[str, np.ndarray] = {"pose": person.pose}
     return arrays if person.sound is None else arrays | {"sound": person.sound}
 
 

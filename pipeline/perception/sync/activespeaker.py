@@ -7,9 +7,10 @@ log-odds of eight people were 11.1 (Light-ASD) and 6.2 (LR-ASD) with the own voi
 whose voice it is nor its offset.
 
 Light-ASD's picture encoder, though, sees how the lips move. Its 128 features per frame, projected onto axes that were
-fitted to follow a voice (`fitted.py`), find offsets and tell voices apart better than the face joints do. So `light-asd`
-answers whether the mouth speaks by the published score and what it speaks by those axes. LR-ASD's features follow a
-voice less well than the joints; `lr-asd` is the published score and no more.
+fitted to follow a voice (`fitted.py`), find offsets and tell voices apart better than the face joints do. So
+`light-asd` answers whether the mouth speaks by the published score and what it speaks by those axes. LR-ASD's features
+follow a voice less well than the joints; `lr-asd` is the published score and no more. Figures:
+docs/decisions/0010-which-lips-speak.md.
 """
 
 from dataclasses import dataclass, field, replace

@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from pipeline.perception.sync import ActiveSpeaker, Lips, SyncError, SyncNet, load
-from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, mouths
+from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, features, follow, mouths
 from pipeline.perception.sync.asd_network import light_asd, lr_asd
 from pipeline.perception.sync.checkpoint import fill
+from pipeline.perception.sync.fitted import LIGHT_ASD, LIPS
 from pipeline.perception.sync.syncnet import bgr, mean_distances
 from pipeline.perception.sync.syncnet_network import SyncNetwork
 
@@ -152,6 +153,30 @@ def test_gradients_reach_every_parameter_that_the_score_depends_on(make: type[nn
     network.log_odds(heard, seen).sum().backward()
     without = {n for n, p in network.named_parameters() if p.grad is None}
     assert without == {"lossV.FC.weight", "lossV.FC.bias"}
+
+
+def test_without_lips_there_is_no_second_opinion_and_no_confidence() -> None:
+    seen = np.random.default_rng(4).normal(size=(FRAMES, 128)).astype(np.float32)
+    found = follow(
+        seen,
+        Lips(None, np.zeros((FRAMES, 133, 3), np.float32)),
+        noise_sound(FRAMES + 30),
+        axes=(LIGHT_ASD, LIPS),
+        margin=15,
+    )
+    assert found.confidence == 0.0
+    assert found.fine is not None
+    assert found.offset == round(found.fine)
+
+
+def test_picture_features_stand_beside_the_measures_of_the_lips() -> None:
+    seen = np.random.default_rng(4).normal(size=(60, 128)).astype(np.float32)
+    measures = np.random.default_rng(5).normal(size=(60, 6))
+    beside, alone = features(seen, measures), features(seen, None)
+    assert beside.shape == (60, 134)
+    np.testing.assert_array_equal(beside[:, :6], measures)
+    assert not alone[:, :6].any()
+    np.testing.assert_allclose(beside[:, 6:].std(axis=0), 1.0, atol=0.01)
 
 
 def test_the_mouth_is_cut_from_the_lower_middle_in_grey() -> None:
