@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-MODULES = ("survey", "pipeline", "frozen", "tiny", "speech_turns", "sync_offsets", "motion")
+MODULES = ("survey", "pipeline", "frozen", "tiny", "speech_turns", "truth.sync", "motion")
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pipeline.perception.sync.activespeaker import ActiveSpeaker
 from pipeline.perception.sync.embedded import Embedded
 from pipeline.perception.sync.interface import Lips, Scorer, SyncBackend, SyncError, SyncScore
+from pipeline.perception.sync.speaker import Speaker, speaker_of
 from pipeline.perception.sync.syncnet import SyncNet
 
 
@@ -49,9 +50,11 @@ __all__ = [
     "Embedded",
     "Lips",
     "Scorer",
+    "Speaker",
     "SyncBackend",
     "SyncError",
     "SyncNet",
     "SyncScore",
     "load",
+    "speaker_of",
 ]

@@ -36,12 +36,14 @@ class SyncScore:
 
     offset: frames by which the sound is late against the picture, negative: early; confidence: how
     clearly that offset stands out, on the backend's own scale, larger is surer; speaking: that this
-    visible person speaks this sound, ditto.
+    visible person speaks this sound, ditto; fine: the offset in fractions of a frame, where the
+    backend resolves them.
     """
 
     offset: int
     confidence: float
     speaking: float
+    fine: float | None = None
 
 
 class Scorer(Protocol):

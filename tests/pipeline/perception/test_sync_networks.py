@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from pipeline.perception.sync import ActiveSpeaker, Lips, SyncError, SyncNet, load
-from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, mouths
+from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, features, follow, mouths
 from pipeline.perception.sync.asd_network import light_asd, lr_asd
 from pipeline.perception.sync.checkpoint import fill
+from pipeline.perception.sync.fitted import LIGHT_ASD, LIPS
 from pipeline.perception.sync.syncnet import bgr, mean_distances
 from pipeline.perception.sync.syncnet_network import SyncNetwork
 
@@ -117,7 +118,10 @@ def test_absent_weights_are_named(tmp_path: Path) -> None:
 def test_random_weights_run_and_see_every_offset(variant: Variant, tmp_path: Path) -> None:
     sha256 = saved(NETWORKS[variant](), tmp_path / "random.model")
     backend = ActiveSpeaker(variant, at=tmp_path / "random.model", sha256=sha256)
-    odds = backend.load().log_odds(lips(FACE_SIZE), noise_sound(FRAMES + 16), margin=8)
+    loaded = backend.load()
+    seen = loaded.seen(noise_faces(FACE_SIZE))
+    odds = loaded.log_odds(seen, noise_sound(FRAMES + 16), margin=8)
+    assert seen.shape == (FRAMES, 128)
     assert odds.shape == (31, FRAMES - 14)
     assert np.isfinite(odds).all()
 
@@ -149,6 +153,30 @@ def test_gradients_reach_every_parameter_that_the_score_depends_on(make: type[nn
     network.log_odds(heard, seen).sum().backward()
     without = {n for n, p in network.named_parameters() if p.grad is None}
     assert without == {"lossV.FC.weight", "lossV.FC.bias"}
+
+
+def test_without_lips_there_is_no_second_opinion_and_no_confidence() -> None:
+    seen = np.random.default_rng(4).normal(size=(FRAMES, 128)).astype(np.float32)
+    found = follow(
+        seen,
+        Lips(None, np.zeros((FRAMES, 133, 3), np.float32)),
+        noise_sound(FRAMES + 30),
+        axes=(LIGHT_ASD, LIPS),
+        margin=15,
+    )
+    assert found.confidence == 0.0
+    assert found.fine is not None
+    assert found.offset == round(found.fine)
+
+
+def test_picture_features_stand_beside_the_measures_of_the_lips() -> None:
+    seen = np.random.default_rng(4).normal(size=(60, 128)).astype(np.float32)
+    measures = np.random.default_rng(5).normal(size=(60, 6))
+    beside, alone = features(seen, measures), features(seen, None)
+    assert beside.shape == (60, 134)
+    np.testing.assert_array_equal(beside[:, :6], measures)
+    assert not alone[:, :6].any()
+    np.testing.assert_allclose(beside[:, 6:].std(axis=0), 1.0, atol=0.01)
 
 
 def test_the_mouth_is_cut_from_the_lower_middle_in_grey() -> None:
@@ -195,6 +223,16 @@ def test_syncnet_runs_from_a_file_of_random_weights(tmp_path: Path) -> None:
     assert curve.shape == (31,)
     assert found.offset == int(curve.argmin()) - 15
     assert found.confidence == pytest.approx(float(np.median(curve) - curve.min()))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_syncnet_gives_the_same_on_a_graphics_card(tmp_path: Path) -> None:
+    sha256 = saved(SyncNetwork(), tmp_path / "syncnet_v2.model")
+    backend = SyncNet(at=tmp_path, sha256=sha256)
+    shown, sound = lips(280, 25), noise_sound(25 + 30)
+    curves = [backend.load(at).distances(shown, sound, margin=15) for at in ("cpu", "cuda")]
+    np.testing.assert_allclose(curves[0], curves[1], rtol=1e-3)
 
 
 def test_syncnet_sees_blue_first_and_the_lower_middle() -> None:

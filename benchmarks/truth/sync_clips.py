@@ -1,0 +1,130 @@
+"""Real people and their voices for the truth about sync: faces, pose and sound of each clip, read once and kept.
+
+Nobody's picture or sound leaves the cache folder; the clips are not part of the project.
+"""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float32, Int16, UInt8
+
+from manifests.geometry import SAMPLES_PER_FRAME, crop_affine
+from manifests.record import Box, FaceSample
+from pipeline.media.audio import read_audio
+from pipeline.media.decode import Count, span
+from pipeline.media.probe import probe
+from pipeline.perception.faces import FaceDetector, follow
+from pipeline.perception.pose import MediaPipePose
+from pipeline.perception.sync import Lips
+from pipeline.perception.sync.interface import REACH
+from pipeline.run.frames import face_square
+from pipeline.stages.s060_spans import region
+from pipeline.stages.s070_pose import picture_size, to_upright
+
+# One talking person each, with the voice of the recording. One person is in no two of them.
+SPEAKERS = (
+    *("dinet_test19.mp4", "hdtf_WDA_AOC.mp4", "latentsync_demo2.mp4", "panda_CpO_paJZ9bI.mp4"),
+    *("svid_dialogue_case1_1.mp4", "svid_dialogue_case1_2.mp4", "svid_full_body_1.mp4"),
+    *("svid_full_body_2.mp4", "svid_half_body_1.mp4", "svid_half_body_2.mp4"),
+    *("svid_half_body_3.mp4", "svid_head_4.mp4", "svid_side_1.mp4", "svid_side_2.mp4"),
+    *("talkvid_10.mp4", "wav2lip_test.mov", "tango_1wrQ6Msp7wM.mp4"),
+    *("tango_speaker12_BVHw8aCPATM.mp4", "tango_speaker9_o7Ik1OB4TaE.mp4"),
+    "wan22_animate_oliver_1080p.mp4",
+)
+# Faces without their own speech: two presenters of whom one listens, people without any sound or without speech.
+OTHERS = (
+    *("panda_R_YVZHusX4w.mp4", "liveportrait_s18.mp4", "liveportrait_s20.mp4"),
+    *("musetalk_sun_silent.mp4", "intel_asl_again.mkv", "tango_oliver_silent_101099.mp4"),
+)
+LONGEST = 250  # frames of a clip that are used
+EVERY = 5  # frames between two looks for the face, as in a survey
+FACE_SIZE, FACE_MARGIN = (
+    280,
+    0.5,
+)  # two face heights, as SyncNet wants; what the others want lies in its middle
+LONGEST_SIDE = 640  # pixels of the person's picture, as in the pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person in view, and the sound of their clip (None where it has none)."""
+
+    name: str
+    pose: Float32[np.ndarray, "time 133 3"]
+    faces: UInt8[np.ndarray, "time size size 3"]
+    sound: Int16[np.ndarray, " samples"] | None
+
+    def __len__(self) -> int:
+        """Frames."""
+        return len(self.pose)
+
+    def lips(self, start: int, stop: int, *, size: int | None = None) -> Lips:
+        """What a backend is shown of a stretch; faces: the middle `size` pixels, None: none."""
+        if size is None:
+            return Lips(faces=None, pose=self.pose[start:stop])
+        edge = (FACE_SIZE - size) // 2
+        inner = slice(edge, edge + size)
+        return Lips(faces=self.faces[start:stop, inner, inner], pose=self.pose[start:stop])
+
+    def heard(self, start: int, stop: int, *, late: int = 0) -> Int16[np.ndarray, " samples"]:
+        """The sound of a stretch and 15 frames around it, as if the voice came `late` frames later."""
+        if self.sound is None:
+            raise ValueError(f"{self.name} has no sound")
+        low, high = start - REACH - late, stop + REACH - late
+        return self.sound[low * SAMPLES_PER_FRAME : high * SAMPLES_PER_FRAME]
+
+
+def people(media: Path, cache: Path, names: tuple[str, ...]) -> Iterator[Person]:
+    """Every person of the clips that are there, from the cache where they were read before."""
+    cache.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        if not (media / name).is_file():
+            continue
+        done = cache / f"{name}.done"
+        if not done.is_file():
+            for number, person in enumerate(read(media / name)):
+                np.savez(cache / f"{name}.{number}.npz", **_arrays(person))
+                np.save(cache / f"{name}.{number}.faces.npy", person.faces)
+            done.touch()
+        for kept in sorted(cache.glob(f"{name}.*.npz")):
+            arrays = np.load(kept)
+            faces = np.load(kept.with_suffix(".faces.npy"), mmap_mode="r")  # large, seldom needed
+            sound = arrays["sound"] if "sound" in arrays.files else None
+            yield Person(kept.stem, arrays["pose"], faces, sound)
+
+
+def _arrays(person: Person) -> dict[str, np.ndarray]:
+    arrays: dict[str, np.ndarray] = {"pose": person.pose}
+    return arrays if person.sound is None else arrays | {"sound": person.sound}
+
+
+def read(file: Path) -> Iterator[Person]:
+    """Decode, find the faces now and then, follow the joints of each person: as the pipeline does."""
+    media = probe(file)
+    heard = media.audio is not None
+    stop = min(LONGEST, media.audible[1] if heard else media.grid_frames)
+    shown = span(file, media, media.timeline, start=0, stop=stop, count=Count())
+    pictures = [picture for _, picture in shown]
+    with closing(FaceDetector().load()) as finder:
+        looks = [(at, tuple(finder(pictures[at].rgb()))) for at in range(0, stop, EVERY)]
+    tracks = [t.samples for t in follow(looks, [(0, stop)]) if 2 * len(t.samples) > len(looks)]
+    sound = read_audio(file, media, start=0, stop=stop) if heard else None
+    for path in tracks:
+        box = region(
+            _middle(path), [_middle(t) for t in tracks if t is not path], media.upright_size
+        )
+        size = picture_size(box, LONGEST_SIDE)
+        with MediaPipePose().track() as track:
+            seen = np.stack([track(picture.cut(box, size)) for picture in pictures])
+        squares = [face_square(path, at, margin=FACE_MARGIN) for at in range(stop)]
+        faces = [p.cut(b, (FACE_SIZE, FACE_SIZE)) for p, b in zip(pictures, squares, strict=True)]
+        yield Person(file.name, to_upright(seen, crop_affine(box, size)), np.stack(faces), sound)
+
+
+def _middle(path: tuple[FaceSample, ...]) -> Box:
+    """The median box of a face over time."""
+    x, y, width, height = np.median([sample.box for sample in path], axis=0).tolist()
+    return x, y, width, height
