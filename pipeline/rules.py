@@ -158,7 +158,7 @@ CLIP_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Why.NOT_SPEAKER, "sync", "sync.speaking", ">=", 0.0, "the backend's own score",
-        "no embedded backend is proven", proven=(),
+        "below 0 the lips are at rest, somebody else speaks: docs/truth.md", proven=("light-asd",),
     ),
     Rule(
         Why.OUT_OF_SYNC, "sync", "sync.confidence", ">=", 3.0, "the backend's own score",

@@ -23,11 +23,13 @@ from jaxtyping import Float32, Int16
 from benchmarks.truth.sync_clips import OTHERS, SPEAKERS, Person, people
 from benchmarks.truth.sync_fit import Follow, fitted
 from manifests.geometry import SAMPLES_PER_FRAME
+from manifests.record import Why
 from pipeline.perception.sync import ActiveSpeaker, SyncScore, speaker_of
 from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, Watching, features
 from pipeline.perception.sync.embedded import SIGNS, joined, measure
 from pipeline.perception.sync.interface import REACH, heard_at, offsets
 from pipeline.perception.sync.lipvoice import Axes, bands, curve, mouth
+from pipeline.rules import CLIP_RULES
 
 FOLDS = 5  # of people, for the fitted axes
 PLANTS = (-15, -12, -9, -6, -3, 0, 3, 6, 9, 12, 15)  # frames
@@ -289,6 +291,27 @@ def other_voices(cast: Sequence[Person], judge: Judge, *, hop: int) -> dict[str,
     return found
 
 
+def listeners(
+    cast: Sequence[Person], resting: Sequence[Person], judge: Judge, *, hop: int
+) -> list[Filtered]:
+    """Speakers with their own voice, and faces at rest with the voice of one of the speakers, seeded."""
+    random = np.random.default_rng(408)
+    voices = [person for person in cast if stretches(person, hop=hop)]
+    found = [
+        Filtered(person.name, False, judge(person, start, start + STRETCH, sound).speaking)
+        for person in cast
+        for start in stretches(person, hop=hop)
+        for sound in (person.heard(start, start + STRETCH),)
+    ]
+    for person in resting:
+        for start in range(0, len(person) - STRETCH + 1, max(1, hop // 4)):
+            other = voices[int(random.integers(len(voices)))]
+            first = int(random.choice(stretches(other, hop=hop)))
+            score = judge(person, start, start + STRETCH, other.heard(first, first + STRETCH))
+            found.append(Filtered(person.name, True, score.speaking))
+    return found
+
+
 # ---- figures -------------------------------------------------------------------------------------
 
 
@@ -456,6 +479,8 @@ def section(shared: Path) -> str:
             choice_table(cast, cast, found, each=5),
             "#### Another's voice edited in (`not_the_speaker`)",
             voices_table(cast, found),
+            "#### A listener: a face at rest beside another's voice (`not_the_speaker`)",
+            listeners_table(cast, resting, found),
             "#### Voices moved by 3 to 15 frames (`out_of_sync`)",
             moved_table(cast, found),
         )
@@ -514,6 +539,46 @@ def voices_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
         for field, cases in other_voices(cast, judge, hop=8).items():
             lines.append(f"| {name} | {field} | {filtered(cases)} |")
     return "\n".join(lines)
+
+
+def listeners_table(
+    cast: Sequence[Person], resting: Sequence[Person], found: dict[str, Judge]
+) -> str:
+    """Faces at rest against speakers, at the rule's own number, which was not set on either."""
+    rule = next(rule for rule in CLIP_RULES if rule.why is Why.NOT_SPEAKER)
+    lines = [
+        f"| backend | speakers + listeners | AUC | precision at {rule.threshold:g} | recall |",
+        "|---|---|---|---|---|",
+    ]
+    for name, judge in found.items():
+        values = listeners(cast, resting, judge, hop=8)
+        made = [Case(one.person, one.fault, float(one.value < rule.threshold)) for one in values]
+        clean = [one.value for one in values if not one.fault]
+        faults = [one.value for one in values if one.fault]
+        called = [one.right for one in made if one.sure]
+        cells = (
+            f"{len(clean)} + {len(faults)}",
+            f"{_auc(clean, faults):.2f}",
+            _told(made, called, lambda some: [one.right for one in some if one.sure]),
+            _told(made, faults, lambda some: [bool(one.sure) for one in some if one.right]),
+        )
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _told(
+    cases: Sequence[Case], any_of: Sequence[object], pick: Callable[[Sequence[Case]], list[bool]]
+) -> str:
+    """A share with its interval over people; `any_of` empty: there is none."""
+    if not any_of:
+        return "nothing dropped"
+
+    def number(some: Sequence[Case]) -> float:
+        picked = pick(some)
+        return float(np.mean(picked)) if picked else float("nan")
+
+    low, high = interval(cases, number)
+    return f"{number(cases):.3f} ({low:.2f} to {high:.2f})"
 
 
 def moved_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:

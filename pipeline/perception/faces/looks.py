@@ -41,7 +41,8 @@ def colours(rgb: UInt8[np.ndarray, "h w 3"], box: Box) -> Float[np.ndarray, " sh
     if patch.size == 0:
         return np.zeros(3 * BINS)
     step = max(1, max(patch.shape[:2]) // MOST)
-    lab = cv2.cvtColor(np.ascontiguousarray(patch[::step, ::step]), cv2.COLOR_RGB2LAB)
+    few = np.ascontiguousarray(patch[::step, ::step])
+    lab = cv2.cvtColor(few, cv2.COLOR_RGB2LAB).astype(np.uint8, copy=False)
     counts = [
         np.bincount(bins[lab[..., channel]].ravel(), minlength=BINS)
         for channel, bins in enumerate(PLACES)
