@@ -90,7 +90,7 @@ def stretches(path: Path) -> tuple[Stretch, ...]:
     watcher = detector.start(media.rate)
     size = within(media.upright_size, detector.long_side)
     for picture in survey(path, media, media.timeline, count=Count()):
-        watcher.see(picture.index, picture.small(size))
+        watcher.see(picture.index, picture.grey(size))
     return watcher.finish()
 
 

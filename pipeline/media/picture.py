@@ -133,6 +133,26 @@ class Picture:
             self.frame, size, layout="bgr24", flags=int(Interpolation.FAST_BILINEAR)
         )
 
+    def grey(self, size: tuple[int, int]) -> UInt8:
+        """(height, width) luma from 0 to 255, upright, at `size` = (width, height).
+
+        For shot detection: read from the luma plane where the format has one of 8 bits, each pixel from the four stored
+        ones around its middle, so that the whole picture is neither converted nor filtered.
+        """
+        turned = self.eye.rotation in (90, 270)
+        stored = (size[1], size[0]) if turned else size
+        frame = self.frame
+        if frame.format.name not in LUMA_FIRST:
+            flags = int(Interpolation.FAST_BILINEAR)
+            frame = self.eye.convert(frame, stored, layout="yuv420p", flags=flags)
+        luma = _rows(frame.planes[0])[: frame.height, : frame.width]
+        small = np.asarray(cv2.resize(luma, stored, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+        if not self.eye.full_range:
+            small = np.asarray(cv2.LUT(small, FULL_OF_LIMITED), dtype=np.uint8)
+        if self.eye.rotation == 0:
+            return small
+        return np.ascontiguousarray(np.rot90(small, -self.eye.rotation // 90))
+
     def rgb(self, size: tuple[int, int] | None = None) -> UInt8:
         """(height, width, 3) RGB, upright, square pixels.
 
@@ -197,6 +217,10 @@ class Picture:
 
 
 PLANAR_420 = ("yuv420p", "yuvj420p")
+LUMA_FIRST = (*PLANAR_420, "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12", "nv21", "gray")
+"""Formats whose first plane is 8-bit luma."""
+FULL_OF_LIMITED = np.clip(np.rint((np.arange(256) - 16) * 255 / 219), 0, 255).astype(np.uint8)
+"""Luma from 16 to 235 brought to 0 to 255."""
 
 
 def _rows(plane: VideoPlane) -> UInt8:

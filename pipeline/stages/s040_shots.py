@@ -18,7 +18,7 @@ class FindShots:
     """Shot boundaries, sudden and gradual (paper 003, section 3.2: sudden changes of camera or colour)."""
 
     name: ClassVar = "shots"
-    version: ClassVar = 3
+    version: ClassVar = 4
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media"})
     writes: ClassVar = "shots"
@@ -47,7 +47,7 @@ class Watching:
     last: int = -1
 
     def see(self, picture: Picture, /) -> None:
-        self.watcher.see(picture.index, picture.small(self.size))
+        self.watcher.see(picture.index, picture.grey(self.size))
         self.last = picture.index
 
     def finish(self, source: Source, /) -> Source:

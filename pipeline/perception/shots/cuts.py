@@ -96,11 +96,22 @@ class Cuts:
 
 def steps(grey: Grey) -> Float[np.ndarray, "frame"]:
     """Mean absolute difference of each picture from the one before, grey levels; 0 for the first."""
-    changes = np.zeros(len(grey))
-    for first in range(1, len(grey), BLOCK):
-        part = grey[first - 1 : first + BLOCK].astype(np.int16)
-        changes[first : first + len(part) - 1] = np.abs(np.diff(part, axis=0)).mean(axis=(1, 2))
-    return changes
+    return np.concatenate((np.zeros(min(1, len(grey))), distance(grey[:-1], grey[1:])))
+
+
+def distance(
+    a: UInt8[np.ndarray, "frame h w"], b: UInt8[np.ndarray, "frame h w"]
+) -> Float[np.ndarray, "frame"]:
+    """Mean absolute difference of pairs of pictures, grey levels."""
+    found = [np.zeros(0)]
+    for first in range(0, len(a), BLOCK):
+        pair = [
+            part[first : first + BLOCK].reshape(len(part[first : first + BLOCK]), -1)
+            for part in (a, b)
+        ]
+        off = cv2.absdiff(np.ascontiguousarray(pair[0]), np.ascontiguousarray(pair[1]))
+        found.append(cv2.reduce(off, 1, cv2.REDUCE_AVG, dtype=cv2.CV_64F).ravel())
+    return np.concatenate(found)
 
 
 def contours_changed(

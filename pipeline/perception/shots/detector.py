@@ -47,14 +47,14 @@ class Stretch:
 class ShotDetector:
     """Hard cuts and gradual transitions with one setting; `docs/decisions/0008` has what was measured."""
 
-    long_side: int = 128  # pixels of the BGR pictures it wants
+    long_side: int = 128  # pixels of the grey pictures it wants
     cuts: Cuts = field(default_factory=Cuts)
     gradual: Gradual = field(default_factory=Gradual)
     blends: Blends = field(default_factory=Blends)
     camera: CameraMotion = field(default_factory=CameraMotion)
 
     name: ClassVar[str] = "contours-and-mixtures"
-    version: ClassVar[str] = f"5+opencv-{cv2.__version__}"
+    version: ClassVar[str] = f"6+opencv-{cv2.__version__}"
     weights: ClassVar[str | None] = None
 
     def start(self, rate: Fraction) -> "ShotWatcher":
@@ -81,18 +81,18 @@ class ShotWatcher:
         self._changes: list[tuple[int, int, float]] = []
         self._last_look = 0
 
-    def see(self, index: int, bgr: UInt8[np.ndarray, "h w 3"]) -> None:
+    def see(self, index: int, grey: UInt8[np.ndarray, "h w"]) -> None:
         """Take the next picture; `index` is its source frame number.
 
         Raises ShotError where numbers do not rise or the size changes.
         """
-        self._check(index, bgr)
+        self._check(index, grey)
         place = len(self._frames)
         self._frames.append(index)
-        self._shape = bgr.shape
-        self._boundaries.see(_thumb(bgr))
+        self._shape = grey.shape
+        self._boundaries.see(_thumb(grey))
         if place % self._camera_step == 0:
-            self._see_camera(place, cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))
+            self._see_camera(place, grey)
 
     def finish(self) -> tuple[Stretch, ...]:
         """Shots and transitions: contiguous, half-open, covering every picture seen."""
@@ -100,11 +100,11 @@ class ShotWatcher:
             return ()
         return tuple(self._stretch(*piece) for piece in self._pieces())
 
-    def _check(self, index: int, bgr: UInt8[np.ndarray, "h w 3"]) -> None:
+    def _check(self, index: int, grey: UInt8[np.ndarray, "h w"]) -> None:
         if self._frames and index <= self._frames[-1]:
             raise ShotError(f"frame numbers must rise, got {index} after {self._frames[-1]}")
-        if self._shape is not None and bgr.shape != self._shape:
-            raise ShotError(f"pictures must keep the shape {self._shape}, got {bgr.shape}")
+        if self._shape is not None and grey.shape != self._shape:
+            raise ShotError(f"pictures must keep the shape {self._shape}, got {grey.shape}")
 
     def _see_camera(self, place: int, grey: UInt8[np.ndarray, "h w"]) -> None:
         if self._last_grey is not None:
@@ -165,11 +165,11 @@ GRAIN = 5.87
 """Of Gaussian noise the 0.9975 quantile of the magnitude over the mean of its lower three quarters."""
 
 
-def _thumb(bgr: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "h w"]:
-    """A grey picture, of which the longer side is THUMB pixels at most."""
-    shrink = max(1.0, max(bgr.shape) / THUMB)
-    size = max(1, round(bgr.shape[1] / shrink)), max(1, round(bgr.shape[0] / shrink))
-    return cv2.cvtColor(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
+def _thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+    """A picture of which the longer side is THUMB pixels at most."""
+    shrink = max(1.0, max(grey.shape) / THUMB)
+    size = max(1, round(grey.shape[1] / shrink)), max(1, round(grey.shape[0] / shrink))
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def _step(rate: Fraction, per_second: float) -> int:

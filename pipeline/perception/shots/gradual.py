@@ -5,15 +5,16 @@ pixels is one of a or of b; in a push one or both of them move (`pushes`). Peopl
 change as much, but what they give is neither.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int16, Int64, UInt8
 
 from pipeline.perception.shots.blends import runs
-from pipeline.perception.shots.cuts import Grey, Span, steps
+from pipeline.perception.shots.cuts import AROUND, Grey, Span, distance, steps
 from pipeline.perception.shots.pushes import off_pan, off_push
 
 BLOCK = 512  # windows computed at once
@@ -56,9 +57,8 @@ class Gradual:
         """
         inside = np.zeros(len(grey), dtype=bool)
         changes = steps(grey)
-        for half in sorted({max(2, round(seconds * rate)) for seconds in self.halves_s}):
-            for window in self.windows(grey, changes, half):
-                inside[window + half - half // 2 : window + half + half // 2 + 1] = True
+        for window, half in self.windows(grey, changes, rate):
+            inside[window + half - half // 2 : window + half + half // 2 + 1] = True
         plain = self.empty(grey)
         for first, stop in flashes:
             lit = slice(first - 1, stop + 2 + (stop - first) // 2)  # its last light, too
@@ -78,23 +78,34 @@ class Gradual:
         ]
 
     def windows(
-        self, grey: Grey, changes: Float[np.ndarray, "frame"], half: int
-    ) -> Int64[np.ndarray, "found"]:
-        """First places of the windows that lie in a gradual transition."""
-        count = len(grey) - 2 * half
-        found = [np.zeros(0, dtype=np.int64)]
-        for first in range(0, count, BLOCK):
-            places = np.arange(first, min(first + BLOCK, count))
-            change = distance(grey[places], grey[places + 2 * half])
-            sudden = np.max([changes[places + k] for k in range(1, 2 * half + 1)], axis=0)
-            likely = (change >= self.least_change) & (sudden <= self.most_sudden * change)
-            found.append(self.between(grey, places[likely], half))
-        return np.concatenate(found)
+        self, grey: Grey, changes: Float[np.ndarray, "frame"], rate: float
+    ) -> list[tuple[int, int]]:
+        """(first place, half) of the windows that lie in a gradual transition."""
+        found, rest = list[tuple[int, int]](), list[tuple[int, int]]()
+        for half in sorted({max(2, round(seconds * rate)) for seconds in self.halves_s}):
+            count = len(grey) - 2 * half
+            for first in range(0, count, BLOCK):
+                last = min(first + BLOCK, count)
+                places = np.arange(first, last)
+                change = distance(grey[first:last], grey[first + 2 * half : last + 2 * half])
+                sudden = np.max([changes[places + k] for k in range(1, 2 * half + 1)], axis=0)
+                likely = (change >= self.least_change) & (sudden <= self.most_sudden * change)
+                if likely.any():
+                    good = self.between(grey, places[likely], half)
+                    found += [(int(place), half) for place in places[likely][good]]
+                    rest += [(int(place), half) for place in places[likely][~good]]
+        for first in range(0, len(rest), BLOCK):
+            part = np.array(rest[first : first + BLOCK])
+            ends = grey[part[:, 0]].astype(np.int16), grey[part.sum(axis=1) + part[:, 1]]
+            middle = grey[part.sum(axis=1)].astype(np.int16)
+            good = self.pushed(ends[0], ends[1].astype(np.int16), middle)
+            found += [(int(place), int(half)) for place, half in part[good]]
+        return found
 
     def between(
         self, grey: Grey, places: Int64[np.ndarray, "window"], half: int
-    ) -> Int64[np.ndarray, "found"]:
-        """Those of the windows whose pictures go from one end to the other by mixing or by replacing."""
+    ) -> Bool[np.ndarray, "window"]:
+        """Which of the windows go from one end to the other by mixing or by replacing."""
         a, b = grey[places].astype(np.int16), grey[places + 2 * half].astype(np.int16)
         mixed, either = np.zeros(len(places)), np.zeros(len(places))
         ways = list[Float[np.ndarray, "window"]]()
@@ -106,9 +117,7 @@ class Gradual:
         onward = (ways[0] <= ways[1]) & (ways[1] <= ways[2]) & (low <= ways[1]) & (ways[1] <= high)
         good = onward & ((mixed <= self.most_mixed) | (either <= self.most_either))
         good[good] = new_share(a[good], b[good]) >= self.changed
-        rest = ~good
-        good[rest] = self.pushed(a[rest], b[rest], grey[places[rest] + half].astype(np.int16))
-        return places[good]
+        return good
 
     def pushed(
         self,
@@ -169,13 +178,6 @@ class Gradual:
         return float(new_share(before, after).min()) < self.same
 
 
-def distance(
-    a: UInt8[np.ndarray, "window h w"], b: UInt8[np.ndarray, "window h w"]
-) -> Float[np.ndarray, "window"]:
-    """Mean absolute difference, grey levels."""
-    return np.abs(b.astype(np.int16) - a).mean(axis=(1, 2))
-
-
 def between_ends(
     a: Int16[np.ndarray, "#window h w"],
     b: Int16[np.ndarray, "#window h w"],
@@ -201,29 +203,33 @@ def new_share(
     a: Int16[np.ndarray, "window h w"], b: Int16[np.ndarray, "window h w"]
 ) -> Float[np.ndarray, "window"]:
     """Share of the pixels that are more than NEAR off everything next to them in the other picture, of both."""
-    off = (_off(a, b) + _off(b, a)) / 2.0
-    return (off > NEAR).mean(axis=(1, 2))
+    one, other = a.astype(np.uint8), b.astype(np.uint8)
+    off = np.add(_off(one, other), _off(other, one), dtype=np.uint16)
+    return (off > 2 * NEAR).mean(axis=(1, 2))
 
 
-NEAR = 4.0  # grey levels: coding noise and slow movement stay below
+NEAR = 4  # grey levels: coding noise and slow movement stay below
 
 
 def _off(
-    a: Int16[np.ndarray, "window h w"], b: Int16[np.ndarray, "window h w"]
-) -> Int16[np.ndarray, "window h w"]:
+    a: UInt8[np.ndarray, "window h w"], b: UInt8[np.ndarray, "window h w"]
+) -> UInt8[np.ndarray, "window h w"]:
     """By how much each pixel of b is outside of what the 3x3 pixels of a around it span."""
-    low, high = _around(a, np.minimum), _around(a, np.maximum)
-    return np.maximum(np.maximum(b - high, low - b), 0)
+    high, low = _around(a, cv2.dilate, 0), _around(a, cv2.erode, 255)
+    return np.where(b > high, b - high, np.where(b < low, low - b, 0))
 
 
-def _around(a: Int16[np.ndarray, "window h w"], pick: np.ufunc) -> Int16[np.ndarray, "window h w"]:
-    """The least or the greatest of the 3x3 pixels around each."""
-    for axis in (1, 2):
-        padded = np.pad(a, [(1, 1) if k == axis else (0, 0) for k in range(3)], mode="edge")
-        length = a.shape[axis]
-        parts = [padded.take(range(k, k + length), axis=axis) for k in range(3)]
-        a = pick(pick(parts[0], parts[1]), parts[2])
-    return a
+def _around(
+    a: UInt8[np.ndarray, "window h w"], pick: Callable[..., cv2.typing.MatLike], seam: int
+) -> UInt8[np.ndarray, "window h w"]:
+    """The least or the greatest of the 3x3 pixels around each; all pictures in one, with a seam between them."""
+    count, high, wide = a.shape
+    tall = np.full((count, high + 1, wide), seam, np.uint8)
+    tall[:, :high] = a
+    if count == 0:
+        return a
+    picked = np.asarray(pick(tall.reshape(-1, wide), AROUND), dtype=np.uint8)
+    return picked.reshape(tall.shape)[:, :high]
 
 
 def close_gaps(flags: Bool[np.ndarray, "frame"], widest: int) -> None:

@@ -113,6 +113,14 @@ def test_a_small_picture_is_the_large_one_scaled(rotation):
     assert np.abs(picture.small(size)[:, :, ::-1].astype(int) - large).mean() < 2
 
 
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_small_grey_picture_is_the_large_one_scaled(rotation):
+    picture = spots_picture(rotation, Fraction(1))
+    size = tuple(side // 2 for side in picture.eye.upright_size)
+    large = cv2.cvtColor(cv2.resize(picture.rgb(), size, interpolation=cv2.INTER_AREA), 7)
+    assert np.abs(picture.grey(size).astype(int) - large).mean() < 2
+
+
 def test_a_box_outside_the_frame_is_black():
     assert not spots_picture(0, Fraction(1)).cut((900, 900, 50, 50), (32, 32)).any()
 
@@ -181,6 +189,19 @@ def test_colours_follow_the_tagged_matrix_and_range(matrix, full):
     for image in (picture.rgb(), picture.cut((0, 0, *whole), (120, 60))):
         assert np.abs(bars(image) - COLOURS).max() <= 4
     assert np.abs(bars(picture.small((120, 60)))[:, ::-1] - COLOURS).max() <= 6
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuv444p", "yuv420p10le"])
+@pytest.mark.parametrize("full", [False, True])
+def test_grey_runs_from_0_to_255_whatever_is_stored(layout, full):
+    picture = colour_picture(1, full, 120)
+    frame = picture.eye.convert(picture.frame, picture.eye.size, layout=layout, flags=2)
+    assert frame.format.name == layout
+    weights = np.array([0.2126, 0.7152, 0.0722])  # BT.709
+    seen = bars(Picture(0, frame, picture.eye).grey((120, 60)))
+    assert np.abs(seen - np.asarray(COLOURS) @ weights).max() <= (
+        4 if layout != "yuv420p10le" else 30
+    )
 
 
 @pytest.mark.parametrize(("height", "matrix"), [(120, 5), (720, 1)])

@@ -38,10 +38,15 @@ VIDEO = SHARED / "media" / "video"
 needs_clips = pytest.mark.skipif(not VIDEO.is_dir(), reason=f"no real clips under {VIDEO}")
 
 
-def texture(seed: int, size: tuple[int, int] = (128, 72)) -> np.ndarray:
+def coloured(seed: int, size: tuple[int, int] = (128, 72)) -> np.ndarray:
     """A blurred random picture, BGR: no two seeds look alike."""
     noise = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
     return cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 2.0), None, 0, 255, cv2.NORM_MINMAX)
+
+
+def texture(seed: int, size: tuple[int, int] = (128, 72)) -> np.ndarray:
+    """The same, grey."""
+    return cv2.cvtColor(coloured(seed, size), cv2.COLOR_BGR2GRAY)
 
 
 def watch(pictures: list[np.ndarray], rate: Fraction = RATE) -> tuple[Stretch, ...]:
@@ -90,14 +95,14 @@ def test_a_dissolve_belongs_to_neither_neighbour() -> None:
 
 
 def test_a_fade_through_black_is_one_transition() -> None:
-    a, b, black = texture(1), texture(2), np.zeros((72, 128, 3), np.uint8)
+    a, b, black = texture(1), texture(2), np.zeros((72, 128), np.uint8)
     pictures = [a] * 40 + mixed(a, black, 12) + [black] * 10 + mixed(black, b, 12) + [b] * 40
     (transition,) = spans(watch(pictures), Kind.TRANSITION)
     assert transition[0] <= 40 and transition[1] >= 74
 
 
 def test_black_before_the_first_picture_is_no_shot() -> None:
-    stretches = watch([np.zeros((72, 128, 3), np.uint8)] * 30 + [texture(1)] * 40)
+    stretches = watch([np.zeros((72, 128), np.uint8)] * 30 + [texture(1)] * 40)
     assert spans(stretches, Kind.TRANSITION) == [(0, 30)]
 
 
@@ -106,12 +111,12 @@ def test_a_video_that_is_dark_throughout_is_a_shot() -> None:
 
 
 def test_a_picture_of_one_pixel_is_a_shot_without_a_measured_motion() -> None:
-    (shot,) = watch([np.zeros((1, 1, 3), np.uint8)] * 30)
+    (shot,) = watch([np.zeros((1, 1), np.uint8)] * 30)
     assert shot.camera_motion is None
 
 
 def test_a_plain_picture_has_no_measured_motion() -> None:
-    (shot,) = watch([np.full((72, 128, 3), 120, np.uint8)] * 30)
+    (shot,) = watch([np.full((72, 128), 120, np.uint8)] * 30)
     assert shot.camera_motion is None
 
 
@@ -125,7 +130,7 @@ def test_a_pan_is_measured_in_frame_widths_per_second(speed: float) -> None:
 
 
 def test_a_hand_in_one_border_is_no_camera_motion() -> None:
-    before = cv2.cvtColor(texture(5), cv2.COLOR_BGR2GRAY)
+    before = texture(5)
     after = before.copy()
     after[:, 96:] = np.roll(before[:, 96:], 4, axis=0)
     assert CameraMotion().shift(before, after) == pytest.approx(0.0, abs=1e-3)
@@ -171,8 +176,7 @@ def test_the_detector_survives_pickling() -> None:
 
 def grey(seed: int) -> np.ndarray:
     """The picture of this seed as the detector sees it."""
-    small = cv2.resize(texture(seed), (32, 18), interpolation=cv2.INTER_AREA)
-    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+    return cv2.resize(texture(seed), (32, 18), interpolation=cv2.INTER_AREA)
 
 
 def test_a_closer_view_of_the_same_picture_is_a_cut() -> None:
@@ -212,7 +216,7 @@ def test_an_inset_or_a_banner_is_no_boundary() -> None:
     scene = texture(1)
     inset, banner = scene.copy(), scene.copy()
     inset[4:26, 84:122] = texture(2)[4:26, 84:122]
-    banner[58:68] = (200, 40, 90)
+    banner[58:68] = 73
     for shown in (inset, banner):
         assert spans(watch([scene] * 40 + [shown] * 30 + [scene] * 40)) == [(0, 110)]
 
@@ -228,7 +232,7 @@ def test_contours_tell_another_picture_from_a_brighter_one() -> None:
 
 
 def test_a_shifted_picture_leaves_nothing_and_another_one_nearly_all() -> None:
-    scene = cv2.cvtColor(texture(3, (40, 26)), cv2.COLOR_BGR2GRAY)
+    scene = texture(3, (40, 26))
     assert left_when_shifted(scene[4:22, 4:36], scene[6:24, 3:35], farthest=4) < 0.1
     assert left_when_shifted(grey(1), grey(2), farthest=4) > 0.5
     assert (
@@ -241,9 +245,10 @@ def test_a_shifted_picture_leaves_nothing_and_another_one_nearly_all() -> None:
 
 def scenery(seed: int) -> np.ndarray:
     """A picture with large and small things in it, as real ones have them."""
-    large = cv2.GaussianBlur(texture(seed + 50), (0, 0), 12.0)
+    large = cv2.GaussianBlur(coloured(seed + 50), (0, 0), 12.0)
     large = cv2.normalize(large, None, 0, 255, cv2.NORM_MINMAX)
-    return cv2.addWeighted(large, 0.8, texture(seed), 0.2, 0.0)
+    both = cv2.addWeighted(large, 0.8, coloured(seed), 0.2, 0.0)
+    return cv2.cvtColor(both, cv2.COLOR_BGR2GRAY)
 
 
 def replaced(a: np.ndarray, b: np.ndarray, steps: int) -> list[np.ndarray]:
@@ -293,13 +298,13 @@ def test_the_middle_of_a_push_is_known_from_every_side() -> None:
 
 
 def test_a_pan_is_known_by_what_both_ends_show() -> None:
-    scene = cv2.cvtColor(texture(5, (60, 18)), cv2.COLOR_BGR2GRAY).astype(np.int16)
+    scene = texture(5, (60, 18)).astype(np.int16)
     assert off_pan(scene[None, :, :32], scene[None, :, 18:50]) == pytest.approx([0.0])
     assert off_pan(grey(1)[None].astype(np.int16), grey(2)[None].astype(np.int16))[0] > 0.4
 
 
 def test_white_in_between_is_a_transition_and_a_white_video_is_a_shot() -> None:
-    white = np.full((72, 128, 3), 255, np.uint8)
+    white = np.full((72, 128), 255, np.uint8)
     stretches = watch([texture(1)] * 40 + [white] * 10 + [texture(2)] * 40)
     assert spans(stretches, Kind.TRANSITION) == [(40, 50)]
     assert spans(watch([white] * 40)) == [(0, 40)]
@@ -361,7 +366,7 @@ def test_a_mixture_has_no_residual_and_a_cut_half_of_its_change() -> None:
 
 
 def test_a_pan_is_no_gradual_transition() -> None:
-    scene = cv2.cvtColor(texture(6, (200, 18)), cv2.COLOR_BGR2GRAY)
+    scene = texture(6, (200, 18))
     assert Blends().find(np.stack([scene[:, k : k + 32] for k in range(100)])) == ()
 
 
@@ -379,7 +384,7 @@ def test_a_median_of_nothing_is_not_measured() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from([0, 1, 2, 3]), min_size=1, max_size=60))
 def test_stretches_are_contiguous_and_cover_every_frame(seeds: list[int]) -> None:
-    scenes = [texture(k) if k else np.zeros((72, 128, 3), np.uint8) for k in range(4)]
+    scenes = [texture(k) if k else np.zeros((72, 128), np.uint8) for k in range(4)]
     stretches = watch([scenes[k] for k in seeds])
     assert stretches[0].first == 0 and stretches[-1].stop == len(seeds)
     assert all(a.stop == b.first for a, b in pairwise(stretches))
@@ -404,7 +409,7 @@ def real(name: str, *, window: float = 0.0) -> tuple[Stretch, ...]:
 def _small(frame: av.VideoFrame, window: float) -> np.ndarray:
     ratio = (160 if window else 128) / max(frame.width, frame.height)
     size = (max(2, round(frame.width * ratio)), max(2, round(frame.height * ratio)))
-    small = frame.reformat(*size, format="bgr24", interpolation="FAST_BILINEAR")
+    small = frame.reformat(*size, format="gray", interpolation="FAST_BILINEAR")
     return small.to_ndarray()
 
 
