@@ -134,7 +134,9 @@ CLIP_RULES: tuple[Rule, ...] = (
         "a photograph under grain 0 to 2, people who talk 24 and more: docs/truth.md", proven=ON_FACES,
     ),
     Rule(
-        Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames", "docs/truth.md", proven=ON_MEDIAPIPE,
+        Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames",
+        "a body is invented below a face without one; upper_body_missing drops what is not found: docs/truth.md",
+        proven=(),
     ),
     Rule(
         Why.UPPER_BODY_MISSING, "posture", "posture.upper_body", ">=", 0.5, "ratio of frames",
