@@ -28,6 +28,12 @@ class Survey(Settings):
     faces_every: float = Field(default=1.0, gt=0, description="seconds between two looks for faces")
 
 
+class Shots(Settings):
+    """Who finds where a shot ends."""
+
+    backend: Literal["embedded", "pyscenedetect"] = "embedded"
+
+
 class Speech(Settings):
     """Who listens."""
 
@@ -157,6 +163,7 @@ class Run(Settings):
     )
     fetch: FetchSettings = FetchSettings()
     survey: Survey = Survey()
+    shots: Shots = Shots()
     speech: Speech = Speech()
     spans: Spans = Spans()
     pose: Pose = Pose()

@@ -27,7 +27,7 @@ from typing import TypeVar
 from manifests.record import Backend
 from pipeline.config import Pose, Run, Speech
 from pipeline.media.encode import Encoding
-from pipeline.perception import pose, speech, sync
+from pipeline.perception import pose, shots, speech, sync
 from pipeline.perception.faces import Sampling
 from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
 from pipeline.stage import Named, SourceStage, SpanStage, SurveyStage
@@ -99,7 +99,7 @@ def _build(settings: str) -> Flow:
             HearSpeech(ears),
         ),
         on_survey=(
-            FindShots(),
+            FindShots(shots.BACKENDS[run.shots.backend]()),
             FindPeople(sampling=Sampling(every=run.survey.faces_every)),
         ),
         spans=Spans(

@@ -13,7 +13,7 @@ from rich.table import Table
 from pipeline import flow
 from pipeline.config import Run
 from pipeline.fetching import web_missing
-from pipeline.perception import pose, speech, sync
+from pipeline.perception import pose, shots, speech, sync
 from pipeline.perception.faces import FaceDetector
 from pipeline.perception.shots import ShotDetector
 from pipeline.rules import RULES
@@ -39,7 +39,7 @@ class Finding:
 
 def findings(run: Run) -> list[Finding]:
     """Everything the doctor looks at, nothing of it changed."""
-    return [*machine(), *backends(run), *filters()]
+    return [*machine(), *backends(run), *filters(run)]
 
 
 def machine() -> Iterator[Finding]:
@@ -71,7 +71,8 @@ def gpu() -> Finding:
 
 def backends(run: Run) -> Iterator[Finding]:
     """Every perception backend; the chosen ones are marked."""
-    yield backend("shots", ShotDetector(), chosen=True)
+    for name, make in shots.BACKENDS.items():
+        yield backend("shots", make(), chosen=name == run.shots.backend)
     yield backend("people", FaceDetector(), chosen=True)
     kinds = (("speech", speech.BACKENDS, run.speech), ("pose", pose.BACKENDS, run.pose))
     for kind, made, settings in kinds:
@@ -98,15 +99,19 @@ def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
     return Finding(kind, name, "missing" if lacks else "works", note)
 
 
-def filters() -> Iterator[Finding]:
-    """Which rules act, and for which backends."""
+def filters(run: Run) -> Iterator[Finding]:
+    """Which rules act with the backends of this run, and which would with others."""
+    used = {"speech": run.speech.backend, "sync": run.sync.backend}
+    used |= {"pose": run.pose.backend, "posture": run.pose.backend}
     for rule in RULES:
-        if not rule.proven:
-            note = f"reports unknown and acts on nothing: {rule.source}"
-            yield Finding("filter", rule.why, "unproven", note)
-        else:
-            where = "all backends" if "*" in rule.proven else ", ".join(rule.proven)
+        name = used.get(rule.section, "")
+        if rule.proven_for(name):
+            where = f"with {name}" if name else "always"
             yield Finding("filter", rule.why, "proven", f"{where}; number from: {rule.source}")
+        else:
+            acts = f"; acts with {', '.join(rule.proven)}" if rule.proven else ""
+            note = f"reports unknown and acts on nothing{acts}: {rule.source}"
+            yield Finding("filter", rule.why, "unproven", note)
 
 
 def installed(package: str) -> tuple[State, str]:

@@ -47,7 +47,8 @@ class Watching:
     last: int = -1
 
     def see(self, picture: Picture, /) -> None:
-        self.watcher.see(picture.index, picture.grey(self.size))
+        look = picture.small if self.detector.coloured else picture.grey
+        self.watcher.see(picture.index, look(self.size))
         self.last = picture.index
 
     def finish(self, source: Source, /) -> Source:

@@ -110,7 +110,8 @@ def distance(
             for part in (a, b)
         ]
         off = cv2.absdiff(np.ascontiguousarray(pair[0]), np.ascontiguousarray(pair[1]))
-        found.append(cv2.reduce(off, 1, cv2.REDUCE_AVG, dtype=cv2.CV_64F).ravel())
+        means = cv2.reduce(off, 1, cv2.REDUCE_AVG, dtype=cv2.CV_64F)
+        found.append(means.ravel().astype(np.float64, copy=False))
     return np.concatenate(found)
 
 

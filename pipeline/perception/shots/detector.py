@@ -6,7 +6,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -43,19 +43,37 @@ class Stretch:
     change: float | None  # median of `picture_change` over its looks, grey levels; None: one look
 
 
+class Boundaries(Protocol):
+    """Looks for what separates the shots of one video."""
+
+    def see(self, picture: UInt8[np.ndarray, "..."], /) -> None:
+        """Take the next picture."""
+        ...
+
+    def finish(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """Places of the pictures that start a new shot at once, and places [first, stop) inside transitions."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ShotDetector:
     """Hard cuts and gradual transitions with one setting; `docs/decisions/0008` has what was measured."""
 
-    long_side: int = 128  # pixels of the grey pictures it wants
+    long_side: int = 128  # pixels of the pictures it wants
     cuts: Cuts = field(default_factory=Cuts)
     gradual: Gradual = field(default_factory=Gradual)
     blends: Blends = field(default_factory=Blends)
     camera: CameraMotion = field(default_factory=CameraMotion)
 
-    name: ClassVar[str] = "contours-and-mixtures"
+    name: ClassVar[str] = "embedded"
     version: ClassVar[str] = f"6+opencv-{cv2.__version__}"
     weights: ClassVar[str | None] = None
+    coloured: ClassVar[bool] = False
+    """Whether it wants BGR pictures; else grey ones, which cost next to nothing."""
+
+    def boundaries(self, rate: Fraction) -> Boundaries:
+        """What looks for boundaries in one video."""
+        return Thumbs(Rolling(self.cuts, self.gradual, self.blends, rate=float(rate)))
 
     def start(self, rate: Fraction) -> "ShotWatcher":
         """A watcher for one video of this mean frame rate, in frames per second."""
@@ -64,15 +82,28 @@ class ShotDetector:
         return ShotWatcher(self, rate)
 
 
+@dataclass(frozen=True, slots=True)
+class Thumbs:
+    """Cuts and transitions of grey pictures, looked for in still smaller ones."""
+
+    rolling: Rolling
+
+    def see(self, picture: UInt8[np.ndarray, "h w"]) -> None:
+        """Take the next picture."""
+        self.rolling.see(_thumb(picture))
+
+    def finish(self) -> tuple[list[int], list[tuple[int, int]]]:
+        """As `Rolling` says."""
+        return self.rolling.finish()
+
+
 class ShotWatcher:
     """Sees the pictures of one video in order and says at the end which shots they make."""
 
     def __init__(self, detector: ShotDetector, rate: Fraction) -> None:
         self._detector = detector
         self._rate = rate
-        self._boundaries = Rolling(
-            detector.cuts, detector.gradual, detector.blends, rate=float(rate)
-        )
+        self._boundaries = detector.boundaries(rate)
         self._camera_step = _step(rate, detector.camera.steps_per_second)
         self._frames: list[int] = []
         self._shape: tuple[int, ...] | None = None
@@ -81,18 +112,21 @@ class ShotWatcher:
         self._changes: list[tuple[int, int, float]] = []
         self._last_look = 0
 
-    def see(self, index: int, grey: UInt8[np.ndarray, "h w"]) -> None:
-        """Take the next picture; `index` is its source frame number.
+    def see(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
+        """Take the next picture, BGR where the detector is `coloured`, else grey; `index` is its source frame number.
 
         Raises ShotError where numbers do not rise or the size changes.
         """
-        self._check(index, grey)
+        self._check(index, picture)
         place = len(self._frames)
         self._frames.append(index)
-        self._shape = grey.shape
-        self._boundaries.see(_thumb(grey))
+        self._shape = picture.shape
+        self._boundaries.see(picture)
         if place % self._camera_step == 0:
-            self._see_camera(place, grey)
+            coloured = self._detector.coloured
+            self._see_camera(
+                place, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if coloured else picture
+            )
 
     def finish(self) -> tuple[Stretch, ...]:
         """Shots and transitions: contiguous, half-open, covering every picture seen."""
@@ -100,11 +134,11 @@ class ShotWatcher:
             return ()
         return tuple(self._stretch(*piece) for piece in self._pieces())
 
-    def _check(self, index: int, grey: UInt8[np.ndarray, "h w"]) -> None:
+    def _check(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
         if self._frames and index <= self._frames[-1]:
             raise ShotError(f"frame numbers must rise, got {index} after {self._frames[-1]}")
-        if self._shape is not None and grey.shape != self._shape:
-            raise ShotError(f"pictures must keep the shape {self._shape}, got {grey.shape}")
+        if self._shape is not None and picture.shape != self._shape:
+            raise ShotError(f"pictures must keep the shape {self._shape}, got {picture.shape}")
 
     def _see_camera(self, place: int, grey: UInt8[np.ndarray, "h w"]) -> None:
         if self._last_grey is not None:

@@ -14,12 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config import Run
+from pipeline.flow import build
 from pipeline.perception.shots import (
     Blends,
     CameraMotion,
     Cuts,
     Gradual,
     Kind,
+    PySceneDetect,
     ShotDetector,
     ShotError,
     Stretch,
@@ -29,6 +32,7 @@ from pipeline.perception.shots.camera import median_speed
 from pipeline.perception.shots.cuts import contours_changed, left_when_shifted
 from pipeline.perception.shots.pushes import off_pan, off_push
 from pipeline.perception.shots.rolling import BLOCK, Rolling, quiet
+from pipeline.stages.s040_shots import FindShots
 
 RATE = Fraction(25)
 SHARED = Path(
@@ -475,3 +479,37 @@ def test_a_pan_over_a_real_clip_is_told_from_the_clip_itself() -> None:
     )
     assert still.camera_motion is not None and still.camera_motion < 0.01
     assert panned.camera_motion == pytest.approx(0.1, rel=0.15)
+
+
+# ---- PySceneDetect ----------------------------------------------------------------------------------
+
+
+def test_pyscenedetect_finds_a_cut_and_a_fade_through_black() -> None:
+    black = np.zeros((72, 128, 3), np.uint8)
+    out_of = [cv2.convertScaleAbs(coloured(2), alpha=1.0 - k / 10) for k in range(10)]
+    into = [cv2.convertScaleAbs(coloured(3), alpha=k / 10) for k in range(10)]
+    pictures = [coloured(1)] * 40 + [coloured(2)] * 30 + out_of + [black] * 6 + into
+    watcher = PySceneDetect().start(RATE)
+    for index, picture in enumerate([*pictures, *[coloured(3)] * 40]):
+        watcher.see(index, picture)
+    first, second, fade, third = watcher.finish()
+    assert (first.first, first.stop, second.first) == (0, 40, 40)
+    assert fade.kind is Kind.TRANSITION
+    assert 70 < fade.first <= 80 and 86 <= fade.stop < 96
+    assert third.stop == 136
+
+
+def test_pyscenedetect_takes_a_dark_video_for_one_shot() -> None:
+    watcher = PySceneDetect().start(RATE)
+    for index in range(30):
+        watcher.see(index, np.zeros((72, 128, 3), np.uint8))
+    assert [(part.first, part.stop, part.kind) for part in watcher.finish()] == [(0, 30, Kind.SHOT)]
+
+
+def test_the_shot_backend_is_one_line_of_settings() -> None:
+    stage = next(
+        s for s in build(Run(shots={"backend": "pyscenedetect"})).on_survey if s.name == "shots"
+    )
+    assert isinstance(stage, FindShots)
+    assert isinstance(stage.detector, PySceneDetect)
+    assert stage.detector.name == "pyscenedetect"
