@@ -576,9 +576,11 @@ def planar(image: Image) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(np.ascontiguousarray(np.vstack(rows)), format="yuv420p")
 
 
-def make(media: Path, folder: Path, half: str, *, share: float = 1.0) -> list[tuple[Film, Path]]:
+def make(
+    media: Path, folder: Path, half: str, *, share: float = 1.0, seed: int = 405
+) -> list[tuple[Film, Path]]:
     """Every film of a half under `folder`; what is there already is not made again."""
-    films = plan(half, share=share)
+    films = plan(half, share=share, seed=seed)
     for size in SIZES:
         missing = [f for f in films if f.size == size and not (folder / f"{f.name}.mp4").is_file()]
         clips = read_clips(media / "video", half, size) if missing else []
