@@ -29,11 +29,13 @@ SECTIONS = {
 ABOUT = """# What each kind of perception is worth on real footage
 
 Written by `make truth`. Real clips as they are, and the same clips with the fault edited in; they lie beside the
-project (`COSPEECH_SHARED`) and are no part of it. Precision: of what a filter drops, the share that has the fault.
+project (`COSPEECH_SHARED`) and are no part of it. Precision: of what a filter drops, the share that has the fault,
+where both classes are equally frequent.
 Recall: of what has the fault, the share that it drops. Intervals are 95 % and drawn over people, of which there are
-few: about twenty, and three in profile. *Fitted on the other half*: each half of the people judged by the threshold
+few: about twenty, and two in profile. *Fitted on the other half*: each half of the people judged by the threshold
 that separates the other half best. A filter counts as proven from precision 0.99 and recall 0.97 on the people not
-used to set it; where it falls short and acts all the same, its section says why. What does not act reports `unknown`.
+used to set it. One that drops nothing wrongly, precision 0.99, and lets more of the faults pass acts too, and is
+called `partly`: doctor, card and `docs/rules.md` say what it misses. What does not act reports `unknown`.
 """
 
 

@@ -123,12 +123,11 @@ def fit(values: Float[np.ndarray, " case"], faults: Bool[np.ndarray, " case"]) -
 
 
 def score(dropped: Bool[np.ndarray, " case"], faults: Bool[np.ndarray, " case"]) -> Score:
-    """NaN where nothing was dropped, or nothing had the fault."""
-    hits = float((dropped & faults).sum())
-    return Score(
-        hits / dropped.sum() if dropped.any() else float("nan"),
-        hits / faults.sum() if faults.any() else float("nan"),
-    )
+    """Precision weighs both classes alike, whatever their sizes; NaN where nothing was dropped or a class lacks."""
+    if not faults.any() or faults.all():
+        return Score(float("nan"), float("nan"))
+    hit, wrong = float(dropped[faults].mean()), float(dropped[~faults].mean())
+    return Score(hit / (hit + wrong) if hit + wrong > 0.0 else float("nan"), hit)
 
 
 def interval(
@@ -141,15 +140,21 @@ def interval(
     places = {name: np.flatnonzero(people == name) for name in names}
     counts = np.array(
         [
-            ((dropped & faults)[at].sum(), dropped[at].sum(), faults[at].sum())
+            (
+                (dropped & faults)[at].sum(),
+                (dropped & ~faults)[at].sum(),
+                faults[at].sum(),
+                (~faults)[at].sum(),
+            )
             for at in places.values()
         ],
         float,
     )
     drawn = np.random.default_rng(0).integers(0, len(names), (DRAWS, len(names)))
-    hits, drops, wrong = counts[drawn].sum(axis=1).T
+    hits, alarms, faulty, clean = counts[drawn].sum(axis=1).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        shares = np.stack([hits / drops, hits / wrong])
+        hit, wrong = hits / faulty, alarms / clean
+        shares = np.stack([hit / (hit + wrong), hit])
     low, high = np.nanpercentile(shares, [2.5, 97.5], axis=1).tolist()
     return Score(*low), Score(*high)
 

@@ -94,10 +94,9 @@ def split_line(side: str, clips: list[Clip]) -> str:
 
 def rule_line(rule: Rule) -> str:
     """One row of the filters."""
-    proven = "all backends" if "*" in rule.proven else ", ".join(rule.proven) or "none: unproven"
     return (
         f"| {rule.why} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "
-        f"{rule.source} | {proven} |"
+        f"{rule.source} | {rule.shown} |"
     )
 
 

@@ -18,12 +18,13 @@ from pipeline.perception.faces import FaceDetector
 from pipeline.perception.shots import ShotDetector
 from pipeline.rules import RULES
 
-State = Literal["works", "missing", "unproven", "proven"]
+State = Literal["works", "missing", "unproven", "partly", "proven"]
 COLOURS: dict[State, str] = {
     "works": "green",
     "proven": "green",
     "missing": "yellow",
     "unproven": "yellow",
+    "partly": "yellow",
 }
 
 
@@ -107,7 +108,11 @@ def filters(run: Run) -> Iterator[Finding]:
         name = used.get(rule.section, "")
         if rule.proven_for(name):
             where = f"with {name}" if name else "always"
-            yield Finding("filter", rule.why, "proven", f"{where}; number from: {rule.source}")
+            misses = f"; misses {rule.misses}" if rule.misses else ""
+            state: State = "partly" if rule.misses else "proven"
+            yield Finding(
+                "filter", rule.why, state, f"acts {where}{misses}; number from: {rule.source}"
+            )
         else:
             acts = f"; acts with {', '.join(rule.proven)}" if rule.proven else ""
             note = f"reports unknown and acts on nothing{acts}: {rule.source}"
