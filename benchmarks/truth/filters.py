@@ -453,7 +453,7 @@ def row(name: str, fault: str, cases: Sequence[Case], keeps: str, limit: float) 
         f"{result.people[0]}, {result.people[1]}",
         f"{result.unknown}",
         "–" if np.isnan(limit) else f"{keeps} {limit:g}",
-        *figures(result.own, result.own_interval),
+        *(("–", "–") if np.isnan(limit) else figures(result.own, result.own_interval)),
         f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}",
         *figures(result.fitted, result.fitted_interval),
         f"{told(result.baseline.precision)}, {told(result.baseline.recall)}" if result.baseline else "–",

@@ -155,8 +155,10 @@ def interval(
     with np.errstate(invalid="ignore", divide="ignore"):
         hit, wrong = hits / faulty, alarms / clean
         shares = np.stack([hit / (hit + wrong), hit])
-    low, high = np.nanpercentile(shares, [2.5, 97.5], axis=1).tolist()
-    return Score(*low), Score(*high)
+    known = [share[~np.isnan(share)] for share in shares]
+    ends = [np.percentile(k, [2.5, 97.5]) if len(k) else (np.nan, np.nan) for k in known]
+    (low_precision, high_precision), (low_recall, high_recall) = ends
+    return Score(low_precision, low_recall), Score(high_precision, high_recall)
 
 
 def best_baseline(
