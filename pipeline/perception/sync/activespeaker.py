@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int16, UInt8
 
 from manifests.geometry import FPS
-from pipeline.perception.sync.embedded import joined
+from pipeline.perception.sync.embedded import SIGNS, joined
 from pipeline.perception.sync.fitted import LIGHT_ASD, LIPS
 from pipeline.perception.sync.interface import (
     REACH,
@@ -42,6 +42,7 @@ from pipeline.perception.sync.lipvoice import (
     bands,
     curve,
     mouth,
+    peak,
     standard,
 )
 from pipeline.perception.sync.mfcc import STEPS_PER_FRAME, mfcc
@@ -65,6 +66,7 @@ SHA256: dict[Variant, str] = {
 # and lies 0.07 of it higher (medians over 20 people): a square of 0.8 face heights, 0.16 below the
 # centre. In a crop of 1.2 face heights, 168 pixels:
 FACE_SIZE, FACE_MARGIN = 168, 0.1
+WITNESS = 1.0  # frames between what the network and the phonetic signs find, from which nobody is believed
 MOUTH_SIZE = 112
 MOUTH_TOP, MOUTH_LEFT = 50, 28
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as the training pictures
@@ -77,7 +79,8 @@ class ActiveSpeaker:
 
     at: the weights file or a folder that holds it under its published name; sha256: what the file must have.
 
-    light-asd. Confidence: as of `Embedded`, of picture features and of joints. Speaking: as of `Embedded`, where the
+    light-asd. Confidence: as of `Embedded`, of picture features and of joints; 0 where the phonetic signs, which were
+    fitted to nobody, name an offset that is a frame or more away. Speaking: as of `Embedded`, where the
     log-odds that the face speaks are not below 0 at the best offset; else those log-odds, so below 0 are lips at rest.
     lr-asd. Speaking: mean log-odds that this face speaks. Confidence: log-odds at the best offset less their median,
     never shown to mean anything.
@@ -94,7 +97,7 @@ class ActiveSpeaker:
     @property
     def version(self) -> str:
         """Of the method and torch."""
-        return f"2, torch {metadata.version('torch')}"
+        return f"3, torch {metadata.version('torch')}"
 
     @property
     def weights(self) -> str:
@@ -210,7 +213,8 @@ def follow(
 ) -> SyncScore:
     """How the network's picture features and the lips' joints follow the voice, as `Embedded` says of the joints alone.
 
-    Where the joints were not found there is no second opinion, and the confidence is 0.
+    Where the joints were not found there is no second opinion, and the confidence is 0; so it is where the phonetic
+    signs, a witness that was fitted to nobody, name another offset.
     """
     heard = bands(sound, frames=len(seen) + 2 * margin)
     measures = mouth(lips.pose)
@@ -218,7 +222,10 @@ def follow(
     frames = len(seen) - 2 * trimmed(margin)
     if measures is None:
         return replace(joined((whole,), frames=frames), confidence=0.0)
-    return joined((whole, curve(measures, heard, axes[1], margin=margin)), frames=frames)
+    found = joined((whole, curve(measures, heard, axes[1], margin=margin)), frames=frames)
+    signs = peak(curve(measures, heard, SIGNS, margin=margin)).offset
+    own = found.offset if found.fine is None else found.fine
+    return found if abs(own - signs) < WITNESS else replace(found, confidence=0.0)
 
 
 def features(

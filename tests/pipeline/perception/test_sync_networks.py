@@ -12,10 +12,19 @@ import torch
 from torch import nn
 
 from pipeline.perception.sync import ActiveSpeaker, Lips, SyncError, SyncNet, load
-from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, features, follow, mouths
+from pipeline.perception.sync.activespeaker import (
+    FACE_SIZE,
+    WITNESS,
+    Variant,
+    features,
+    follow,
+    mouths,
+)
 from pipeline.perception.sync.asd_network import light_asd, lr_asd
 from pipeline.perception.sync.checkpoint import fill
+from pipeline.perception.sync.embedded import SIGNS
 from pipeline.perception.sync.fitted import LIGHT_ASD, LIPS
+from pipeline.perception.sync.lipvoice import bands, curve, mouth, peak
 from pipeline.perception.sync.syncnet import bgr, mean_distances
 from pipeline.perception.sync.syncnet_network import SyncNetwork
 
@@ -239,3 +248,18 @@ def test_syncnet_sees_blue_first_and_the_lower_middle() -> None:
     faces = np.zeros((1, 280, 280, 3), np.uint8)
     faces[0, 50:274, 28:252] = (10, 20, 30)
     np.testing.assert_array_equal(bgr(faces), np.full((1, 224, 224, 3), (30, 20, 10), np.uint8))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nobody_is_believed_whom_the_phonetic_signs_contradict(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    pose = random.normal(200.0, 4.0, (FRAMES, 133, 3)).astype(np.float32)
+    pose[:, 23:91, :2] += 60.0 * random.random((68, 2)).astype(np.float32)
+    pose[..., 2] = 1.0
+    seen = random.normal(size=(FRAMES, 128)).astype(np.float32)
+    sound = random.integers(-9_000, 9_000, (FRAMES + 30) * 640).astype(np.int16)
+    found = follow(seen, Lips(None, pose), sound, axes=(LIGHT_ASD, LIPS), margin=15)
+    measures = mouth(pose)
+    assert measures is not None and found.fine is not None
+    signs = peak(curve(measures, bands(sound, frames=FRAMES + 30), SIGNS, margin=15)).offset
+    assert (found.confidence == 0.0) == (abs(found.fine - signs) >= WITNESS)
