@@ -28,9 +28,10 @@ class Rule:
 
     measurement: dotted name in the record, `section.field`; stage: who writes that section; proven: the backends for
     which the filter was shown to drop real footage with the fault edited in and not the same footage without it (of
-    what it drops 0.99 has the fault, on people it was not set on; "*": all), or for which nothing has to be shown,
-    since the number is counted and not estimated. For any other backend the verdict is `unknown`, which acts on
-    nothing. misses: what passes all the same, where less than 0.97 of the faults are dropped.
+    what it drops 0.99 has the fault; "*": all), or for which nothing has to be shown, since the number is counted and
+    not estimated. For any other backend the verdict is `unknown`, which acts on nothing. misses: what passes all the
+    same, where less than 0.97 of the faults are dropped or too few people say so. docs/truth.md has the cases, and what
+    thresholds are worth on people they were not set on.
     """
 
     why: Why
