@@ -5,13 +5,13 @@ import hashlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from pipeline.perception.sessions import file_hash
 from pipeline.perception.speech.embedded import Embedded
 from pipeline.perception.speech.heard import (
     RATE,
@@ -69,7 +69,7 @@ class Segmentation:
         below = self.embedded.weights
         if below is None or self.file is None:
             return None
-        return hashlib.sha256((below + sha256(self.file)).encode()).hexdigest()
+        return hashlib.sha256(f"{below}{file_hash(self.file)}".encode()).hexdigest()
 
     def missing(self) -> str | None:
         """None where the embedded backend works and the network lies where it should."""
@@ -130,7 +130,7 @@ def load_segmentation(path: Path) -> Segment:
 
     from pipeline.perception.speech.pyannet import POWERSET, PyanNet, averaged, renamed
 
-    if (found := sha256(path)) != SHA256:
+    if (found := file_hash(path)) != SHA256:
         raise SpeechError(f"{path} has SHA-256 {found}, expected {SHA256}")
     torch.set_num_threads(1)
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
@@ -138,9 +138,3 @@ def load_segmentation(path: Path) -> Segment:
     network.load_state_dict(renamed(state))
     network.eval()
     return lambda samples: averaged(network, samples, window=WINDOW, hop=HOP_FRAMES)
-
-
-@cache
-def sha256(path: Path) -> str:
-    """Of a file's bytes."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
