@@ -1,13 +1,12 @@
 """A thin adapter to mmpose's own inference, for those who have it installed and its configs and
 checkpoints at hand."""
 
-import hashlib
 import importlib.metadata
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -17,6 +16,7 @@ from jaxtyping import Float32, UInt8
 from manifests import keypoints as kp
 from manifests.record import Box
 from pipeline.perception.people import PersonDetector, SpeakerBoxes
+from pipeline.perception.sessions import file_hash
 
 INSTALL = "pip install --no-deps mmpose==1.3.2 mmdet==3.3.0; pip install mmengine mmcv==2.1.0"
 
@@ -48,7 +48,7 @@ class MMPose:
         """SHA-256 of the checkpoint; None where there is none."""
         if not self.checkpoint.is_file():
             return None
-        return _sha256(self.checkpoint, self.checkpoint.stat().st_mtime_ns)
+        return file_hash(self.checkpoint)
 
     def missing(self) -> str | None:
         """None where mmpose is installed and both files are there."""
@@ -124,9 +124,3 @@ class MMPoseTracker:
 
 def _installed() -> bool:
     return importlib.util.find_spec("mmpose") is not None
-
-
-@cache
-def _sha256(path: Path, stamp: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

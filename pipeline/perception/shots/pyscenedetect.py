@@ -6,14 +6,12 @@ boundaries is in docs/decisions/0008.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from importlib import metadata
 from typing import ClassVar
 
 import cv2
 import numpy as np
-import scenedetect
 from jaxtyping import UInt8
-from scenedetect import FrameTimecode
-from scenedetect.detectors import AdaptiveDetector, ThresholdDetector
 
 from pipeline.perception.shots.detector import Boundaries, ShotDetector
 
@@ -31,7 +29,9 @@ class PySceneDetect(ShotDetector):
     )
 
     name: ClassVar[str] = "pyscenedetect"
-    version: ClassVar[str] = f"1+scenedetect-{scenedetect.__version__}+opencv-{cv2.__version__}"
+    version: ClassVar[str] = (
+        f"1+scenedetect-{metadata.version('scenedetect')}+opencv-{cv2.__version__}"
+    )
     coloured: ClassVar[bool] = True
 
     def boundaries(self, rate: Fraction) -> Boundaries:
@@ -43,7 +43,12 @@ class Scenes:
     """The two detectors over one video."""
 
     def __init__(self, detector: PySceneDetect, rate: Fraction) -> None:
-        self._black, self._rate = detector.threshold, rate
+        # Slow to import, and no run with another backend needs it.
+        from scenedetect import FrameTimecode
+        from scenedetect.detectors import AdaptiveDetector, ThresholdDetector
+
+        self._black = detector.threshold
+        self._time = lambda place: FrameTimecode(place, fps=rate)
         self._adaptive = AdaptiveDetector(
             adaptive_threshold=detector.adaptive_threshold,
             min_content_val=detector.least_change,
@@ -58,7 +63,7 @@ class Scenes:
 
     def see(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
         """Take the next picture, BGR."""
-        time = FrameTimecode(len(self._means), fps=self._rate)
+        time = self._time(len(self._means))
         self._means.append(float(picture.mean()))
         self._cuts += (cut.frame_num for cut in self._adaptive.process_frame(time, picture))
         self._middles += (cut.frame_num for cut in self._fades.process_frame(time, picture))
@@ -71,7 +76,7 @@ class Scenes:
         dark = np.array(self._means) < self._black
         if dark.all() or not dark.any():
             return self._cuts, []
-        last = FrameTimecode(len(self._means) - 1, fps=self._rate)
+        last = self._time(len(self._means) - 1)
         self._middles += (cut.frame_num for cut in self._fades.post_process(last))
         return self._cuts, [grown(dark, min(middle, len(dark) - 1)) for middle in self._middles]
 
