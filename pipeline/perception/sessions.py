@@ -56,6 +56,16 @@ def file_hash(path: Path) -> str | None:
     return _sha256(path, path.stat().st_mtime_ns) if path.is_file() else None
 
 
+def joint_hash(*hashes: str | None) -> str | None:
+    """One hash for several files that decide together: a single one as it is; None where one is absent."""
+    present = [found for found in hashes if found is not None]
+    if len(present) < len(hashes):
+        return None
+    return (
+        present[0] if len(present) == 1 else hashlib.sha256("".join(present).encode()).hexdigest()
+    )
+
+
 @cache
 def version() -> str:
     """Version of the installed onnxruntime, or "none"."""

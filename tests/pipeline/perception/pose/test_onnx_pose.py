@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manifests.record import Box
-from pipeline.perception.people import Figure, SpeakerBoxes
+from pipeline.perception.people import Figure, PersonDetector, SpeakerBoxes
 from pipeline.perception.pose import PoseBackend, PoseTracker
 from pipeline.perception.pose.onnx import (
     MEAN,
@@ -283,6 +283,19 @@ def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
     backend = OnnxPose(tmp_path / "none.onnx")
     assert backend.weights is None
     assert "no weights at" in (backend.missing() or "")
+
+
+def test_the_person_detectors_file_counts_into_the_hash(
+    small: tuple[Path, _SimCC], tmp_path: Path
+) -> None:
+    path, _ = small
+    people = tmp_path / "people.onnx"
+    hashes = [OnnxPose(path).weights, OnnxPose(path, PersonDetector(people)).weights]
+    for content in (b"one network", b"another network"):
+        people.write_bytes(content)
+        hashes.append(OnnxPose(path, PersonDetector(people)).weights)
+    assert hashes[1] is None
+    assert len(set(hashes)) == 4
 
 
 @pytest.mark.gpu
