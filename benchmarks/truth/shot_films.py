@@ -30,6 +30,7 @@ HALVES = {
         "svid_full_body_2.mp4",
         "svid_half_body_1.mp4",
         "svid_head_4.mp4",
+        "svid_side_2.mp4",
         "tango_1wrQ6Msp7wM.mp4",
         "tango_demo0.mp4",
     ),
@@ -42,7 +43,6 @@ HALVES = {
         "svid_half_body_2.mp4",
         "svid_half_body_3.mp4",
         "svid_side_1.mp4",
-        "svid_side_2.mp4",
         "talkvid_10.mp4",
         "tango_demo2.mp4",
         "tango_oliver_silent_101099.mp4",
@@ -58,6 +58,8 @@ SIZES = ((384, 216), (288, 288), (216, 384))  # (width, height)
 RATES = (Fraction(24), Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(60))
 CRFS = (20, 26, 32)  # x264's quality: good, usual, poor
 GRAIN = (0.0, 0.0, 0.0, 5.0)  # standard deviation of added noise, levels of 255
+HOLDS = (1, 1, 1, 2, 1, 1, 1, 3, 1, 1, 1, 4)
+"""Frames that each picture stays, film by film: pictures of a lower rate in a file of a higher one."""
 SHARES = {
     "cut": {"other": 90, "matched": 30, "punch": 40, "close": 30},
     "jump": {"jump": 40},
@@ -132,13 +134,14 @@ class Film:
     rate: Fraction
     crf: int
     grain: float
+    hold: int
     pieces: tuple[Piece, ...]
     joins: tuple[Join, ...]
 
     @property
     def repeat(self) -> int:
-        """How often a clip's frame is shown: twice at 60 a second."""
-        return 2 if self.rate > 50 else 1
+        """How often a clip's frame is shown, by its time: twice at 60 a second."""
+        return repeat(self.rate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +153,11 @@ class Event:
     first: int
     stop: int
     seconds: float
+
+
+def repeat(rate: Fraction) -> int:
+    """How often a clip's frame is shown in a film of this rate."""
+    return 2 if rate > 50 else 1
 
 
 # ---- planning --------------------------------------------------------------------------------------
@@ -164,7 +172,8 @@ def plan(half: str, *, share: float = 1.0, seed: int = 405) -> list[Film]:
     for number, first in enumerate(range(0, len(joins), JOINS_PER_FILM)):
         wanted = joins[first : first + JOINS_PER_FILM]
         here = [faults.pop() for _ in wanted if faults]
-        films.append(_film(f"{half}-{number:02d}", wanted, here, len(HALVES[half]), rng))
+        name, hold = f"{half}-{number:02d}", HOLDS[number % len(HOLDS)]
+        films.append(replace(_film(name, wanted, here, len(HALVES[half]), rng), hold=hold))
     return films
 
 
@@ -200,7 +209,7 @@ def _film(
         links.append(Join(kind, detail, _frames(kind, detail, rate, rng), tuple(rng.random(4))))
         pieces.append(_piece(pieces[-1], detail, clips, rate, faults, rng))
     crf, grain = CRFS[rng.integers(3)], GRAIN[rng.integers(len(GRAIN))]
-    return Film(name, size, rate, crf, grain, tuple(pieces), tuple(links))
+    return Film(name, size, rate, crf, grain, 1, tuple(pieces), tuple(links))
 
 
 def _piece(
@@ -222,14 +231,26 @@ def _piece(
     if before is None:
         return piece
     if join == "jump":
-        ahead = before.start + before.body + int(rng.integers(40, 80))
-        return replace(piece, clip=before.clip, start=ahead, **_window(before))
+        return replace(piece, clip=before.clip, start=_far(before, rate, rng), **_window(before))
     if join == "punch":
         closer = before.zoom * float(rng.uniform(1.25, 1.6))
         zoom = closer if before.zoom < 1.3 else 1.0
         same = {**_window(before), "zoom": zoom}
-        return replace(piece, clip=before.clip, start=before.start + before.body, **same)
+        return replace(piece, clip=before.clip, start=_left_at(before, rate), **same)
     return replace(piece, clip=(before.clip + 1 + int(rng.integers(clips - 1))) % clips)
+
+
+def _left_at(piece: Piece, rate: Fraction) -> int:
+    """The clip's frame that would be the next one shown after a shot."""
+    inside = piece.fault.frames if piece.fault else 0
+    return piece.start + _source(piece, piece.body, inside) // repeat(rate)
+
+
+def _far(piece: Piece, rate: Fraction, rng: np.random.Generator) -> int:
+    """A frame of the clip at least a third of it from where a shot was left."""
+    last = _bounce(_left_at(piece, rate), CLIP_FRAMES)
+    far = [at for at in range(CLIP_FRAMES) if abs(at - last) >= CLIP_FRAMES // 3]
+    return int(rng.choice(far))
 
 
 def _window(piece: Piece) -> dict[str, float]:
@@ -315,13 +336,16 @@ def draw(film: Film, clips: Sequence[UInt8[np.ndarray, "t h w 3"]]) -> Iterator[
         return picture(film, film.pieces[number], at, clips=clips, gain=gains[number])
 
     for number, piece in enumerate(film.pieces):
-        for at in range(piece.body):
-            yield _grained(look(number, at), film, noise, rng)
-        if number < len(film.joins):
-            join = film.joins[number]
-            for k in range(join.frames):
-                a, b = look(number, piece.body + k), look(number + 1, k - join.frames)
-                yield _grained(joined(join, (k + 1) / (join.frames + 1), a, b), film, noise, rng)
+        for at in range(0, piece.body, film.hold):
+            shown = _grained(look(number, at), film, noise, rng)
+            yield from [shown] * min(film.hold, piece.body - at)
+        join = film.joins[number] if number < len(film.joins) else None
+        for k in range(0, join.frames if join else 0, film.hold):
+            assert join is not None
+            a, b = look(number, piece.body + k), look(number + 1, k - join.frames)
+            mixed = joined(join, (k + 1) / (join.frames + 1), a, b)
+            shown = _grained(mixed, film, noise, rng)
+            yield from [shown] * min(film.hold, join.frames - k)
 
 
 def _grained(

@@ -5,6 +5,7 @@ new picture is the old one shifted; an inset or a fast hand does, but leaves mos
 """
 
 from dataclasses import dataclass
+from math import log
 
 import cv2
 import numpy as np
@@ -20,19 +21,21 @@ AROUND = np.ones((3, 3), np.uint8)
 class Cuts:
     """What counts as a hard cut, on grey pictures of 32 pixels. `docs/decisions/0008` has what was measured.
 
-    spike: a step over the largest of the two steps before and the two after it, each plus `noise`.
-    contours: share of the pixels on a contour that change by more than 0.3 of the contour's height.
-    spread: share of the sixteenths of the picture, of those with contours, in which a tenth of the contours or more do.
-    shifted: what is left of the step when the old picture is shifted onto the new one.
+    spike: a step over the largest of those around it, each plus `noise`.
+    spread: share of the sixteenths of the picture, of those with contours, in which a tenth of the contours or more
+    change: an inset or a banner leaves most of it as it was.
+    shifted: what is left of the step when the old picture is shifted onto the new one, as a shaken camera does.
+    alike: correlation of the fine structure of both: high where something lights or moves what was there.
+    The four decide together, weighed as `benchmarks.truth.shots_fit` found on films of people not reported on.
     """
 
     least: float = 2.0  # grey levels of 255, mean over the picture
     noise: float = 0.3  # grey levels
-    spike: float = 3.0  # ratio
-    contours: float = 0.15  # share
-    spread: float = 0.7  # share: an inset or a banner leaves most of the picture as it was
-    shifted: float = 0.3  # ratio
-    steady: float = 10.0  # ratio: no shaken camera gives such a spike, not at rest before and after
+    spike: float = 1.2  # ratio from which a step is looked at
+    by_spike: float = 0.16  # per e-fold, where a whole picture of changed contours counts 1
+    by_shifted: float = 0.49  # per unit of `shifted`
+    by_alike: float = -0.23  # per unit of `alike`
+    enough: float = 1.41  # spread and the three others together
     farthest: int = 4  # pixels of 32 that a shaken camera shifts the picture in one frame, at most
     flash_spike: float = 1.6  # ratio: a flash dies away in steps that are smaller than its first
     flash_s: float = 0.3  # seconds that a flash lasts, at most
@@ -41,41 +44,69 @@ class Cuts:
         0.28  # share of the contours that have moved by then, where only the light is back
     )
     one_sided: float = 0.85  # ratio: a flash makes the whole picture lighter, or darker
+    lit: float = 0.5  # correlation: a flash lights the contours that were there
+    held: int = 6  # frames that one picture may stay: a lower rate in a file of a higher one
+    held_s: float = 4.0  # seconds before and after in which that is looked for
+    quiet: float = 0.4  # share of a step, below which the steps before it are a picture that stays
+    usual: int = 5  # steps that are seen, at least
 
     def find(self, grey: Grey, *, rate: float) -> tuple[list[int], list[Span]]:
         """Places of the pictures that start a new shot, and the flashes [first, stop). rate: pictures per second."""
         changes = steps(grey)
         cuts: list[int] = []
         flashes: list[Span] = []
-        for place, spike in self.sudden(changes):
+        for place, spike in self.sudden(changes, rate=rate):
             if flashes and place <= flashes[-1][1]:
                 continue
-            back = self.flash_ends(grey, place, round(self.flash_s * rate))
+            lasts = round(self.flash_s * rate) if spike >= self.flash_spike else 0
+            back = self.flash_ends(grey, place, lasts)
             if back is not None:
                 flashes.append((place, back))
-            elif spike >= self.spike and self.is_cut(grey[place - 1], grey[place], spike=spike):
+            elif self.is_cut(grey[place - 1], grey[place], spike=spike):
                 cuts.append(place)
         return cuts, flashes
 
-    def sudden(self, changes: Float[np.ndarray, "frame"]) -> list[tuple[int, float]]:
+    def sudden(
+        self, changes: Float[np.ndarray, "frame"], *, rate: float
+    ) -> list[tuple[int, float]]:
         """Places whose step stands out from those around it, and by how much."""
         padded = np.pad(changes, 2)
-        count = len(changes)
-        around = np.max([padded[k : k + count] for k in (0, 1, 3, 4)], axis=0)
-        spikes = changes / (around + self.noise)
-        high = (changes >= self.least) & (spikes >= min(self.spike, self.flash_spike))
-        return [(int(place), float(spikes[place])) for place in np.flatnonzero(high)]
+        around = np.max([padded[k : k + len(changes)] for k in (0, 1, 3, 4)], axis=0)
+        high = (changes >= self.least) & (changes >= self.spike * (around + self.noise))
+        reach = round(self.held_s * rate)
+        found = list[tuple[int, float]]()
+        for place in map(int, np.flatnonzero(high)):
+            near = 1 + self.stays(changes[max(0, place - reach) : place + reach + 1])
+            first = max(0, place - near)
+            beside = np.delete(changes[first : place + near + 1], place - first)
+            spike = float(changes[place] / (beside.max(initial=0.0) + self.noise))
+            if spike >= self.spike:
+                found.append((place, spike))
+        return found
+
+    def stays(self, changes: Float[np.ndarray, "frame"]) -> int:
+        """For how many frames each picture stays: 1 unless most steps come after as many frames without one."""
+        moving = np.flatnonzero(changes >= self.least)
+        if len(moving) < self.usual:
+            return 1
+        still = [self._still(changes[max(0, at - self.held + 1) : at + 1]) for at in moving]
+        return 1 + int(np.quantile(still, 0.4, method="lower"))
+
+    def _still(self, changes: Float[np.ndarray, "frame"]) -> int:
+        """How many frames before the last step the picture stayed."""
+        loud = np.flatnonzero(changes[:-1][::-1] > self.quiet * changes[-1])
+        return int(loud[0]) if len(loud) else len(changes) - 1
 
     def is_cut(
         self, before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], *, spike: float
     ) -> bool:
         """Whether two neighbours show different pictures, not one that was shifted or drawn upon."""
-        share, spread = contours_changed(before, after)
-        if share < self.contours or spread < self.spread:
+        spread = contours_changed(before, after)[1]
+        known = spread + self.by_spike * log(spike) + self.by_alike * alike(before, after)
+        if known + self.by_shifted < self.enough:  # a shift leaves all of the step at most
             return False
-        if spike >= self.steady:
-            return True
-        return left_when_shifted(before, after, farthest=self.farthest) >= self.shifted
+        left = left_when_shifted(before, after, farthest=self.farthest)
+        return known + self.by_shifted * left >= self.enough
 
     def flash_ends(self, grey: Grey, place: int, longest: int) -> int | None:
         """Where the picture from before `place` is back after a flash; None where it was none."""
@@ -83,6 +114,8 @@ class Cuts:
         step = grey[place] - before
         size = float(np.abs(step).mean())
         if abs(float(step.mean())) < self.one_sided * size:
+            return None
+        if alike(grey[place - 1], grey[place]) < self.lit:
             return None
         for later in range(place + 1, min(place + longest, len(grey) - 1) + 1):
             left = grey[later] - before
@@ -132,6 +165,29 @@ def contours_changed(
     told = there >= 3
     cells = float((moved[told] >= 0.1 * there[told]).mean()) if told.sum() >= 4 else 1.0
     return share, cells
+
+
+def alike(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:
+    """Correlation of what is finer than 5 pixels, on the contours of both, where the later picture is not burnt out.
+
+    1 where hardly any contours are left to ask.
+    """
+    dim = cv2.dilate(((after > BURNT) | (after < DARK)).astype(np.uint8), AROUND) == 0
+    on = dim & (np.maximum(relief(before), relief(after)) > CONTOUR)
+    if on.sum() < 20:
+        return 1.0
+    fine = [
+        (picture - cv2.blur(picture, (5, 5)))[on]
+        for picture in (before.astype(np.float32), after.astype(np.float32))
+    ]
+    size = float(np.linalg.norm(fine[0]) * np.linalg.norm(fine[1]))
+    return float(fine[0] @ fine[1]) / size if size > 0.0 else 1.0
+
+
+BURNT, DARK = (
+    225,
+    4,
+)  # grey levels of full range beyond which a flash or the dark hides what was there
 
 
 def in_cells(flags: Bool[np.ndarray, "h w"]) -> Float[np.ndarray, "16"]:

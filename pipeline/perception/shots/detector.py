@@ -66,7 +66,7 @@ class ShotDetector:
     camera: CameraMotion = field(default_factory=CameraMotion)
 
     name: ClassVar[str] = "embedded"
-    version: ClassVar[str] = f"6+opencv-{cv2.__version__}"
+    version: ClassVar[str] = f"7+opencv-{cv2.__version__}"
     weights: ClassVar[str | None] = None
     coloured: ClassVar[bool] = False
     """Whether it wants BGR pictures; else grey ones, which cost next to nothing."""
@@ -90,7 +90,7 @@ class Thumbs:
 
     def see(self, picture: UInt8[np.ndarray, "h w"]) -> None:
         """Take the next picture."""
-        self.rolling.see(_thumb(picture))
+        self.rolling.see(thumb(picture))
 
     def finish(self) -> tuple[list[int], list[tuple[int, int]]]:
         """As `Rolling` says."""
@@ -199,7 +199,7 @@ GRAIN = 5.87
 """Of Gaussian noise the 0.9975 quantile of the magnitude over the mean of its lower three quarters."""
 
 
-def _thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """A picture of which the longer side is THUMB pixels at most."""
     shrink = max(1.0, max(grey.shape) / THUMB)
     size = max(1, round(grey.shape[1] / shrink)), max(1, round(grey.shape[0] / shrink))

@@ -55,14 +55,14 @@ class Gradual:
 
         flashes: what looks like a fade in them is none.
         """
-        inside = np.zeros(len(grey), dtype=bool)
-        changes = steps(grey)
-        for window, half in self.windows(grey, changes, rate):
-            inside[window + half - half // 2 : window + half + half // 2 + 1] = True
-        plain = self.empty(grey)
+        inside, lit = np.zeros(len(grey), dtype=bool), np.zeros(len(grey), dtype=bool)
         for first, stop in flashes:
-            lit = slice(first - 1, stop + 2 + (stop - first) // 2)  # its last light, too
-            inside[lit] = plain[lit] = False
+            lit[first - 1 : stop + 2 + (stop - first) // 2] = True  # its last light, too
+        for window, half in self.windows(grey, steps(grey), rate):
+            if not (lit[window] or lit[window + 2 * half]):  # from a flash or to one
+                inside[window + half - half // 2 : window + half + half // 2 + 1] = True
+        plain = self.empty(grey)
+        inside[lit] = plain[lit] = False
         inside |= plain
         close_gaps(inside, round(self.join_s * rate))
         room = max(2, round(self.room_s * rate))

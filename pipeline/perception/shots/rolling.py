@@ -65,9 +65,11 @@ class Rolling:
         spans = self._gradual.find(grey, rate=self._rate, flashes=flashes)
         sudden = [(cut, cut + 1) for cut in cuts] + flashes
         first = -self._base % self._step  # the same pictures wherever a stretch begins
+        short = round(self._gradual.short_s * self._rate) + 2 * self._step
         for a, b in self._blends.find(grey[first :: self._step]):
             blend = first + a * self._step, first + (b - 1) * self._step + 1
-            if not any(touch(blend, other) for other in (*spans, *sudden)):
+            apart = not any(touch(blend, other) for other in (*spans, *sudden))
+            if apart and not self._gradual.is_back(grey, blend, short):
                 spans.append(blend)
         return cuts, sorted(spans)
 

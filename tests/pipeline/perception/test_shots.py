@@ -30,6 +30,7 @@ from pipeline.perception.shots import (
 from pipeline.perception.shots.blends import mixture, runs
 from pipeline.perception.shots.camera import median_speed
 from pipeline.perception.shots.cuts import contours_changed, left_when_shifted
+from pipeline.perception.shots.detector import thumb
 from pipeline.perception.shots.pushes import off_pan, off_push
 from pipeline.perception.shots.rolling import BLOCK, Rolling, quiet
 from pipeline.stages.s040_shots import FindShots
@@ -214,6 +215,31 @@ def test_a_shaken_camera_is_no_boundary() -> None:
     places = np.array((79.5, 51.5)) + rng.normal(0.0, 4.0, (60, 2)).clip(-14, 14)
     pictures = [cv2.getRectSubPix(scene, (128, 72), (float(x), float(y))) for x, y in places]
     assert spans(watch(pictures)) == [(0, 60)]
+
+
+@pytest.mark.parametrize("held", [2, 3, 4, 5])
+@pytest.mark.parametrize("speed", [0.15, 0.3])
+def test_pictures_that_stay_for_several_frames_turn_no_pan_into_cuts(
+    held: int, speed: float
+) -> None:
+    scene, step = cv2.resize(texture(4, (200, 24)), (600, 72)), speed * 128 / float(RATE)
+    places = [64.0 + step * (k - k % held) for k in range(150)]
+    pan = [cv2.getRectSubPix(scene, (128, 72), (place, 35.5)) for place in places]
+    film = np.stack([thumb(picture) for picture in (*pan, *[texture(1)] * 40)])
+    assert Cuts().find(film, rate=25.0) == ([150], [])
+
+
+def test_a_short_bright_shot_is_no_flash() -> None:
+    before, bright = texture(1) // 4, texture(2) // 2 + 90
+    pictures = [before] * 40 + [bright] * 4 + [before] * 40
+    assert spans(watch(pictures)) == [(0, 40), (40, 44), (44, 84)]
+
+
+def test_the_light_that_dies_away_after_a_flash_is_no_transition() -> None:
+    scene = texture(1) // 2
+    light = [cv2.add(scene, np.full_like(scene, round(200 * (1 - k / 7)))) for k in range(7)]
+    pictures = [scene] * 60 + light + [scene] * 30 + [texture(2)] * 60
+    assert spans(watch(pictures, Fraction(60))) == [(0, 97), (97, 157)]
 
 
 def test_an_inset_or_a_banner_is_no_boundary() -> None:
