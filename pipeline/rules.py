@@ -72,8 +72,11 @@ class Rule:
 COUNTED = ("*",)
 """The number is read from the file or from our own geometry: no backend estimates it."""
 ON_FACES = ("*",)
-"""Shown with the one face detector and the one shot detector that there are."""
+"""Shown with the one face detector that there is."""
 ON_MEDIAPIPE = ("mediapipe",)
+ON_SILERO = ("embedded", "segmentation")
+"""Both hear voices with silero; shown with the first."""
+ON_EMBEDDED_SHOTS = ("embedded",)
 
 SOURCE_RULES: tuple[Rule, ...] = (
     Rule(
@@ -99,7 +102,7 @@ SOURCE_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Why.NO_SPEECH, "speech", "speech.voiced_frames", ">=", 1, "frames",
-        "a voice is needed; docs/truth.md", proven=COUNTED,
+        "a voice is needed; docs/truth.md", proven=ON_SILERO,
         misses="1 in 7 with the voice cut out, where remains of it are heard",
     ),
     Rule(
@@ -144,7 +147,7 @@ CLIP_RULES: tuple[Rule, ...] = (
         ">=",
         4.0,
         "grey levels",
-        "one picture under grain 2 at most, people in view 11 and more: docs/truth.md", proven=ON_FACES,
+        "one picture under grain 2 at most, people in view 11 and more: docs/truth.md", proven=ON_EMBEDDED_SHOTS,
     ),
     Rule(
         Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames",

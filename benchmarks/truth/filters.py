@@ -30,7 +30,8 @@ from benchmarks.truth.faults import RGB
 from benchmarks.truth.scores import Case, Score, between, histogram, judged, told
 from benchmarks.truth.watch import Eyes, window
 from manifests.record import Box, Clip, Shot, Source, Why
-from pipeline.perception.pose.mediapipe import MediaPipePose
+from pipeline.config import Run
+from pipeline.flow import measuring
 from pipeline.rules import RULES
 from pipeline.stage import need
 
@@ -353,8 +354,10 @@ def of_survey(clip: Clip) -> dict[str, float | None]:
 
 def acted(values: dict[str, float | None]) -> bool:
     """Whether any filter that acts would drop what measures so."""
-    rules = [rule for rule in RULES if rule.why in values and rule.proven_for(MediaPipePose.name)]
-    return any(not rule.passes(values[rule.why]) for rule in rules)
+    used = measuring(Run())
+    rules = [rule for rule in RULES if rule.why in values]
+    acting = [rule for rule in rules if rule.proven_for(used.get(rule.section, ""))]
+    return any(not rule.passes(values[rule.why]) for rule in acting)
 
 
 def change(source: Source) -> float | None:
