@@ -67,8 +67,8 @@ NAMES: dict[str, str] = {
 ABSENT = {
     Why.BACK_VIEW: "no footage of one speaker from behind is at hand: never acts",
 }
-KEPT_UNSEEN = {Why.NOBODY, Why.FROZEN, CAMERA}
-"""Where a case without a value is not dropped; else it is, as `Rule.passes` does."""
+KEPT_UNSEEN = {CAMERA}
+"""Where a case with a clip and without a value is not dropped: no rule; else it is, as `Rule.passes` does."""
 
 
 def main() -> None:
@@ -322,19 +322,23 @@ def look(eyes: Eyes, pictures: Sequence[RGB], *, crf: int = 23) -> Seen:
 
 
 def case(actor: Actor, fault: bool, seen: Seen, name: str) -> Case:
-    """One case of a look."""
+    """One case of a look. Without a clip only what is measured of the source as a whole is asked."""
     source, clips, energy = seen
     clip = largest(clips)
-    faces = float(need(source.people, "people").seen)
-    values = {Why.NOBODY: faces, Why.FROZEN: change(source), CAMERA: camera(source)}
+    values: dict[str, float | None] = {
+        Why.NOBODY: float(need(source.people, "people").seen),
+        CAMERA: camera(source),
+    }
+    if (changed := change(source)) is not None:
+        values[Why.FROZEN] = changed
     values |= of_survey(clip) if clip else {}
     dropped = clip is None or acted(values)
-    return Case(actor.person, fault, values.get(name), energy, dropped)
+    return Case(actor.person, fault, values.get(name), energy, dropped, asked=name in values)
 
 
 def nothing(actor: Actor, pictures: Sequence[RGB]) -> Case:
-    """A case in which nobody was found."""
-    return Case(actor.person, True, None, faults.energy(pictures[::5]), dropped=True)
+    """A case in which nobody was found: dropped, and no clip for the filter to judge."""
+    return Case(actor.person, True, None, faults.energy(pictures[::5]), dropped=True, asked=False)
 
 
 def largest(clips: Sequence[Clip]) -> Clip | None:
@@ -418,7 +422,7 @@ def above_elbows(pose: np.ndarray, clip: Clip, pictures: Sequence[RGB]) -> list[
 
 
 HEAD = [
-    "| filter | the fault | cases with, without | people | no value | threshold | precision | recall"
+    "| filter | the fault | cases with, without | people | no value: with, without | threshold | precision | recall"
     " | fitted on the other half | precision | recall | picture energy alone"
     " | dropped by any filter that acts: with, without |",
     "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
@@ -432,7 +436,7 @@ def report(found: Found) -> str:
         rule = next((rule for rule in RULES if rule.why == name), None)
         limit = rule.threshold if rule else float("nan")
         cases, keeps = found.get(name, []), rule.comparator if rule else "<="
-        both = {case.fault for case in cases} == {True, False}
+        both = {case.fault for case in cases if case.asked} == {True, False}
         lines.append(row(name, fault, cases, keeps, limit) if both else none(name, fault, cases))
         what = f"{rule.measurement}, {rule.unit}" if rule else "frame widths a second"
         drawn = histogram(cases, threshold=limit)
@@ -454,7 +458,7 @@ def row(name: str, fault: str, cases: Sequence[Case], keeps: str, limit: float) 
         fault,
         f"{result.cases[0]}, {result.cases[1]}",
         f"{result.people[0]}, {result.people[1]}",
-        f"{result.unknown}",
+        f"{result.unknown[0]}, {result.unknown[1]}",
         "–" if np.isnan(limit) else f"{keeps} {limit:g}",
         *(("–", "–") if np.isnan(limit) else figures(result.own, result.own_interval)),
         f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}",
