@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int16
 
-from benchmarks.truth.sync_clips import OTHERS, SPEAKERS, Person, people
+from benchmarks.truth.cast import person_of
+from benchmarks.truth.sync_clips import OTHERS, SPEAKERS, Person, people, who
 from benchmarks.truth.sync_fit import Follow, fitted
 from manifests.geometry import SAMPLES_PER_FRAME
 from manifests.record import Why
@@ -189,15 +190,22 @@ def kept() -> Path:
 
 
 def axes_of_others(follows: dict[str, Follow | None]) -> dict[str, Axes]:
-    """For each person axes fitted on the people of the other folds."""
-    names = sorted(follows)
+    """For each face axes fitted on the people of the other folds."""
+    folds = folds_of(follows)
     by_fold = {
         fold: fitted(
-            [f for at, name in enumerate(names) if at % FOLDS != fold and (f := follows[name])]
+            [f for name in sorted(follows) if folds[name] != fold and (f := follows[name])]
         )
-        for fold in range(FOLDS)
+        for fold in set(folds.values())
     }
-    return {name: by_fold[at % FOLDS] for at, name in enumerate(names)}
+    return {name: by_fold[fold] for name, fold in folds.items()}
+
+
+def folds_of(names: Iterable[str]) -> dict[str, int]:
+    """The fold of each face by its name; one person is in one fold."""
+    faces = list(names)
+    order = {person: at for at, person in enumerate(sorted({who(name) for name in faces}))}
+    return {name: order[who(name)] % FOLDS for name in faces}
 
 
 # ---- questions -----------------------------------------------------------------------------------
@@ -244,7 +252,7 @@ def choices(
     random = np.random.default_rng(405)
     cases = list[Case]()
     for person in cast:
-        others = [foil for foil in foils if foil is not person and len(foil) >= STRETCH]
+        others = [foil for foil in foils if foil.who != person.who and len(foil) >= STRETCH]
         for start in stretches(person, hop=hop):
             sound = person.heard(start, start + STRETCH)
             own = judge(person, start, start + STRETCH, sound)
@@ -254,7 +262,7 @@ def choices(
                 scores = [own, judge(foil, first, first + STRETCH, sound)]
                 said = speaker_of(scores, lead_from=0.0)
                 assert said is not None
-                cases.append(Case(person.name, said.person == 0 and said.lead > 0.0, said.lead))
+                cases.append(Case(person.who, said.person == 0 and said.lead > 0.0, said.lead))
     return cases
 
 
@@ -276,7 +284,11 @@ def other_voices(cast: Sequence[Person], judge: Judge, *, hop: int) -> dict[str,
             other = cast[
                 int(
                     random.choice(
-                        [i for i, p in enumerate(cast) if p is not person and stretches(p, hop=hop)]
+                        [
+                            i
+                            for i, p in enumerate(cast)
+                            if p.who != person.who and stretches(p, hop=hop)
+                        ]
                     )
                 )
             ]
@@ -286,8 +298,8 @@ def other_voices(cast: Sequence[Person], judge: Judge, *, hop: int) -> dict[str,
                 (True, other.heard(first, first + STRETCH)),
             ):
                 score = judge(person, start, start + STRETCH, voice)
-                found["speaking"].append(Filtered(person.name, fault, score.speaking))
-                found["confidence"].append(Filtered(person.name, fault, score.confidence))
+                found["speaking"].append(Filtered(person.who, fault, score.speaking))
+                found["confidence"].append(Filtered(person.who, fault, score.confidence))
     return found
 
 
@@ -298,7 +310,7 @@ def listeners(
     random = np.random.default_rng(408)
     voices = [person for person in cast if stretches(person, hop=hop)]
     found = [
-        Filtered(person.name, False, judge(person, start, start + STRETCH, sound).speaking)
+        Filtered(person.who, False, judge(person, start, start + STRETCH, sound).speaking)
         for person in cast
         for start in stretches(person, hop=hop)
         for sound in (person.heard(start, start + STRETCH),)
@@ -308,22 +320,28 @@ def listeners(
             other = voices[int(random.integers(len(voices)))]
             first = int(random.choice(stretches(other, hop=hop)))
             score = judge(person, start, start + STRETCH, other.heard(first, first + STRETCH))
-            found.append(Filtered(person.name, True, score.speaking))
+            found.append(Filtered(person.who, True, score.speaking))
     return found
 
 
 # ---- figures -------------------------------------------------------------------------------------
 
 
-def half_of(name: str) -> int:
-    """The half of the people that a person is in, by a hash of the clip's name."""
-    return _order()[name.rsplit(".", 1)[0]] % 2
+def half_of(person: str) -> int:
+    """The half of the people that a person is in: every other one in the order of a hash of the name."""
+    return _order()[person] % 2
 
 
 @cache
 def _order() -> dict[str, int]:
-    names = sorted((*SPEAKERS, *OTHERS), key=lambda one: hashlib.sha256(one.encode()).hexdigest())
-    return {name: at for at, name in enumerate(names)}
+    """The people's places; those who speak are dealt out apart from the others."""
+    speakers = {person_of(clip) for clip in SPEAKERS}
+    others = {person_of(clip) for clip in OTHERS} - speakers
+    dealt = (
+        sorted(group, key=lambda one: hashlib.sha256(one.encode()).hexdigest())
+        for group in (speakers, others)
+    )
+    return {name: at for group in dealt for at, name in enumerate(group)}
 
 
 def threshold(cases: Sequence[Case]) -> float | None:
@@ -489,9 +507,11 @@ def section(shared: Path) -> str:
 
 def about(cast: Sequence[Person], resting: Sequence[Person]) -> str:
     """What the cases are."""
-    sides = [sum(half_of(one.name) == side for one in cast) for side in (0, 1)]
+    talking = {one.who for one in cast}
+    sides = [sum(half_of(one) == side for one in talking) for side in (0, 1)]
     return (
-        f"{len(cast)} people with their own voice, {len(resting)} who do not speak. Axes are fitted on four fifths "
+        f"{len(cast)} clips of {len(talking)} people with their own voice, {len(resting)} of people who do not speak. "
+        "Two clips whose voices are as alike as one person's count as of one. Axes are fitted on four fifths "
         f"of the people and used on the fifth; thresholds are fitted on one half of the people ({sides[0]} and "
         f"{sides[1]}) and used on the other. Right where confident: at least {RIGHT:.0%} were asked for on the "
         f"fitting half. Intervals: 95 %, {DRAWS} draws of people. Nobody knows the offset that a clip came with: a "
@@ -510,7 +530,7 @@ def offsets_table(
     for name, judge in found.items():
         cases = [
             Case(
-                person.name, abs(one.error) < within, one.sure, one.known if known else float("inf")
+                person.who, abs(one.error) < within, one.sure, one.known if known else float("inf")
             )
             for person in cast
             for one in planted(person, judge, plants=PLANTS)
@@ -590,7 +610,7 @@ def moved_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
     ]
     for name, judge in found.items():
         asked = [
-            (person.name, one)
+            (person.who, one)
             for person in cast
             for one in planted(person, judge, plants=tuple(sorted((*PLANTS, -1, 1))))
         ]
@@ -598,9 +618,9 @@ def moved_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
             (
                 abs(one.late) >= 3,
                 abs(one.error + one.late) >= 2.0,
-                Case(who, abs(one.error) < 1.5, one.sure),
+                Case(person, abs(one.error) < 1.5, one.sure),
             )
-            for who, one in asked
+            for person, one in asked
         ]
         sure = {id(one) for one in answered([case for _, _, case in cases]).kept}
         some = [one for one in cases if id(one[2]) in sure]

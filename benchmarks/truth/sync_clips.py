@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int16, UInt8
 
+from benchmarks.truth.cast import person_of
 from manifests.geometry import SAMPLES_PER_FRAME, crop_affine
 from manifests.record import Box, FaceSample
 from pipeline.media.audio import read_audio
@@ -24,7 +25,7 @@ from pipeline.run.frames import face_square
 from pipeline.stages.s060_spans import region
 from pipeline.stages.s070_pose import picture_size, to_upright
 
-# One talking person each, with the voice of the recording. One person is in no two of them.
+# One talking person each, with the voice of the recording. Who may be one person in two of them: `cast.person_of`.
 SPEAKERS = (
     *("dinet_test19.mp4", "hdtf_WDA_AOC.mp4", "latentsync_demo2.mp4", "panda_CpO_paJZ9bI.mp4"),
     *("svid_dialogue_case1_1.mp4", "svid_dialogue_case1_2.mp4", "svid_full_body_1.mp4"),
@@ -50,7 +51,10 @@ LONGEST_SIDE = 640  # pixels of the person's picture, as in the pipeline
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person in view, and the sound of their clip (None where it has none)."""
+    """One person in view, and the sound of their clip (None where it has none).
+
+    name: the clip's file and the number of the face in it.
+    """
 
     name: str
     pose: Float32[np.ndarray, "time 133 3"]
@@ -60,6 +64,11 @@ class Person:
     def __len__(self) -> int:
         """Frames."""
         return len(self.pose)
+
+    @property
+    def who(self) -> str:
+        """The person: one name for all clips of those who may be one."""
+        return who(self.name)
 
     def lips(self, start: int, stop: int, *, size: int | None = None) -> Lips:
         """What a backend is shown of a stretch; faces: the middle `size` pixels, None: none."""
@@ -75,6 +84,11 @@ class Person:
             raise ValueError(f"{self.name} has no sound")
         low, high = start - REACH - late, stop + REACH - late
         return self.sound[low * SAMPLES_PER_FRAME : high * SAMPLES_PER_FRAME]
+
+
+def who(name: str) -> str:
+    """Whose a face is, by its name: that of the clip's person."""
+    return person_of(name.rpartition(".")[0])
 
 
 def people(media: Path, cache: Path, names: tuple[str, ...]) -> Iterator[Person]:
