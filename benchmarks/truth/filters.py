@@ -2,12 +2,11 @@
 
     python -m benchmarks.truth.filters [--jobs 2] [--only PERSON ...] [--cases FOLDER]
 
-The cases of each stretch of footage are kept in FOLDER under what made them (the pipeline's and this program's text),
-so that a run that was cut goes on where it was.
+The cases of each stretch of footage are kept in FOLDER under what made them (`kept.made_of`: text, libraries, networks,
+footage), so that a run that was cut goes on where it was.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
@@ -27,17 +26,22 @@ from benchmarks.real import media_folder
 from benchmarks.truth import faults
 from benchmarks.truth.cast import CAST, EMPTY, Actor
 from benchmarks.truth.faults import RGB
+from benchmarks.truth.kept import made_of
 from benchmarks.truth.scores import Case, Score, between, histogram, judged, told
 from benchmarks.truth.watch import Eyes, window
 from manifests.record import Box, Clip, Shot, Source, Why
 from pipeline.config import Run
 from pipeline.flow import measuring
+from pipeline.perception.faces import FaceDetector
+from pipeline.perception.pose import MediaPipePose
 from pipeline.rules import RULES
 from pipeline.stage import need
 
 LOOK = 53
 """Frames of a piece that only the survey looks at: 2.1 s, so that faces are followed from look to look."""
 CASES = Path("work/truth-cases")
+MAKERS = ("cast", "faults", "filters", "scores", "watch")
+"""Modules of this folder that make cases."""
 WINDOW, STRIDE = 100, 12
 """Frames of a piece whose pose is judged, and from one to the next: 4 s every half second."""
 
@@ -95,11 +99,10 @@ def gathered(
     """Cases of everybody, measured in processes of their own."""
     actors = [actor for actor in (*CAST, *EMPTY) if not only or actor.person in only]
     there = [actor for actor in actors if (media / "video" / actor.file).is_file()]
-    folder = kept / made_by()
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
     total: Found = defaultdict(list)
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        for number, found in enumerate(pool.map(partial(remembered, media, folder), there)):
+        for number, found in enumerate(pool.map(partial(remembered, media, kept), there)):
             for name, cases in found.items():
                 total[name] += cases
             counts = ", ".join(f"{name} {len(cases)}" for name, cases in found.items())
@@ -108,17 +111,25 @@ def gathered(
     return total
 
 
-def made_by() -> str:
-    """A name of the text that makes cases: every module of the pipeline and of this folder."""
-    here = Path(__file__).resolve()
-    roots = (here.parent, here.parents[2] / "pipeline")
-    texts = [file.read_bytes() for root in roots for file in sorted(root.rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+def made_by(media: Path, actor: Actor) -> str:
+    """A name of all that makes the cases of one stretch."""
+    shown = {actor.file, backdrop_of(actor).file}
+    networks = (FaceDetector().weights, MediaPipePose().weights)
+    return made_of(
+        ("pipeline", "manifests", *(f"benchmarks/truth/{name}.py" for name in MAKERS)),
+        files=[media / "video" / file for file in sorted(shown)],
+        marks=[str(network) for network in networks],
+    )
+
+
+def backdrop_of(actor: Actor) -> Actor:
+    """The footage without people that an actor is put on."""
+    return EMPTY[len(actor.person) % 2 + 3]
 
 
 def remembered(media: Path, folder: Path, actor: Actor) -> Found:
     """`cases_of` one stretch, from the folder where it has been measured before."""
-    file = folder / f"{actor.file}-{actor.start:g}.json"
+    file = folder / f"{actor.file}-{actor.start:g}-{made_by(media, actor)}.json"
     if file.is_file():
         held = json.loads(file.read_text())
         return {name: [Case(**case) for case in cases] for name, cases in held.items()}
@@ -143,7 +154,7 @@ def cases_of(media: Path, actor: Actor) -> Found:
             return found
         source = eyes.source(faults.write(pictures, Path(name) / "as-is.mp4", crf=18))
         clip = largest(eyes.candidates(source))
-        backdrop = faults.pictures_of(media, EMPTY[len(actor.person) % 2 + 3])[0]
+        backdrop = faults.pictures_of(media, backdrop_of(actor))[0]
         surveyed(eyes, actor, pictures, clip, backdrop, found)
         if clip is not None:
             posed(eyes, actor, pictures, source, clip, backdrop, found)

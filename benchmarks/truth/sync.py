@@ -2,7 +2,8 @@
 
     python -m benchmarks.truth.sync [--shared FOLDER]
 
-Clips are read once and kept in work/sync-cache, or where COSPEECH_SYNC_CACHE says.
+Clips are read once and kept in work/sync-cache, or where COSPEECH_SYNC_CACHE says, under a name of all that decides
+what is read; what older code, libraries or footage left there is never read again and may be deleted.
 
 Nobody knows the offset that a clip came with, so none is assumed: an offset is measured in one half of a clip, then in
 the other half, whose sound was moved by a planted number of frames. No frame is in both halves. Whatever was fitted was
@@ -21,12 +22,12 @@ import numpy as np
 from jaxtyping import Float32, Int16
 
 from benchmarks.truth.cast import person_of
-from benchmarks.truth.sync_clips import OTHERS, SPEAKERS, Person, people, who
+from benchmarks.truth.sync_clips import OTHERS, SPEAKERS, Person, people, watched, who
 from benchmarks.truth.sync_fit import Follow, fitted
 from manifests.geometry import SAMPLES_PER_FRAME
 from manifests.record import Why
 from pipeline.perception.sync import ActiveSpeaker, SyncScore, speaker_of
-from pipeline.perception.sync.activespeaker import FACE_SIZE, Variant, Watching, features
+from pipeline.perception.sync.activespeaker import Variant, Watching, features
 from pipeline.perception.sync.embedded import SIGNS, joined, measure
 from pipeline.perception.sync.interface import REACH, heard_at, offsets
 from pipeline.perception.sync.lipvoice import Axes, bands, curve, mouth
@@ -149,19 +150,13 @@ def judges(cast: Sequence[Person], weights: Path, folder: Path) -> dict[str, Jud
             continue
         network = backend.load()
         assert isinstance(network, Watching)
-        seen = {p.name: _seen(network, p, folder / f"{p.name}.{name}.npy") for p in cast}
+        seen = {p.name: watched(network, backend.weights, p, folder) for p in cast}
         found[f"{name}, its own log-odds"] = WatchingJudge(Watching(network.network, "cpu"), seen)
         if network.axes is not None:
             both = axes_of_others({p.name: _followed(p, seen[p.name]) for p in cast})
             pairs = {p.name: (both[p.name], on_lips[p.name]) for p in cast}
             found[name] = LightJudge(network, seen, pairs)
     return {name: remembered(judge) for name, judge in found.items()}
-
-
-def _seen(network: Watching, person: Person, file: Path) -> Float32[np.ndarray, "time 128"]:
-    if not file.is_file():
-        np.save(file, network.seen(person.lips(0, len(person), size=FACE_SIZE).faces))
-    return np.load(file)
 
 
 def _followed(person: Person, seen: Float32[np.ndarray, "time 128"] | None) -> Follow | None:
@@ -176,12 +171,13 @@ def _followed(person: Person, seen: Float32[np.ndarray, "time 128"] | None) -> F
 def followed(shared: Path) -> tuple[list[Follow], list[Follow]]:
     """All that the shipped axes are fitted on: lips alone, and beside Light-ASD's picture features."""
     cast = list(people(shared / "media" / "video", kept(), SPEAKERS))
-    network = ActiveSpeaker("light-asd", at=shared / "weights").load()
+    backend = ActiveSpeaker("light-asd", at=shared / "weights")
+    network = backend.load()
     assert isinstance(network, Watching)
-    seen = [_seen(network, p, kept() / f"{p.name}.light-asd.npy") for p in cast]
+    seen = [watched(network, backend.weights, p, kept()) for p in cast]
     alone = [_followed(p, None) for p in cast]
-    watched = [_followed(p, one) for p, one in zip(cast, seen, strict=True)]
-    return [one for one in alone if one], [one for one in watched if one]
+    beside = [_followed(p, one) for p, one in zip(cast, seen, strict=True)]
+    return [one for one in alone if one], [one for one in beside if one]
 
 
 def kept() -> Path:
