@@ -8,6 +8,12 @@ what is read; what older code, libraries or footage left there is never read aga
 Nobody knows the offset that a clip came with, so none is assumed: an offset is measured in one half of a clip, then in
 the other half, whose sound was moved by a planted number of frames. No frame is in both halves. Whatever was fitted was
 fitted on others: axes on four fifths of the people, thresholds on the half of the people that is not reported.
+
+That light-asd believes an offset only where the phonetic signs name the same (`WITNESS`) was not: the rule was added
+after these same people had been scored, and is reported on them. Before it, of the answers of which light-asd was sure,
+0.847 were right within one frame where both halves of a clip were sure (131 of 168 asked) and 0.761 where only the
+tested half was (92 of 304), and thresholds did not carry over from ten people to ten others. No interval printed here
+covers that choice, nor how few the people are. So no `sure_from` is set on it without new people.
 """
 
 import argparse
@@ -514,7 +520,9 @@ def about(cast: Sequence[Person], resting: Sequence[Person]) -> str:
         "half of a clip is measured, then the other half with its sound moved by a planted number of frames; the "
         "error is the second less the first less the planted. So it holds the errors of two measurements, each on "
         "1.4 to 4.4 s; a clip of the dataset is measured once, on 5 s or more. To the frame: the whole frame nearest "
-        "to the found shift is the planted one."
+        "to the found shift is the planted one. The rule by which light-asd believes an offset (the phonetic signs "
+        "name the same) was added after these people had been scored: its intervals cover neither that choice nor how "
+        "few the people are."
     )
 
 
