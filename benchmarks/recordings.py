@@ -6,6 +6,7 @@ import av
 import numpy as np
 from jaxtyping import Int16
 
+from benchmarks.truth.cast import person_of
 from pipeline.perception.speech.heard import RATE
 
 Sound = Int16[np.ndarray, " samples"]
@@ -18,7 +19,9 @@ SINGLE = (
     "wav2lip_test", "silero_test",
 )  # fmt: skip
 """Recordings in which one person speaks, each another one as far as their sources say."""
-ALIKE = frozenset({"svid_dialogue_case1_1", "svid_side_2"})
+ALIKE = frozenset(
+    name for name in SINGLE if any(person_of(name) == person_of(o) for o in SINGLE if o != name)
+)
 """Two clips of the same collection whose voices are as alike as one person's; who they are is not said."""
 
 

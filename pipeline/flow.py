@@ -129,6 +129,17 @@ def _build(settings: str) -> Flow:
     )
 
 
+def measuring(run: Run) -> dict[str, str]:
+    """The chosen backend by the section of a record that it measures; of the sections not named nobody is chosen."""
+    return {
+        "speech": run.speech.backend,
+        "shot": run.shots.backend,
+        "pose": run.pose.backend,
+        "posture": run.pose.backend,
+        "sync": run.sync.backend,
+    }
+
+
 def lacking(run: Run) -> list[str]:
     """What the chosen backends lack on this machine, one sentence each; nothing where the run can begin."""
     made = {

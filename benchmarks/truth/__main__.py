@@ -36,7 +36,9 @@ few: about twenty, and two in profile. *Threshold*: the rule's own number; most 
 people, so its columns flatter. *Fitted on the other half*: each half of the people judged by the threshold that
 separates the other half best, people that had no part in it. A filter counts as proven from precision 0.99 and recall
 0.97 both ways. One whose own number drops nothing wrongly, precision 0.99, and that falls short otherwise, acts too and
-is called `partly`: doctor, card and `docs/rules.md` say what it misses. What does not act reports `unknown`.
+is called `partly`: doctor, card and `docs/rules.md` say what it misses. What does not act reports `unknown`. *No
+value*: mostly cases in which no face is found, so that no clip comes of them and the filter is never asked; they do not
+count in its precision and recall, but among those dropped by any filter.
 """
 
 

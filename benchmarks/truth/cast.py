@@ -1,6 +1,8 @@
 """Who is seen in the real clips, and how: what `labels.tsv` says of them, as far as the truth tables need it."""
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Literal
 
 View = Literal["frontal", "turned", "profile"]
@@ -72,3 +74,13 @@ EMPTY = (
 def talkers() -> tuple[Actor, ...]:
     """People seen from the front with their upper body: no fault."""
     return tuple(actor for actor in CAST if actor.view == "frontal" and actor.shows == "body")
+
+
+@cache
+def person_of(clip: str) -> str:
+    """Who is seen and heard in a clip, by its file's name with or without suffix; its own where it is not in the cast.
+
+    One name for clips of people who may be one, so that no half, fold or draw of people takes them for two.
+    """
+    stem = Path(clip).stem
+    return next((actor.person for actor in CAST if Path(actor.file).stem == stem), stem)

@@ -2,12 +2,11 @@
 
     python -m benchmarks.truth.filters [--jobs 2] [--only PERSON ...] [--cases FOLDER]
 
-The cases of each stretch of footage are kept in FOLDER under what made them (the pipeline's and this program's text),
-so that a run that was cut goes on where it was.
+The cases of each stretch of footage are kept in FOLDER under what made them (`kept.made_of`: text, libraries, networks,
+footage), so that a run that was cut goes on where it was.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
@@ -27,16 +26,22 @@ from benchmarks.real import media_folder
 from benchmarks.truth import faults
 from benchmarks.truth.cast import CAST, EMPTY, Actor
 from benchmarks.truth.faults import RGB
+from benchmarks.truth.kept import made_of
 from benchmarks.truth.scores import Case, Score, between, histogram, judged, told
 from benchmarks.truth.watch import Eyes, window
 from manifests.record import Box, Clip, Shot, Source, Why
-from pipeline.perception.pose.mediapipe import MediaPipePose
+from pipeline.config import Run
+from pipeline.flow import measuring
+from pipeline.perception.faces import FaceDetector
+from pipeline.perception.pose import MediaPipePose
 from pipeline.rules import RULES
 from pipeline.stage import need
 
 LOOK = 53
 """Frames of a piece that only the survey looks at: 2.1 s, so that faces are followed from look to look."""
 CASES = Path("work/truth-cases")
+MAKERS = ("cast", "faults", "filters", "scores", "watch")
+"""Modules of this folder that make cases."""
 WINDOW, STRIDE = 100, 12
 """Frames of a piece whose pose is judged, and from one to the next: 4 s every half second."""
 
@@ -66,8 +71,8 @@ NAMES: dict[str, str] = {
 ABSENT = {
     Why.BACK_VIEW: "no footage of one speaker from behind is at hand: never acts",
 }
-KEPT_UNSEEN = {Why.NOBODY, Why.FROZEN, CAMERA}
-"""Where a case without a value is not dropped; else it is, as `Rule.passes` does."""
+KEPT_UNSEEN = {CAMERA}
+"""Where a case with a clip and without a value is not dropped: no rule; else it is, as `Rule.passes` does."""
 
 
 def main() -> None:
@@ -94,11 +99,10 @@ def gathered(
     """Cases of everybody, measured in processes of their own."""
     actors = [actor for actor in (*CAST, *EMPTY) if not only or actor.person in only]
     there = [actor for actor in actors if (media / "video" / actor.file).is_file()]
-    folder = kept / made_by()
-    folder.mkdir(parents=True, exist_ok=True)
+    kept.mkdir(parents=True, exist_ok=True)
     total: Found = defaultdict(list)
     with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
-        for number, found in enumerate(pool.map(partial(remembered, media, folder), there)):
+        for number, found in enumerate(pool.map(partial(remembered, media, kept), there)):
             for name, cases in found.items():
                 total[name] += cases
             counts = ", ".join(f"{name} {len(cases)}" for name, cases in found.items())
@@ -107,17 +111,25 @@ def gathered(
     return total
 
 
-def made_by() -> str:
-    """A name of the text that makes cases: every module of the pipeline and of this folder."""
-    here = Path(__file__).resolve()
-    roots = (here.parent, here.parents[2] / "pipeline")
-    texts = [file.read_bytes() for root in roots for file in sorted(root.rglob("*.py"))]
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+def made_by(media: Path, actor: Actor) -> str:
+    """A name of all that makes the cases of one stretch."""
+    shown = {actor.file, backdrop_of(actor).file}
+    networks = (FaceDetector().weights, MediaPipePose().weights)
+    return made_of(
+        ("pipeline", "manifests", *(f"benchmarks/truth/{name}.py" for name in MAKERS)),
+        files=[media / "video" / file for file in sorted(shown)],
+        marks=[str(network) for network in networks],
+    )
+
+
+def backdrop_of(actor: Actor) -> Actor:
+    """The footage without people that an actor is put on."""
+    return EMPTY[len(actor.person) % 2 + 3]
 
 
 def remembered(media: Path, folder: Path, actor: Actor) -> Found:
     """`cases_of` one stretch, from the folder where it has been measured before."""
-    file = folder / f"{actor.file}-{actor.start:g}.json"
+    file = folder / f"{actor.file}-{actor.start:g}-{made_by(media, actor)}.json"
     if file.is_file():
         held = json.loads(file.read_text())
         return {name: [Case(**case) for case in cases] for name, cases in held.items()}
@@ -142,7 +154,7 @@ def cases_of(media: Path, actor: Actor) -> Found:
             return found
         source = eyes.source(faults.write(pictures, Path(name) / "as-is.mp4", crf=18))
         clip = largest(eyes.candidates(source))
-        backdrop = faults.pictures_of(media, EMPTY[len(actor.person) % 2 + 3])[0]
+        backdrop = faults.pictures_of(media, backdrop_of(actor))[0]
         surveyed(eyes, actor, pictures, clip, backdrop, found)
         if clip is not None:
             posed(eyes, actor, pictures, source, clip, backdrop, found)
@@ -321,19 +333,23 @@ def look(eyes: Eyes, pictures: Sequence[RGB], *, crf: int = 23) -> Seen:
 
 
 def case(actor: Actor, fault: bool, seen: Seen, name: str) -> Case:
-    """One case of a look."""
+    """One case of a look. Without a clip only what is measured of the source as a whole is asked."""
     source, clips, energy = seen
     clip = largest(clips)
-    faces = float(need(source.people, "people").seen)
-    values = {Why.NOBODY: faces, Why.FROZEN: change(source), CAMERA: camera(source)}
+    values: dict[str, float | None] = {
+        Why.NOBODY: float(need(source.people, "people").seen),
+        CAMERA: camera(source),
+    }
+    if (changed := change(source)) is not None:
+        values[Why.FROZEN] = changed
     values |= of_survey(clip) if clip else {}
     dropped = clip is None or acted(values)
-    return Case(actor.person, fault, values.get(name), energy, dropped)
+    return Case(actor.person, fault, values.get(name), energy, dropped, asked=name in values)
 
 
 def nothing(actor: Actor, pictures: Sequence[RGB]) -> Case:
-    """A case in which nobody was found."""
-    return Case(actor.person, True, None, faults.energy(pictures[::5]), dropped=True)
+    """A case in which nobody was found: dropped, and no clip for the filter to judge."""
+    return Case(actor.person, True, None, faults.energy(pictures[::5]), dropped=True, asked=False)
 
 
 def largest(clips: Sequence[Clip]) -> Clip | None:
@@ -353,8 +369,10 @@ def of_survey(clip: Clip) -> dict[str, float | None]:
 
 def acted(values: dict[str, float | None]) -> bool:
     """Whether any filter that acts would drop what measures so."""
-    rules = [rule for rule in RULES if rule.why in values and rule.proven_for(MediaPipePose.name)]
-    return any(not rule.passes(values[rule.why]) for rule in rules)
+    used = measuring(Run())
+    rules = [rule for rule in RULES if rule.why in values]
+    acting = [rule for rule in rules if rule.proven_for(used.get(rule.section, ""))]
+    return any(not rule.passes(values[rule.why]) for rule in acting)
 
 
 def change(source: Source) -> float | None:
@@ -415,7 +433,7 @@ def above_elbows(pose: np.ndarray, clip: Clip, pictures: Sequence[RGB]) -> list[
 
 
 HEAD = [
-    "| filter | the fault | cases with, without | people | no value | threshold | precision | recall"
+    "| filter | the fault | cases with, without | people | no value: with, without | threshold | precision | recall"
     " | fitted on the other half | precision | recall | picture energy alone"
     " | dropped by any filter that acts: with, without |",
     "|---|---|---|---|---|---|---|---|---|---|---|---|---|",
@@ -429,7 +447,7 @@ def report(found: Found) -> str:
         rule = next((rule for rule in RULES if rule.why == name), None)
         limit = rule.threshold if rule else float("nan")
         cases, keeps = found.get(name, []), rule.comparator if rule else "<="
-        both = {case.fault for case in cases} == {True, False}
+        both = {case.fault for case in cases if case.asked} == {True, False}
         lines.append(row(name, fault, cases, keeps, limit) if both else none(name, fault, cases))
         what = f"{rule.measurement}, {rule.unit}" if rule else "frame widths a second"
         drawn = histogram(cases, threshold=limit)
@@ -451,7 +469,7 @@ def row(name: str, fault: str, cases: Sequence[Case], keeps: str, limit: float) 
         fault,
         f"{result.cases[0]}, {result.cases[1]}",
         f"{result.people[0]}, {result.people[1]}",
-        f"{result.unknown}",
+        f"{result.unknown[0]}, {result.unknown[1]}",
         "–" if np.isnan(limit) else f"{keeps} {limit:g}",
         *(("–", "–") if np.isnan(limit) else figures(result.own, result.own_interval)),
         f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}",

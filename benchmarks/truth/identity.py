@@ -16,6 +16,7 @@ from jaxtyping import Float32, Int16
 
 from benchmarks.real import media_folder
 from benchmarks.recordings import ALIKE, SINGLE, find, read
+from benchmarks.truth.cast import person_of
 from benchmarks.truth.scores import Case, between, histogram, judged, told
 from pipeline.perception.identity import DUPLICATE, fingerprint, near_duplicates
 from pipeline.perception.speech import Embedded, voices
@@ -85,7 +86,7 @@ def alike(person: str, one: Sound, other: Sound, *, fault: bool) -> Case:
     """How alike two sounds are at the lag where they fit best; 0 where no lag is worth a look."""
     found = near_duplicates([fingerprint(one), fingerprint(other)], at_least=0.0)
     value = found[0].match.similarity if found else 0.0
-    return Case(person, fault, value, abs(decibels(one) - decibels(other)))
+    return Case(person_of(person), fault, value, abs(decibels(one) - decibels(other)))
 
 
 def voice_cases(sounds: Mapping[str, Sound]) -> Iterator[Case]:
@@ -128,7 +129,7 @@ Said = tuple[int, Float32[np.ndarray, " D"], float]
 
 def compared(person: str, one: Said, other: Said, *, fault: bool) -> Case:
     """The cosine of two voices."""
-    return Case(person, fault, float(one[1] @ other[1]), abs(one[2] - other[2]))
+    return Case(person_of(person), fault, float(one[1] @ other[1]), abs(one[2] - other[2]))
 
 
 # ---- sound -------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ class Case:
 
     person: who is in it, the cluster of the intervals; fault: whether the fault is there, and the filter ought to drop;
     value: what the filter measures, None where it says nothing; energy: mean change from picture to picture in grey
-    levels, the baseline that sees only that something moves; dropped: whether any filter that acts would drop it.
+    levels, the baseline that sees only that something moves; dropped: whether any filter that acts would drop it;
+    asked: whether there was a clip for the filter to judge; where nobody was found there is none.
     """
 
     person: str
@@ -25,6 +26,7 @@ class Case:
     value: float | None
     energy: float | None = None
     dropped: bool | None = None
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A filter on its cases: at its own threshold and at one fitted on the other half of the people."""
+    """A filter on its cases: at its own threshold and at one fitted on the other half of the people.
+
+    cases, people, unknown: with the fault and without. unknown: cases without a value; those not asked are in no other
+    figure.
+    """
 
     cases: tuple[int, int]
     people: tuple[int, int]
-    unknown: int
+    unknown: tuple[int, int]
     own: Score
     own_interval: tuple[Score, Score]
     fitted: Score
@@ -70,10 +76,12 @@ def judged(
 ) -> Judged:
     """How well `value keeps threshold` (`>=` or `<=`) tells cases with the fault from those without.
 
-    misses_drop: a case without a value is dropped (nobody was found); else it is kept, as `unknown` acts on nothing.
-    Each half of the people is judged by the threshold that separates the other half best, so that everybody is judged
-    once by a threshold that has not seen them.
+    Only cases in which the filter was asked count. misses_drop: one that was, and has no value, is dropped, as
+    `Rule.passes` does; else it is kept. Each half of the people is judged by the threshold that separates the other
+    half best, so that everybody is judged once by a threshold that has not seen them.
     """
+    missing = [case.fault for case in cases if case.value is None or not case.asked]
+    cases = [case for case in cases if case.asked]
     sign = 1.0 if keeps == ">=" else -1.0
     faults = np.array([case.fault for case in cases])
     people = np.array([case.person for case in cases])
@@ -91,7 +99,7 @@ def judged(
     return Judged(
         cases=(int(faults.sum()), int((~faults).sum())),
         people=(len(set(people[faults])), len(set(people[~faults]))),
-        unknown=sum(case.value is None for case in cases),
+        unknown=(missing.count(True), missing.count(False)),
         own=score(own, faults),
         own_interval=interval(own, faults, people),
         fitted=score(fitted, faults),

@@ -18,6 +18,7 @@ from benchmarks.mixing import Case, Wave, alone, halves, in_turn, overlapped, sc
 from benchmarks.real import media_folder
 from benchmarks.recordings import ALIKE, SINGLE, find, read
 from benchmarks.separation import Scored, area, fitted, histogram, worth
+from benchmarks.truth.cast import person_of
 from benchmarks.truth.listeners import (
     VERSION_1_FILES,
     listen_version_1,
@@ -79,8 +80,11 @@ Measure = Callable[[Wave], float]
 
 
 def score(cases: Iterable[Case], measure: Measure) -> Scored:
-    """The cases without their sound."""
-    rows = [(case.people, case.faulty, measure(case.sound)) for case in cases]
+    """The cases without their sound; clips of people who may be one count as one person's."""
+    rows = [
+        (tuple(dict.fromkeys(map(person_of, case.people))), case.faulty, measure(case.sound))
+        for case in cases
+    ]
     people, faulty, value = zip(*rows, strict=True)
     return Scored(people, np.array(faulty), np.array(value))
 
@@ -429,7 +433,8 @@ people weighs the product of their counts). Target: precision 0.99 and recall 0.
 def section(shared: Path, count: int = 200) -> str:
     """Everything about speech, as Markdown without a top heading."""
     bench = bench_of(shared, count)
-    about = ABOUT.format(fit=len(bench.fit_on), told=len(bench.told_on), count=count)
+    fit, told = (len(set(map(person_of, side))) for side in (bench.fit_on, bench.told_on))
+    about = ABOUT.format(fit=fit, told=told, count=count)
     parts = (turns_section, overlap_section, music_section, silence_section)
     return "\n\n".join([about, *(part(bench) for part in parts)]) + "\n"
 

@@ -3,7 +3,7 @@
 Nobody's picture or sound leaves the cache folder; the clips are not part of the project.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int16, UInt8
 
+from benchmarks.truth.cast import person_of
+from benchmarks.truth.kept import made_of
 from manifests.geometry import SAMPLES_PER_FRAME, crop_affine
 from manifests.record import Box, FaceSample
 from pipeline.media.audio import read_audio
@@ -19,12 +21,15 @@ from pipeline.media.probe import probe
 from pipeline.perception.faces import FaceDetector, follow
 from pipeline.perception.pose import MediaPipePose
 from pipeline.perception.sync import Lips
+from pipeline.perception.sync.activespeaker import FACE_SIZE as MOUTH_SQUARE
+from pipeline.perception.sync.activespeaker import Watching
 from pipeline.perception.sync.interface import REACH
 from pipeline.run.frames import face_square
+from pipeline.run.store import replacing
 from pipeline.stages.s060_spans import region
 from pipeline.stages.s070_pose import picture_size, to_upright
 
-# One talking person each, with the voice of the recording. One person is in no two of them.
+# One talking person each, with the voice of the recording. Who may be one person in two of them: `cast.person_of`.
 SPEAKERS = (
     *("dinet_test19.mp4", "hdtf_WDA_AOC.mp4", "latentsync_demo2.mp4", "panda_CpO_paJZ9bI.mp4"),
     *("svid_dialogue_case1_1.mp4", "svid_dialogue_case1_2.mp4", "svid_full_body_1.mp4"),
@@ -39,6 +44,17 @@ OTHERS = (
     *("panda_R_YVZHusX4w.mp4", "liveportrait_s18.mp4", "liveportrait_s20.mp4"),
     *("musetalk_sun_silent.mp4", "intel_asl_again.mkv", "tango_oliver_silent_101099.mp4"),
 )
+# What makes a person's data, as places in the project.
+MADE_BY = (
+    *("manifests", "pipeline/media", "pipeline/perception/faces", "pipeline/perception/pose"),
+    *("pipeline/perception/people", "pipeline/perception/sessions.py", "pipeline/run/frames.py"),
+    *("pipeline/stages/s060_spans.py", "pipeline/stages/s070_pose.py"),
+    "benchmarks/truth/sync_clips.py",
+)
+# What makes an active-speaker network's picture features of them.
+WATCHED_BY = tuple(
+    f"pipeline/perception/sync/{name}.py" for name in ("activespeaker", "asd_network", "checkpoint")
+)
 LONGEST = 250  # frames of a clip that are used
 EVERY = 5  # frames between two looks for the face, as in a survey
 FACE_SIZE, FACE_MARGIN = (
@@ -50,16 +66,25 @@ LONGEST_SIDE = 640  # pixels of the person's picture, as in the pipeline
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person in view, and the sound of their clip (None where it has none)."""
+    """One person in view, and the sound of their clip (None where it has none).
+
+    name: the clip's file and the number of the face in it; made: a name of all that made the arrays.
+    """
 
     name: str
     pose: Float32[np.ndarray, "time 133 3"]
     faces: UInt8[np.ndarray, "time size size 3"]
     sound: Int16[np.ndarray, " samples"] | None
+    made: str = ""
 
     def __len__(self) -> int:
         """Frames."""
         return len(self.pose)
+
+    @property
+    def who(self) -> str:
+        """The person: one name for all clips of those who may be one."""
+        return who(self.name)
 
     def lips(self, start: int, stop: int, *, size: int | None = None) -> Lips:
         """What a backend is shown of a stretch; faces: the middle `size` pixels, None: none."""
@@ -77,23 +102,60 @@ class Person:
         return self.sound[low * SAMPLES_PER_FRAME : high * SAMPLES_PER_FRAME]
 
 
+def who(name: str) -> str:
+    """Whose a face is, by its name: that of the clip's person."""
+    return person_of(name.rpartition(".")[0])
+
+
 def people(media: Path, cache: Path, names: tuple[str, ...]) -> Iterator[Person]:
-    """Every person of the clips that are there, from the cache where they were read before."""
-    cache.mkdir(parents=True, exist_ok=True)
+    """Every person of the clips that are there, from the cache where the same was read in the same way before."""
     for name in names:
-        if not (media / name).is_file():
-            continue
-        done = cache / f"{name}.done"
-        if not done.is_file():
-            for number, person in enumerate(read(media / name)):
-                np.savez(cache / f"{name}.{number}.npz", **_arrays(person))
-                np.save(cache / f"{name}.{number}.faces.npy", person.faces)
-            done.touch()
-        for kept in sorted(cache.glob(f"{name}.*.npz")):
-            arrays = np.load(kept)
-            faces = np.load(kept.with_suffix(".faces.npy"), mmap_mode="r")  # large, seldom needed
-            sound = arrays["sound"] if "sound" in arrays.files else None
-            yield Person(kept.stem, arrays["pose"], faces, sound)
+        if (media / name).is_file():
+            made = made_by(media / name)
+            folder = cache / f"{name}-{made}"
+            if not folder.is_dir():
+                keep(read(media / name), folder)
+            yield from held(folder, name, made)
+
+
+def made_by(file: Path) -> str:
+    """A name of all that makes the data of a clip's people."""
+    networks = (FaceDetector().weights, MediaPipePose().weights)
+    return made_of(MADE_BY, files=[file], marks=[str(network) for network in networks])
+
+
+def keep(found: Iterable[Person], folder: Path) -> None:
+    """Write people into a new folder, which is there once all of them are."""
+    half = folder.with_name(f"{folder.name}.part")
+    half.mkdir(parents=True, exist_ok=True)
+    for number, person in enumerate(found):
+        np.savez(half / f"{number}.npz", **_arrays(person))
+        np.save(half / f"{number}.faces.npy", person.faces)
+    half.rename(folder)
+
+
+def held(folder: Path, name: str, made: str) -> Iterator[Person]:
+    """The people of a clip's folder."""
+    for kept in sorted(folder.glob("*.npz")):
+        arrays = np.load(kept)
+        faces = np.load(kept.with_suffix(".faces.npy"), mmap_mode="r")  # large, seldom needed
+        sound = arrays["sound"] if "sound" in arrays.files else None
+        yield Person(f"{name}.{kept.stem}", arrays["pose"], faces, sound, made)
+
+
+def watched(
+    network: Watching, weights: str, person: Person, cache: Path
+) -> Float32[np.ndarray, "time 128"]:
+    """An active-speaker network's picture features of a person, from the cache where they were computed before.
+
+    weights: SHA-256 of the network's.
+    """
+    file = cache / f"{person.name}-{made_of(WATCHED_BY, marks=[person.made, weights])}.npy"
+    if not file.is_file():
+        faces = person.lips(0, len(person), size=MOUTH_SQUARE).faces
+        with replacing(file) as half, half.open("wb") as stream:
+            np.save(stream, network.seen(faces))
+    return np.load(file)
 
 
 def _arrays(person: Person) -> dict[str, np.ndarray]:

@@ -102,8 +102,7 @@ def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
 
 def filters(run: Run) -> Iterator[Finding]:
     """Which rules act with the backends of this run, and which would with others."""
-    used = {"speech": run.speech.backend, "sync": run.sync.backend}
-    used |= {"pose": run.pose.backend, "posture": run.pose.backend}
+    used = flow.measuring(run)
     for rule in RULES:
         name = used.get(rule.section, "")
         if rule.proven_for(name):

@@ -48,6 +48,18 @@ def test_what_has_no_value_is_dropped_or_kept_as_the_rule_does() -> None:
     assert judged(unseen, keeps=">=", threshold=1.0).own.recall == 0.0
 
 
+def test_a_case_in_which_the_filter_was_not_asked_counts_for_nothing_but_is_told() -> None:
+    some = cases(faulty=0.0, clean=2.0)
+    unasked = [Case("nobody", True, None, 1.0, dropped=True, asked=False) for _ in range(100)]
+    for misses_drop in (False, True):
+        with_them = judged([*some, *unasked], keeps=">=", threshold=0.0, misses_drop=misses_drop)
+        without = judged(some, keeps=">=", threshold=0.0, misses_drop=misses_drop)
+        assert with_them.unknown == (100, 0)
+        assert (with_them.cases, with_them.people) == (without.cases, without.people)
+        assert (with_them.own, with_them.fitted) == (without.own, without.fitted)
+        assert with_them.own.recall < 0.7
+
+
 def test_nobody_is_in_both_halves_and_both_classes_are_in_each() -> None:
     halves = halves_of(cases(faulty=0.0, clean=1.0))
     for fault in ("True", "False"):

@@ -34,6 +34,19 @@ def test_every_backend_answers_and_the_embedded_ones_work() -> None:
     assert found["filter", "overlapped_speech"].state == "unproven"
 
 
+def test_a_filter_acts_with_the_backends_it_was_shown_with() -> None:
+    other = load(None, ("shots.backend=pyscenedetect", "speech.backend=pyannote"))
+    found = {each.name: each for each in findings(other) if each.part == "filter"}
+    for name in ("frozen_picture", "no_speech"):
+        assert found[name].state == "unproven"
+        assert "acts with embedded" in found[name].note
+    ears = load(None, ("speech.backend=segmentation", "sync.backend=light-asd"))
+    found = {each.name: each for each in findings(ears) if each.part == "filter"}
+    for name in ("no_speech", "overlapped_speech", "not_the_speaker"):
+        assert found[name].state == "partly"
+        assert "misses" in found[name].note
+
+
 def test_the_table_can_be_drawn() -> None:
     console = Console(record=True, width=100, file=io.StringIO())
     console.print(table(list(findings(Run()))))

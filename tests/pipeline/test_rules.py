@@ -2,7 +2,7 @@
 
 import pytest
 
-from manifests.record import Verdict, Why
+from manifests.record import Backend, Verdict, Why
 from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, RuleError, with_thresholds
 from pipeline.verdict import Refusal, decide, dropped, refused
 from tests.examples import clip, source
@@ -60,6 +60,40 @@ def test_a_rule_that_is_proven_for_no_backend_says_unknown_and_drops_nothing() -
     assert rows["speech.overlap"].verdict is Verdict.UNKNOWN
     assert rows["speech.overlap"].value == 1.0
     assert dropped(tuple(rows.values())) is None
+
+
+@pytest.mark.parametrize(
+    ("backend", "verdict"), [("embedded", Verdict.DROPPED), ("pyscenedetect", Verdict.UNKNOWN)]
+)
+def test_a_frozen_picture_is_dropped_by_the_shot_detector_it_was_shown_with(
+    backend: str, verdict: Verdict
+) -> None:
+    still = clip()
+    shot = still.shot.model_copy(
+        update={"backend": Backend(name=backend, version="1"), "change": 0}
+    )
+    rows = decide(still.model_copy(update={"shot": shot}), CLIP_RULES)
+    assert next(row for row in rows if row.measurement == "shot.change").verdict is verdict
+    assert (dropped(rows) is None) is (verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("backend", "verdict"),
+    [
+        ("embedded", Verdict.DROPPED),
+        ("segmentation", Verdict.DROPPED),
+        ("pyannote", Verdict.UNKNOWN),
+    ],
+)
+def test_silence_is_dropped_by_the_voice_detector_it_was_shown_with(
+    backend: str, verdict: Verdict
+) -> None:
+    silent = source(200, turns=())
+    assert silent.speech is not None
+    speech = silent.speech.model_copy(update={"backend": Backend(name=backend, version="1")})
+    rows = decide(silent.model_copy(update={"speech": speech}), SOURCE_RULES)
+    assert next(row for row in rows if row.stage == "speech").verdict is verdict
+    assert (dropped(rows) is None) is (verdict is Verdict.UNKNOWN)
 
 
 def test_a_section_that_no_stage_has_written_is_judged_by_no_rule() -> None:
