@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import cv2
 
+from manifests.geometry import grid_to_source
 from manifests.record import Track
 from pipeline.media.decode import Count, survey
 from pipeline.media.probe import MediaError, Probed, probe
@@ -63,7 +64,10 @@ def look(
 ) -> Found:
     """Decode once, with as much of the survey as is handed over."""
     shots = detector.start(media.rate) if detector else None
-    faces = FaceWatcher(finder, media.rate, Sampling()) if finder else None
+    shown = grid_to_source(
+        media.timeline, time_base=media.time_base, start=0, stop=media.grid_frames
+    )
+    faces = FaceWatcher(finder, shown, Sampling()) if finder else None
     small = within(media.upright_size, ShotDetector().long_side)
     large = within(media.upright_size, FindPeople().longest_side)
     for picture in survey(path, media, media.timeline, count=Count()):

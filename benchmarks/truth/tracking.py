@@ -7,7 +7,6 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -125,7 +124,8 @@ class _Seen:
 def looked_at(samples: Samples, sampling: Sampling) -> Samples:
     """The samples that a watcher of this pace would have looked at."""
     seen = _Seen(samples)
-    watcher = FaceWatcher(seen, Fraction(RATE), sampling)  # pyright: ignore[reportArgumentType]
+    shown = np.repeat(np.arange(len(samples)), STEP)
+    watcher = FaceWatcher(seen, shown, sampling)  # pyright: ignore[reportArgumentType]
     blank = np.zeros((FRAME[1], FRAME[0], 3), dtype=np.uint8)
     for index in range(len(samples)):
         if watcher.wants(index):

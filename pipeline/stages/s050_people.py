@@ -23,7 +23,7 @@ class FindPeople:
     """
 
     name: ClassVar = "people"
-    version: ClassVar = 5
+    version: ClassVar = 6
     scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media", "shots"})
     writes: ClassVar = "people"
@@ -35,15 +35,16 @@ class FindPeople:
 
     def watch(self, source: Source, store: Store, /) -> "Looking":
         media = need(source.media, "media")
+        shown = shown_at(media, store)
         scale = min(1.0, self.longest_side / max(media.upright_size))
         return Looking(
             detector=self.detector,
-            watcher=FaceWatcher(finder(self.detector), media.rate, self.sampling),
+            watcher=FaceWatcher(finder(self.detector), shown, self.sampling),
             size=(
                 max(2, round(media.upright_size[0] * scale)),
                 max(2, round(media.upright_size[1] * scale)),
             ),
-            to_grid=shown_at(media, store),
+            shown=shown,
         )
 
 
@@ -60,7 +61,7 @@ class Looking:
     detector: FaceDetector
     watcher: FaceWatcher
     size: tuple[int, int]
-    to_grid: NDArray[np.int64]
+    shown: NDArray[np.int64]  # the source frame at each grid frame
 
     def see(self, picture: Picture, /) -> None:
         if self.watcher.wants(picture.index):
@@ -71,7 +72,8 @@ class Looking:
         x, y = (full / seen for full, seen in zip(media.upright_size, self.size, strict=True))
         samples: dict[int, list[Face]] = {}
         for index, faces in self.watcher.finish():
-            frame = int(self.to_grid[index])
+            # The first grid frame that shows this picture or a later one.
+            frame = int(np.searchsorted(self.shown, index))
             if frame < media.grid_frames:
                 samples.setdefault(frame, [face.scaled(x, y) for face in faces])
         shots = [(shot.start, shot.stop) for shot in need(source.shots, "shots").shots]
@@ -88,7 +90,6 @@ class Looking:
 
 
 def shown_at(media: Media, store: Store) -> NDArray[np.int64]:
-    """For each source frame the first grid frame that shows it or a later one."""
+    """For each grid frame the source frame that it shows."""
     timeline = store.read_timeline(media)
-    shown = grid_to_source(timeline, time_base=media.time_base, start=0, stop=media.grid_frames)
-    return np.searchsorted(shown, np.arange(media.source_frames), side="left")
+    return grid_to_source(timeline, time_base=media.time_base, start=0, stop=media.grid_frames)

@@ -1,12 +1,12 @@
 """Which pictures of a video are searched for faces, and which of them more closely."""
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Int64, UInt8
 
-from pipeline.perception.faces.detector import Face, FaceError, FaceFinder
+from manifests.geometry import FPS
+from pipeline.perception.faces.detector import Face, FaceFinder
 from pipeline.perception.faces.looks import look
 
 
@@ -25,31 +25,38 @@ class Sampling:
 
 
 class FaceWatcher:
-    """Sees the pictures of one video in order and keeps the faces of those it looks at."""
+    """Sees the pictures of one video in order and keeps the faces of those it looks at.
 
-    def __init__(self, finder: FaceFinder, rate: Fraction, sampling: Sampling) -> None:
-        if rate <= 0:
-            raise FaceError(f"a frame rate must be positive, got {rate}")
+    shown: the source frame at each frame of the 25 FPS grid, rising. Looks are due at times, not after so many source
+    frames: where a variable rate falls they would lie further apart than a track may do without its face.
+    """
+
+    def __init__(
+        self, finder: FaceFinder, shown: Int64[np.ndarray, " grid"], sampling: Sampling
+    ) -> None:
         self._finder = finder
-        self._step = max(1, round(float(rate) * sampling.every))
-        self._closer_step = max(1, round(float(rate) * sampling.closer_every))
+        self._step = max(1, round(FPS * sampling.every))
+        self._closer_step = max(1, round(FPS * sampling.closer_every))
+        self._due = shown[:: self._step]  # the source frame of each look
         self._samples: list[tuple[int, tuple[Face, ...]]] = []
-        self._next = 0
-        self._next_closer = 0
+        self._next = 0  # look
+        self._next_closer = 0  # grid frame
 
     def wants(self, index: int) -> bool:
         """Whether this source frame is to be searched: ask before scaling a picture."""
-        return index >= self._next
+        return self._next < len(self._due) and index >= self._due[self._next]
 
     def see(self, index: int, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
         """Search an upright RGB picture; boxes are kept in its pixels."""
+        # A picture that is shown for long, or comes after some that do not decode, stands for all looks due by then.
+        self._next = int(np.searchsorted(self._due, index, side="right"))
+        frame = (self._next - 1) * self._step
         faces = self._finder(rgb, closer=False)
-        if not faces and index >= self._next_closer:
+        if not faces and frame >= self._next_closer:
             faces = self._finder.closer(rgb)
-            self._next_closer = index + (1 if faces else self._closer_step)
+            self._next_closer = frame + (1 if faces else self._closer_step)
         seen = tuple(replace(face, look=look(rgb, face.box)) for face in faces)
         self._samples.append((index, seen))
-        self._next = index + self._step
 
     def finish(self) -> tuple[tuple[int, tuple[Face, ...]], ...]:
         """(source frame, faces) for each picture that was searched, in order."""

@@ -17,10 +17,10 @@ import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from manifests.geometry import grid_length, grid_to_source
 from pipeline.perception.faces import (
     Face,
     FaceDetector,
-    FaceError,
     FaceFinder,
     FaceWatcher,
     Gate,
@@ -167,27 +167,77 @@ def test_of_overlapping_boxes_the_surest_stays() -> None:
 # ---- sampling --------------------------------------------------------------------------------------
 
 
-def test_pictures_are_searched_once_a_second(finder: FaceFinder) -> None:
-    watcher = FaceWatcher(finder, Fraction(25), Sampling())
-    for index in range(100):
+def shown_at(timeline: np.ndarray, time_base: Fraction) -> np.ndarray:
+    """The source frame at each grid frame; timeline: ticks, the last frame for as long as the one before it."""
+    frames = grid_length(
+        timeline, time_base=time_base, last_duration=int(timeline[-1] - timeline[-2])
+    )
+    return grid_to_source(timeline, time_base=time_base, start=0, stop=frames)
+
+
+def steady(rate: Fraction, seconds: int) -> np.ndarray:
+    return shown_at(np.arange(int(rate * seconds)), 1 / rate)
+
+
+class Stand:
+    """Stands for the network where one face is always in view."""
+
+    def __call__(self, rgb: np.ndarray, *, closer: bool = True) -> list[Face]:
+        return [face(20.0, 20.0, 20.0)]
+
+    def closer(self, rgb: np.ndarray) -> list[Face]:
+        raise AssertionError("a face was found without")
+
+
+def searched(shown: np.ndarray, sampling: Sampling, *, lost: range = range(0)) -> list[int]:
+    """The source frames that are looked at; lost: those that do not decode."""
+    watcher = FaceWatcher(Stand(), shown, sampling)  # pyright: ignore[reportArgumentType]
+    for index in sorted(set(range(int(shown[-1]) + 1)) - set(lost)):
         if watcher.wants(index):
-            watcher.see(index, PORTRAIT)
-    assert [index for index, _ in watcher.finish()] == [0, 25, 50, 75]
+            watcher.see(index, np.zeros((60, 60, 3), np.uint8))
+    return [index for index, _ in watcher.finish()]
+
+
+@pytest.mark.parametrize("rate", [1, 2, 10, 12, 15, 24, 25, 30, 48, 50, 60])
+def test_pictures_are_searched_once_a_second_at_every_rate(rate: int) -> None:
+    assert searched(steady(Fraction(rate), 30), Sampling()) == list(range(0, 30 * rate, rate))
+
+
+@pytest.mark.parametrize("rate", [24, 30, 60])
+def test_looks_at_a_broadcast_rate_stay_with_the_clock(rate: int) -> None:
+    exact = Fraction(rate * 1000, 1001)
+    found = searched(steady(exact, 60), Sampling())
+    assert found == [round(second * exact) for second in range(60)]
+
+
+def test_a_picture_that_is_shown_for_long_is_searched_once() -> None:
+    assert searched(np.repeat(np.arange(4), 70), Sampling()) == [0, 1, 2, 3]
+
+
+def test_the_next_picture_stands_for_one_that_does_not_decode() -> None:
+    found = searched(steady(Fraction(25), 5), Sampling(), lost=range(20, 60))
+    assert found == [0, 60, 75, 100]
+
+
+@given(st.lists(st.integers(4, 300), min_size=2, max_size=60))
+def test_looks_are_bounded_by_time_and_no_further_apart_than_pictures_are(gaps: list[int]) -> None:
+    ticks = np.cumsum([0, *gaps])  # of 10 ms
+    shown = shown_at(ticks, Fraction(1, 100))
+    found = searched(shown, Sampling())
+    assert len(found) <= len(shown) // 25 + 1
+    between = np.diff(ticks[found])
+    assert max(between, default=0) <= 100 + max(gaps)  # each is up to half a gap from its second
 
 
 def test_an_empty_video_is_looked_at_closely_only_now_and_then(finder: FaceFinder) -> None:
     small = canvas((640, 360), (150, 90, 0.27))
     empty = np.zeros_like(small)
-    watcher = FaceWatcher(finder, Fraction(10), Sampling(every=1.0, closer_every=4.0))
+    shown = steady(Fraction(10), 12)
+    watcher = FaceWatcher(finder, shown, Sampling(every=1.0, closer_every=4.0))
     for second in range(12):
         watcher.see(10 * second, small if second >= 2 else empty)
     seen = [bool(faces) for _, faces in watcher.finish()]
     assert seen == [False] * 4 + [True] * 8  # the closer looks are at 0 and 4 s, then at each
-
-
-def test_a_frame_rate_must_be_positive(finder: FaceFinder) -> None:
-    with pytest.raises(FaceError, match="positive, got 0"):
-        FaceWatcher(finder, Fraction(0), Sampling())
 
 
 # ---- tracks ----------------------------------------------------------------------------------------
@@ -365,7 +415,8 @@ def real(name: str, finder: FaceFinder) -> tuple[tuple[int, tuple[Face, ...]], .
     """The faces of a real clip, one picture a second."""
     with av.open(str(VIDEO / name)) as container:
         video = container.streams.video[0]
-        watcher = FaceWatcher(finder, Fraction(video.average_rate), Sampling())
+        shown = steady(Fraction(video.average_rate), 60)
+        watcher = FaceWatcher(finder, shown, Sampling())
         for index, frame in enumerate(container.decode(video)):
             if watcher.wants(index):
                 ratio = 640 / max(frame.width, frame.height)

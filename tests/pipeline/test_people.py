@@ -1,0 +1,75 @@
+"""Tests of the people stage: what becomes of the looks at a source."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from manifests.geometry import grid_length
+from manifests.record import Source
+from pipeline.perception.faces import Face
+from pipeline.run.store import Store
+from pipeline.stages.s050_people import FindPeople
+from tests.examples import media, source
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """Stands for the face network where one unmoving face is in every picture."""
+
+    name = "still"
+    version = "1"
+    weights = None
+
+    def load(self) -> "Still":
+        return self
+
+    def __call__(self, rgb: np.ndarray, *, closer: bool = True) -> list[Face]:
+        return [Face((20.0, 10.0, 20.0, 20.0), 0.9, 1.0)]
+
+
+@dataclass(frozen=True, slots=True)
+class Grey:
+    """Stands for a decoded picture."""
+
+    index: int
+
+    def rgb(self, size: tuple[int, int]) -> np.ndarray:
+        return np.full((size[1], size[0], 3), 110, np.uint8)
+
+
+def seen(timeline: np.ndarray, time_base: Fraction, store: Store) -> Source:
+    """A source in one shot with these timestamps, looked at from its first picture to its last."""
+    frames = grid_length(timeline, time_base=time_base, last_duration=1)
+    facts = media(frames).model_copy(
+        update={
+            "upright_size": (64, 48),
+            "time_base": time_base,
+            "rate": Fraction(len(timeline) * 25, frames),
+            "timeline": store.put_array(timeline),
+            "source_frames": len(timeline),
+        }
+    )
+    whole = source(frames, turns=()).model_copy(update={"media": facts, "people": None})
+    watcher = FindPeople(detector=Still()).watch(whole, store)  # pyright: ignore[reportArgumentType]
+    for index in range(len(timeline)):
+        watcher.see(Grey(index))  # pyright: ignore[reportArgumentType]
+    return watcher.finish(whole)
+
+
+@pytest.mark.parametrize("slow_first", [False, True])
+def test_a_face_is_followed_where_a_variable_rate_falls(slow_first: bool, tmp_path: Path) -> None:
+    """Looks were counted in frames of the mean rate: 40 s at 2 frames a second had one every 5.5 s, and no track."""
+    gaps = np.repeat(
+        [1, 15], [600, 80]
+    )  # ticks of 1/30 s: 20 s at 30 frames a second, then 40 s at 2
+    timeline = np.cumsum([0, *(gaps[::-1] if slow_first else gaps)])
+    people = seen(timeline, Fraction(1, 30), Store(tmp_path)).people
+    assert people is not None
+    (track,) = people.tracks
+    assert track.start == 0
+    assert track.stop >= 58 * 25
+    assert len(people.sampled) <= 61
+    assert np.diff(people.sampled).max() <= 2 * 25
