@@ -47,14 +47,13 @@ class Join:
         return max(0.0, self.most_unlike - unlike(first.look, second.look))
 
 
+Pair = tuple[int, int, float]
+"""Place of the earlier piece, of the later one, and the gain of joining them, above 0."""
+
+
 def rejoined(pieces: Sequence[Piece], join: Join | None = None) -> list[list[FaceSample]]:
     """The tracks: every piece goes on as at most one later one, the likeliest set of pairs."""
-    from scipy.optimize import linear_sum_assignment  # slow to import: only where needed
-
-    rules = join or Join()
-    gains = np.array([[rules.gain(a, b) for b in pieces] for a in pieces])
-    rows, columns = linear_sum_assignment(-gains.reshape(len(pieces), len(pieces)))
-    then = {int(a): int(b) for a, b in zip(rows, columns, strict=True) if gains[a, b] > 0.0}
+    then = likeliest(len(pieces), pairs(pieces, join or Join()))
     tracks: list[list[FaceSample]] = []
     for first in sorted(set(range(len(pieces))) - set(then.values())):
         track, at = list(pieces[first].samples), first
@@ -63,3 +62,39 @@ def rejoined(pieces: Sequence[Piece], join: Join | None = None) -> list[list[Fac
             track += pieces[at].samples
         tracks.append(track)
     return tracks
+
+
+def pairs(pieces: Sequence[Piece], rules: Join) -> list[Pair]:
+    """The pairs that may be joined. Of the thousands that a shot may have, only those close in time are compared."""
+    starts = np.array([piece.samples[0].frame for piece in pieces])
+    order = np.argsort(starts, kind="stable")
+    starts = starts[order]
+    found: list[Pair] = []
+    for first, piece in enumerate(pieces):
+        last = piece.samples[-1].frame
+        # One frame more than the longest gap: `gain` itself says where it ends, whatever was rounded here.
+        low, high = np.searchsorted(starts, (last + 1, last + rules.most_gap * FPS + 1.0))
+        for second in order[low:high].tolist():
+            gain = rules.gain(piece, pieces[second])
+            if gain > 0.0:
+                found.append((first, second, gain))
+    return found
+
+
+def likeliest(count: int, some: Sequence[Pair]) -> dict[int, int]:
+    """For each of `count` pieces that goes on: as which. The set of pairs with the greatest sum of gains.
+
+    Memory grows with the pairs, not with the square of the pieces: an assignment in a sparse table (Jonker and
+    Volgenant 1987), in which every piece has a column of its own for going on as none, at gain 0.
+    """
+    if not some:
+        return {}
+    from scipy.sparse import csr_array  # slow to import: only where needed
+    from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+
+    none = [(piece, count + piece, 0.0) for piece in range(count)]
+    rows, columns, gains = zip(*some, *none, strict=True)
+    costs = 1.0 - np.array(gains)  # above 0 throughout: gains are parts of an unlikeness
+    table = csr_array((costs, (rows, columns)), shape=(count, 2 * count))
+    chosen = zip(*min_weight_full_bipartite_matching(table), strict=True)
+    return {int(a): int(b) for a, b in chosen if b < count}
