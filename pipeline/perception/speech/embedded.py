@@ -55,7 +55,7 @@ class Embedded:
     @property
     def version(self) -> str:
         """This backend's own version, then the libraries'."""
-        return " ".join(("1", *(f"{name}={_installed(name)}" for name in LIBRARIES)))
+        return " ".join(("2", *(f"{name}={_installed(name)}" for name in LIBRARIES)))
 
     @property
     def weights(self) -> str | None:
@@ -118,9 +118,11 @@ class _Ears:
             return (), np.zeros((0, voices.SIZE), np.float32)
         chunks = joined(voiced, self.backend.bridge)
         windows = windows_in(chunks, self.backend.grouping.hop)
-        speech = np.concatenate([sound[round(a * RATE) : round(b * RATE)] for a, b in voiced])
-        mels = voices.mel(sound) * np.float32(voices.gain(speech) ** 2)
-        vectors = self.encode(cut(mels, windows))
+        gain = voices.gain(
+            np.concatenate([sound[round(a * RATE) : round(b * RATE)] for a, b in voiced])
+        )
+        mels = voices.mel(sound) * np.float32(gain**2)
+        vectors = np.concatenate([self.encode(cut(mels, some)) for some in windows.batches()])
         labels = find_voices(vectors, windows.middles, self.backend.grouping)
         found = np.zeros((int(labels.max()) + 1, voices.SIZE), np.float32)
         parts: tuple[Part, ...] = ()

@@ -1,14 +1,15 @@
 """From voiced stretches to turns: the windows the encoder sees, and which voice each moment belongs
 to. Pure arithmetic."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float32, Int64
+from jaxtyping import Float, Float32, Int64
 
 from pipeline.perception.speech.heard import Stretch
-from pipeline.perception.speech.voices import FRAMES, unit
+from pipeline.perception.speech.voices import BATCH, FRAMES, unit
 
 Part = tuple[float, float, int]
 """(start, stop, number of the voice), seconds."""
@@ -17,6 +18,8 @@ STEP = 0.1
 """Seconds of one slot of the labelling: finer than the encoder can tell."""
 FRAME = 0.01
 """Seconds of one mel frame."""
+HALF = FRAMES * FRAME / 2.0
+"""Seconds from the middle of a window to its ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,12 @@ class Windows:
     start: Int64[np.ndarray, " n"]
     stop: Int64[np.ndarray, " n"]
     chunk: Int64[np.ndarray, " n"]
+
+    def batches(self) -> Iterator["Windows"]:
+        """As many at a time as the encoder takes: all of an hour, cut, are 230 MB."""
+        for first in range(0, len(self.start), BATCH):
+            some = slice(first, first + BATCH)
+            yield Windows(self.start[some], self.stop[some], self.chunk[some])
 
     @property
     def middles(self) -> Float32[np.ndarray, " n"]:
@@ -69,16 +78,16 @@ def label(
     """Stretches of one voice each that fill the chunks.
 
     Every 0.1 s asks the windows over it how near they are to each voice; the path that pleases them
-    most, less `switch` for each change of voice, wins.
+    most, less `switch` for each change of voice, wins. Time and memory grow in proportion to the
+    length of the chunks.
     """
     near = (vectors @ voices.T).astype(np.float64)
     scores, slots = [], []
     for number, chunk in enumerate(chunks):
         mine = windows.chunk == number
         times = _slots(chunk)
-        distance = np.abs(times[:, None] - windows.middles[mine][None])
-        weight = np.maximum(FRAMES * FRAME / 2.0 - distance, 1e-3)
-        scores.append(weight @ near[mine] / weight.sum(axis=1, keepdims=True))
+        places, weight = over(times, windows.middles[mine])
+        scores.append(np.einsum("sw,swv->sv", weight, near[mine][places]))
         slots.append(len(times))
     path = best_path(np.concatenate(scores), switch)
     ends = np.cumsum(slots)
@@ -87,6 +96,26 @@ def label(
         for chunk, end, count in zip(chunks, ends, slots, strict=True)
         for part in _parts(chunk, path[end - count : end])
     )
+
+
+def over(
+    times: Float[np.ndarray, " slot"], middles: Float[np.ndarray, " n"]
+) -> tuple[Int64[np.ndarray, "slot most"], Float[np.ndarray, "slot most"]]:
+    """The windows over each time, by their places, and what each counts: more the nearer its middle, 1
+    together.
+
+    times: seconds; middles: seconds, sorted, at least one. Only windows that hold a time are asked:
+    of a floor for all others the sum would grow with the stretch until it drowned these few. A time
+    that no window holds, where they are more than 1.6 s apart, asks the next one, or the last.
+    """
+    first = np.minimum(np.searchsorted(middles, times - HALF), len(middles) - 1)
+    stop = np.maximum(np.searchsorted(middles, times + HALF, side="right"), first + 1)
+    places = first[:, None] + np.arange((stop - first).max())
+    asked = places < stop[:, None]
+    places = np.where(asked, places, first[:, None])
+    distance = np.abs(times[:, None] - middles[places])
+    weight = np.where(asked, np.maximum(HALF - distance, 1e-3), 0.0)
+    return places, weight / weight.sum(axis=1, keepdims=True)
 
 
 def _slots(chunk: Stretch) -> np.ndarray:

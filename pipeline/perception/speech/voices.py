@@ -27,7 +27,7 @@ _WINDOW = 400
 _BANDS = 40
 _BLOCK = 6_000
 """Mel frames computed at once, one minute: bounds the memory."""
-_BATCH = 32
+BATCH = 32
 """Windows per call of the network; more are no faster on one thread."""
 
 Encode = Callable[[Float32[np.ndarray, "n 160 40"]], Float32[np.ndarray, "n 256"]]
@@ -60,8 +60,8 @@ def load_encoder(path: Path) -> Encode:
     def encode(mels: Float32[np.ndarray, "n 160 40"]) -> Float32[np.ndarray, "n 256"]:
         vectors = [np.zeros((0, SIZE), np.float32)]
         with torch.inference_mode():
-            for first in range(0, len(mels), _BATCH):
-                batch = torch.from_numpy(np.ascontiguousarray(mels[first : first + _BATCH]))
+            for first in range(0, len(mels), BATCH):
+                batch = torch.from_numpy(np.ascontiguousarray(mels[first : first + BATCH]))
                 _, (hidden, _) = lstm(batch)
                 vectors.append(torch.relu(linear(hidden[-1])).numpy())
         return unit(np.concatenate(vectors))
@@ -77,7 +77,8 @@ def unit(vectors: Float32[np.ndarray, "*n D"]) -> Float32[np.ndarray, "*n D"]:
 
 def gain(speech: Float32[np.ndarray, " samples"]) -> float:
     """The factor that raises speech to `LEVEL_DB`; 1 where it is louder already, or silent."""
-    power = float(np.mean(np.square(speech, dtype=np.float64))) if len(speech) else 0.0
+    total = float(np.einsum("n,n->", speech, speech, dtype=np.float64))  # without a wide copy
+    power = total / max(1, len(speech))
     return max(1.0, 10.0 ** (LEVEL_DB / 20.0) / np.sqrt(power)) if power > 0.0 else 1.0
 
 

@@ -2,6 +2,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -100,6 +101,20 @@ def test_the_same_samples_give_the_same_answer(listen):
     first, second = listen(samples), Embedded().load()(samples)
     assert (first.voiced, first.turns) == (second.voiced, second.turns)
     assert (first.voices == second.voices).all()
+
+
+def test_an_encoder_is_never_handed_all_windows_of_a_long_recording(listen):
+    handed = []
+
+    def encode(mels):
+        handed.append(len(mels))
+        return np.eye(1, 256, dtype=np.float32).repeat(len(mels), axis=0)
+
+    sound = np.random.default_rng(0).normal(size=16_000 * 60).astype(np.float32)
+    turns, heard = replace(listen, encode=encode).speakers(sound, ((0.0, 60.0),))
+    assert turns == ((0.0, 60.0, 0),)
+    assert len(heard) == 1
+    assert (sum(handed), max(handed)) == (147, 32)
 
 
 def test_stretches_are_sorted_and_inside_the_sound(listen):

@@ -1,3 +1,4 @@
+import tracemalloc
 from itertools import pairwise, product
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.perception.speech.turns import (
     cut,
     label,
     means,
+    over,
     pure,
     windows_in,
 )
@@ -154,6 +156,65 @@ def test_labels_change_where_the_voice_does():
     assert parts[0][0] == 0.0
     assert parts[1][1] == 8.0
     assert parts[0][1] == parts[1][0] == pytest.approx(4.0, abs=0.4)
+
+
+@given(st.floats(0.1, 20.0), st.sampled_from([0.1, 0.4, 0.7]))
+def test_a_slot_asks_the_windows_over_it_as_a_table_of_all_does(seconds, hop):
+    middles = windows_in(((3.0, 3.0 + seconds),), hop).middles.astype(np.float64)
+    count = max(1, round(seconds * 10))
+    times = 3.0 + (np.arange(count) + 0.5) * seconds / count
+    distance = np.abs(times[:, None] - middles)
+    wanted = np.where(distance <= 0.8, np.maximum(0.8 - distance, 1e-3), 0.0)
+    places, weight = over(times, middles)
+    table = np.zeros((len(times), len(middles)))
+    np.add.at(table, (np.arange(len(times))[:, None], places), weight)
+    assert table == pytest.approx(wanted / wanted.sum(axis=1, keepdims=True), abs=1e-9)
+
+
+def test_a_slot_under_no_window_asks_the_next_one():
+    places, weight = over(np.array([0.5, 3.0, 9.0]), np.array([0.8, 5.8]))
+    assert (weight * places).sum(axis=1).tolist() == [0.0, 1.0, 1.0]
+    assert weight.sum(axis=1).tolist() == [1.0, 1.0, 1.0]
+
+
+def dialogue(minutes, *, turn, alike):
+    """Two voices of this cosine in turn without a pause, seconds each: vectors, windows, voices, chunks."""
+    chunks = ((0.0, minutes * 60.0),)
+    windows = windows_in(chunks, 0.4)
+    sound = np.arange(minutes * 6_000) // round(turn * 100) % 2  # who speaks in each mel frame
+    share = np.add.reduceat(sound, np.stack([windows.start, windows.stop - 1], 1).ravel())[::2]
+    voices = np.array([[1.0, 0.0], [alike, np.sqrt(1.0 - alike**2)]], np.float32)
+    part = (share / 159.0).astype(np.float32)[:, None]
+    return unit((1.0 - part) * voices[0] + part * voices[1]), windows, voices, chunks
+
+
+@pytest.mark.parametrize("minutes", [1, 10, 60])
+def test_short_turns_are_found_however_long_nobody_pauses(minutes):
+    """Far windows counted 0.001 each: after ten minutes without a pause they drowned those over a slot."""
+    parts = label(*dialogue(minutes, turn=2.0, alike=0.85), 0.5)
+    assert len(parts) == minutes * 30
+    assert [start for start, *_ in parts] == pytest.approx(np.arange(minutes * 30) * 2.0, abs=0.2)
+
+
+def test_memory_grows_with_the_length_of_a_stretch_and_not_with_its_square():
+    """Ten minutes without a pause took 216 MB, an hour 8 GB."""
+    said = dialogue(10, turn=5.0, alike=0.6)
+    tracemalloc.start()
+    try:
+        label(*said, 0.5)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10e6
+
+
+def test_windows_come_in_batches_that_are_all_of_them():
+    windows = windows_in(((0.0, 30.0),), 0.4)
+    some = list(windows.batches())
+    assert max(len(each.start) for each in some) == 32
+    for name in ("start", "stop", "chunk"):
+        whole = np.concatenate([getattr(each, name) for each in some])
+        assert (whole == getattr(windows, name)).all()
 
 
 def test_only_windows_inside_one_part_are_pure():
