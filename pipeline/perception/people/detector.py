@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import cv2
 import numpy as np
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Float, Float32, Integer, UInt8
 
 from manifests.record import Box
 from pipeline.perception import sessions
@@ -62,7 +62,7 @@ class PersonDetector:
     @property
     def version(self) -> str:
         """Our version and that of the installed onnxruntime."""
-        return f"1+onnxruntime-{sessions.version()}"
+        return f"2+onnxruntime-{sessions.version()}"
 
     @property
     def weights(self) -> str | None:
@@ -95,7 +95,8 @@ class FigureFinder:
         self._detector = detector
         self._session = session
         self._input = session.get_inputs()[0].name
-        self._kind: Kind = kind_of([output.name for output in session.get_outputs()])
+        self._outputs = [output.name for output in session.get_outputs()]
+        self._kind: Kind = kind_of(self._outputs)
         self._side = square_side(tuple(session.get_inputs()[0].shape), otherwise=detector.side)
 
     def __call__(self, rgb: UInt8[np.ndarray, "h w 3"]) -> list[Figure]:
@@ -104,7 +105,8 @@ class FigureFinder:
         outputs = self._session.run(None, {self._input: as_input(small, self._kind)})
         rows = np.asarray(outputs[0], dtype=np.float32)[0]
         if self._kind == "rtmdet":
-            corners, scores = rows[:, :4], rows[:, 4]
+            labels = dict(zip(self._outputs, outputs, strict=True)).get("labels")
+            corners, scores = people_among(rows, None if labels is None else np.asarray(labels)[0])
         else:
             corners, scores = decode_grids(rows, self._side)
         sure = scores > self._detector.min_score
@@ -152,6 +154,18 @@ def as_input(rgb: UInt8[np.ndarray, "side side 3"], kind: Kind) -> Float32[np.nd
     if kind == "rtmdet":
         bgr = (bgr - MEAN) / STD
     return np.ascontiguousarray(np.moveaxis(bgr, -1, 0)[None])
+
+
+def people_among(
+    rows: Float32[np.ndarray, "boxes 5"], labels: Integer[np.ndarray, " boxes"] | None
+) -> tuple[Float32[np.ndarray, "people 4"], Float32[np.ndarray, " people"]]:
+    """Corners in pixels of the square, and scores, of RTMDet's rows that are people.
+
+    labels: the class of each row, of COCO's eighty or of the one that a person detector knows; None where a file says
+    nothing of it, which is then about people alone.
+    """
+    people = rows if labels is None else rows[labels == PERSON]
+    return people[:, :4], people[:, 4]
 
 
 def decode_grids(

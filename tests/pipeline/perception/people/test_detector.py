@@ -4,6 +4,7 @@ import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +16,7 @@ from pipeline.perception.people import Figure, PersonDetector
 from pipeline.perception.people.detector import (
     GREY,
     STRIDES,
+    FigureFinder,
     as_input,
     decode_grids,
     figures,
@@ -141,6 +143,44 @@ def test_a_file_that_is_not_there_is_missing(tmp_path: Path) -> None:
     assert absent.weights is None
     assert "csg-data weights fetch" in (absent.missing() or "")
     assert pickle.loads(pickle.dumps(absent)) == absent
+
+
+# ---- a network of many classes ----
+
+
+class Session:
+    """Stands for ONNX Runtime with an RTMDet file that always finds the same."""
+
+    def __init__(self, dets: list[tuple[float, ...]], labels: list[int] | None) -> None:
+        self.tables = {"dets": np.array([dets], dtype=np.float32)}
+        if labels is not None:
+            self.tables["labels"] = np.array([labels], dtype=np.int64)
+
+    def get_inputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name="input", shape=("batch", 3, 100, 100))]
+
+    def get_outputs(self) -> list[SimpleNamespace]:
+        return [SimpleNamespace(name=name) for name in self.tables]
+
+    def run(self, names: None, inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        return list(self.tables.values())
+
+
+COUCH, SITTER = (5.0, 40.0, 95.0, 90.0, 0.9), (30.0, 10.0, 60.0, 80.0, 0.6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "scores"),
+    [([57, 0], [0.6]), ([0, 0], [0.9, 0.6]), ([57, 57], []), (None, [0.9, 0.6])],
+    ids=["a couch and a person", "people", "couches", "a file without classes"],
+)
+def test_only_what_the_network_calls_a_person_is_a_figure(
+    labels: list[int] | None, scores: list[float]
+) -> None:
+    session = Session([COUCH, SITTER], labels)
+    finder = FigureFinder(PersonDetector(), session)  # pyright: ignore[reportArgumentType]
+    found = finder(np.zeros((100, 100, 3), dtype=np.uint8))
+    assert [each.score for each in found] == pytest.approx(scores)
 
 
 # ---- the real networks ----
