@@ -140,7 +140,7 @@ def voice_of(listen: Listen, sound: Sound) -> Float32[np.ndarray, " D"] | None:
     """The voice that speaks most, if it speaks for 2 s."""
     heard = listen(sound)
     amount = np.zeros(len(heard.voices))
-    for start, stop, speaker in heard.turns:
+    for start, stop, speaker in heard.turns if len(heard.voices) else ():
         amount[speaker] += stop - start
     return heard.voices[int(amount.argmax())] if len(amount) and amount.max() >= 2.0 else None
 

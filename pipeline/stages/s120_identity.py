@@ -50,7 +50,7 @@ class Identify:
         voices = sorted({voice_of(clip) for clip in clips})
         if not voices:
             return Grouping((), {}, dict(frozen))
-        vectors = np.stack([embedding(voice, clips, store) for voice in voices])
+        vectors = embeddings(voices, clips, store)
         place = {voice: index for index, voice in enumerate(voices)}
         labels = group_voices(vectors, must_link(clips, place, store), threshold=self.similarity)
         members = {
@@ -92,10 +92,16 @@ def voice_of(clip: Clip) -> Voice:
     return clip.origin.sha256, clip.speech.speaker
 
 
-def embedding(voice: Voice, clips: Sequence[Clip], store: Store) -> NDArray[np.float32]:
-    """(D,) unit vector of a voice."""
-    clip = next(clip for clip in clips if voice_of(clip) == voice)
-    return store.read_array(need(clip.speech.voices, "speech.voices"))[voice[1]].astype(np.float32)
+def embeddings(voices: Sequence[Voice], clips: Sequence[Clip], store: Store) -> NDArray[np.float32]:
+    """(voices, D) unit vectors; zeros, like nobody's, for a voice of which the speech backend made none."""
+    held = {voice_of(clip): clip.speech.voices for clip in reversed(clips)}
+    found = {
+        voice: store.read_array(blob)[voice[1]].astype(np.float32)
+        for voice, blob in held.items()
+        if blob is not None
+    }
+    nobody = np.zeros(max((len(vector) for vector in found.values()), default=1), np.float32)
+    return np.stack([found.get(voice, nobody) for voice in voices])
 
 
 def mean_voice(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

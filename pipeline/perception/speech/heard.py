@@ -30,7 +30,8 @@ class Heard:
 
     voiced: where anybody speaks, pauses out. turns: one voice each, pauses shorter than the
     backend's merge gap included, speakers numbered by first appearance. overlaps: where two voices
-    sound at once. music: where music sounds. voices: one embedding of unit length per speaker.
+    sound at once. music: where music sounds. voices: one embedding of unit length per speaker, zeros
+    where one is too short for it; none at all from a backend that tells turns without them.
     """
 
     voiced: tuple[Stretch, ...]

@@ -202,7 +202,7 @@ def heard(found: _Diarization, seconds: float, merge: float) -> Heard:
             sorted(_clipped(part, seconds) for part in found.speaker_diarization.get_overlap())
         ),
         music=(),
-        voices=_voices(found.speaker_embeddings)[order],
+        voices=_voices(found.speaker_embeddings, order),
     )
 
 
@@ -210,11 +210,12 @@ def _clipped(segment: _Segment, seconds: float) -> Stretch:
     return max(0.0, float(segment.start)), min(seconds, float(segment.end))
 
 
-def _voices(embeddings: np.ndarray | None) -> Float32[np.ndarray, "speakers D"]:
-    """Embeddings of unit length; a speaker too short for one has zeros."""
+def _voices(embeddings: np.ndarray | None, order: list[int]) -> Float32[np.ndarray, "speakers D"]:
+    """Embeddings of unit length of the speakers in this order; one too short for it has zeros. None of
+    any where the pipeline gives none."""
     if embeddings is None:
         return np.zeros((0, 0), np.float32)
-    return unit(np.nan_to_num(embeddings.astype(np.float32)))
+    return unit(np.nan_to_num(embeddings[order].astype(np.float32)))
 
 
 def configuration(folder: Path) -> dict[str, object]:
