@@ -58,8 +58,8 @@ SIZES = ((384, 216), (288, 288), (216, 384))  # (width, height)
 RATES = (Fraction(24), Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(60))
 CRFS = (20, 26, 32)  # x264's quality: good, usual, poor
 GRAIN = (0.0, 0.0, 0.0, 5.0)  # standard deviation of added noise, levels of 255
-HOLDS = (1, 1, 1, 2, 1, 1, 1, 3, 1, 1, 1, 4)
-"""Frames that each picture stays, film by film: pictures of a lower rate in a file of a higher one."""
+HOLDS = (2, 3, 4)
+"""Frames that each picture stays, film by film, in films of a lower rate inside a file of a higher one."""
 SHARES = {
     "cut": {"other": 90, "matched": 30, "punch": 40, "close": 30},
     "jump": {"jump": 40},
@@ -163,8 +163,13 @@ def repeat(rate: Fraction) -> int:
 # ---- planning --------------------------------------------------------------------------------------
 
 
-def plan(half: str, *, share: float = 1.0, seed: int = 405) -> list[Film]:
-    """The films of one half; `share` of the joins and disturbances for a quick look."""
+def plan(
+    half: str, *, share: float = 1.0, seed: int = 405, holds: Sequence[int] = (1,)
+) -> list[Film]:
+    """The films of one half.
+
+    share: of the joins and disturbances; holds: frames that each picture stays, film by film.
+    """
     rng = np.random.default_rng([seed, list(HALVES).index(half)])
     joins, faults = deck(SHARES, share, rng), deck(FAULTS, share, rng)
     rng.shuffle(faults)
@@ -172,7 +177,7 @@ def plan(half: str, *, share: float = 1.0, seed: int = 405) -> list[Film]:
     for number, first in enumerate(range(0, len(joins), JOINS_PER_FILM)):
         wanted = joins[first : first + JOINS_PER_FILM]
         here = [faults.pop() for _ in wanted if faults]
-        name, hold = f"{half}-{number:02d}", HOLDS[number % len(HOLDS)]
+        name, hold = f"{half}-{number:02d}", holds[number % len(holds)]
         films.append(replace(_film(name, wanted, here, len(HALVES[half]), rng), hold=hold))
     return films
 
@@ -601,10 +606,17 @@ def planar(image: Image) -> av.VideoFrame:
 
 
 def make(
-    media: Path, folder: Path, half: str, *, share: float = 1.0, seed: int = 405
+    media: Path,
+    folder: Path,
+    half: str,
+    *,
+    share: float = 1.0,
+    seed: int = 405,
+    holds: Sequence[int] = (1,),
 ) -> list[tuple[Film, Path]]:
     """Every film of a half under `folder`; what is there already is not made again."""
-    films = plan(half, share=share, seed=seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    films = plan(half, share=share, seed=seed, holds=holds)
     for size in SIZES:
         missing = [f for f in films if f.size == size and not (folder / f"{f.name}.mp4").is_file()]
         clips = read_clips(media / "video", half, size) if missing else []
