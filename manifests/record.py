@@ -250,7 +250,7 @@ class Speech(Record):
         description="where music sounds; None: the backend cannot tell"
     )
     voices: Blob | None = Field(
-        description=".npy (speakers, D) float32 voice embeddings of unit length; None without speech"
+        description=".npy (speakers, D) float32 voice embeddings of unit length; None without any"
     )
 
     @property
