@@ -52,11 +52,8 @@ UNIONS = {
     "short + Threshold": ("Adaptive, short", "Threshold"),
 }
 ROUNDS = 2
-HELD, SLOW, SLOW_SEED = (
-    "unseen, at a lower rate",
-    0.4,
-    406,
-)  # share of the cases, from films of their own
+HELD = "unseen, at a lower rate"
+SLOW, SLOW_SEED = 0.4, 406  # of the unseen half's cases, drawn for films of their own
 TUNED = 0.4  # of the tuning half's cases: enough to compare with, and half of the time
 COSTED = (
     "svid_half_body_1.mp4",

@@ -3,7 +3,7 @@
     python -m benchmarks.truth.shots_fit [--seeds 101 102 103 104 105 106]
 
 Logistic regression over every sudden step in films of the tuning clips, drawn from seeds of its own; nobody of the
-unseen half is in them. Scaled so that a whole picture of changed contours counts 1. Half an hour on one core.
+unseen half is in them. Scaled so that a whole picture of changed contours counts 1.
 """
 
 import argparse

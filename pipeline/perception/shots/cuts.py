@@ -49,6 +49,7 @@ class Cuts:
     held_s: float = 4.0  # seconds before and after in which that is looked for
     quiet: float = 0.4  # share of a step, below which the steps before it are a picture that stays
     usual: int = 5  # steps that are seen, at least
+    few: float = 0.4  # share of the steps that may come sooner: transitions and coding do
 
     def find(self, grey: Grey, *, rate: float) -> tuple[list[int], list[Span]]:
         """Places of the pictures that start a new shot, and the flashes [first, stop). rate: pictures per second."""
@@ -58,8 +59,8 @@ class Cuts:
         for place, spike in self.sudden(changes, rate=rate):
             if flashes and place <= flashes[-1][1]:
                 continue
-            lasts = round(self.flash_s * rate) if spike >= self.flash_spike else 0
-            back = self.flash_ends(grey, place, lasts)
+            longest = round(self.flash_s * rate)
+            back = self.flash_ends(grey, place, longest) if spike >= self.flash_spike else None
             if back is not None:
                 flashes.append((place, back))
             elif self.is_cut(grey[place - 1], grey[place], spike=spike):
@@ -74,9 +75,12 @@ class Cuts:
         around = np.max([padded[k : k + len(changes)] for k in (0, 1, 3, 4)], axis=0)
         high = (changes >= self.least) & (changes >= self.spike * (around + self.noise))
         reach = round(self.held_s * rate)
+        moving = np.flatnonzero(changes >= self.least)
+        still = np.array([self.still(changes, int(at)) for at in moving] if high.any() else [])
         found = list[tuple[int, float]]()
         for place in map(int, np.flatnonzero(high)):
-            near = 1 + self.stays(changes[max(0, place - reach) : place + reach + 1])
+            seen = slice(*np.searchsorted(moving, (place - reach, place + reach + 1)))
+            near = 1 + self.stays(still[seen])
             first = max(0, place - near)
             beside = np.delete(changes[first : place + near + 1], place - first)
             spike = float(changes[place] / (beside.max(initial=0.0) + self.noise))
@@ -84,18 +88,17 @@ class Cuts:
                 found.append((place, spike))
         return found
 
-    def stays(self, changes: Float[np.ndarray, "frame"]) -> int:
-        """For how many frames each picture stays: 1 unless most steps come after as many frames without one."""
-        moving = np.flatnonzero(changes >= self.least)
-        if len(moving) < self.usual:
-            return 1
-        still = [self._still(changes[max(0, at - self.held + 1) : at + 1]) for at in moving]
-        return 1 + int(np.quantile(still, 0.4, method="lower"))
+    def still(self, changes: Float[np.ndarray, "frame"], at: int) -> int:
+        """How many frames before a step the picture stayed."""
+        before = changes[max(0, at - self.held + 1) : at][::-1]
+        loud = np.flatnonzero(before > self.quiet * changes[at])
+        return int(loud[0]) if len(loud) else len(before)
 
-    def _still(self, changes: Float[np.ndarray, "frame"]) -> int:
-        """How many frames before the last step the picture stayed."""
-        loud = np.flatnonzero(changes[:-1][::-1] > self.quiet * changes[-1])
-        return int(loud[0]) if len(loud) else len(changes) - 1
+    def stays(self, still: Float[np.ndarray, "step"]) -> int:
+        """For how many frames each picture stays, of `still` before each step: 1 unless most steps say so."""
+        if len(still) < self.usual:
+            return 1
+        return 1 + int(np.quantile(still, self.few, method="lower"))
 
     def is_cut(
         self, before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], *, spike: float
