@@ -14,6 +14,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av import logging
 
 from benchmarks.real import labels, media_folder
 from pipeline.perception.shots import ShotDetector
@@ -25,7 +26,7 @@ FROZEN = ((0.0, 23), (0.0, 32), (4.0, 23), (8.0, 18))
 
 def main() -> None:
     """The command."""
-    av.logging.set_level(av.logging.FATAL)
+    logging.set_level(logging.FATAL)
     folder = media_folder()
     names = ", ".join(f"grain {grain:g} crf {crf}" for grain, crf in FROZEN)
     print(f"clip: talking | frozen, {names}")
@@ -42,7 +43,7 @@ def main() -> None:
 
 def read(path: Path | io.BytesIO, *, most: int) -> Iterator[np.ndarray]:
     """The first pictures of a file as BGR, at most 640 pixels wide."""
-    with av.open(str(path) if isinstance(path, Path) else path) as container:
+    with av.open(str(path) if isinstance(path, Path) else path, "r") as container:
         for frame in islice(container.decode(video=0), most):
             wide, high = small_size((frame.width, frame.height), 640)
             yield frame.to_ndarray(format="bgr24", width=wide // 2 * 2, height=high // 2 * 2)

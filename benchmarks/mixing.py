@@ -39,7 +39,7 @@ def halves(
     people: Sequence[str], apart: Sequence[frozenset[str]]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """People to fit on and people to report on, alternating in a seeded order; who may be one person stays together."""
-    order = [people[i] for i in np.random.default_rng(20).permutation(len(people))]
+    order = [people[int(i)] for i in np.random.default_rng(20).permutation(len(people))]
     sides: tuple[list[str], list[str]] = ([], [])
     for person in order:
         partner = next((group for group in apart if person in group), frozenset[str]())

@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import soundfile
 import torch
-import webdataset
 from torch import nn
+from webdataset.compat import WebDataset
 
 from manifests.shards import write_tar
 from models.data.audio import LogMel
@@ -113,7 +113,7 @@ def generation(*, quick: bool) -> None:
             for _branch in range(2):
                 inside = listener(sound).last_hidden_state
                 network(x, t, inside, reference)
-    network = network.to(precision)
+    network = network.to(precision)  # pyright: ignore[reportArgumentType] - functools.wraps, as typed, does not bind self
     how = Sampling(steps=2 if quick else 8)
     generator = torch.Generator().manual_seed(0)
     with spent() as ours:
@@ -211,11 +211,17 @@ def loading(motions: Motions) -> None:
         print(f"{name:<48}{times[0]:>10.2f}{times[1]:>8.2f}{times[0] / times[1]:>9.1f}")
 
 
+def decoded(shard: str) -> WebDataset:
+    """A shard through webdataset."""
+    stream = WebDataset(shard, shardshuffle=False).decode()
+    assert isinstance(stream, WebDataset)  # the stubs name one of its two bases
+    return stream
+
+
 def theirs_features(*families: Features) -> Iterator[tuple[np.ndarray, ...]]:
     """Two families through webdataset, side by side."""
     shards = [str(next(each.files.folder.glob("*.tar"))) for each in families]
-    streams = [webdataset.WebDataset(each, shardshuffle=False).decode() for each in shards]
-    for one, other in zip(*streams, strict=True):
+    for one, other in zip(*map(decoded, shards), strict=True):
         yield one["npy"], other["npy"]
 
 
@@ -228,7 +234,7 @@ def ours_features(motions: Motions, *families: Features) -> Iterator[tuple[np.nd
 def theirs_raw(motions: Motions) -> Iterator[tuple[np.ndarray, ...]]:
     """Pose and sound through webdataset."""
     shard = motions.folder / motions.entries[0].shard
-    for one in webdataset.WebDataset(str(shard), shardshuffle=False).decode():
+    for one in decoded(str(shard)):
         yield one["pose.npy"], soundfile.read(io.BytesIO(one["flac"]), dtype="int16")[0]
 
 

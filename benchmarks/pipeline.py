@@ -19,6 +19,7 @@ from pathlib import Path
 import av
 import imageio_ffmpeg
 import numpy as np
+from av import logging
 from scenedetect import AdaptiveDetector, SceneManager, open_video
 
 from benchmarks.real import cpu_seconds, labels, linked, measure, media_folder
@@ -56,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", nargs="*", default=list(SETS))
     given = parser.parse_args()
-    av.logging.set_level(av.logging.FATAL)
+    logging.set_level(logging.FATAL)
     warm()
     for name in given.sets:
         print(f"\n== about {name} % kept", flush=True)

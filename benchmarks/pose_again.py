@@ -10,6 +10,7 @@ of the crop.
 import argparse
 import io
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -55,7 +56,7 @@ def main() -> None:
             )
 
 
-def load(dataset: Path, row: dict[str, object]) -> tuple[list[np.ndarray], np.ndarray]:
+def load(dataset: Path, row: dict[str, Any]) -> tuple[list[np.ndarray], np.ndarray]:
     """RGB pictures and pose (F, 133, 3) of one clip."""
     movie = read_member(
         dataset / str(row["video_shard"]), offset=int(row["mp4_offset"]), size=int(row["mp4_size"])
@@ -65,7 +66,7 @@ def load(dataset: Path, row: dict[str, object]) -> tuple[list[np.ndarray], np.nd
         offset=int(row["pose_offset"]),
         size=int(row["pose_size"]),
     )
-    with av.open(io.BytesIO(movie)) as container:
+    with av.open(io.BytesIO(movie), "r") as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     return pictures, np.load(io.BytesIO(pose))
 

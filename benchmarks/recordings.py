@@ -4,6 +4,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.error import FFmpegError
 from jaxtyping import Int16
 
 from benchmarks.truth.cast import person_of
@@ -36,7 +37,7 @@ def read(path: Path) -> Sound:
             for frame in container.decode(audio=0):
                 frame.pts = None
                 blocks += [part.to_ndarray().ravel() for part in resampler.resample(frame)]
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         print(f"{path.name}: {error}")
     blocks += [part.to_ndarray().ravel() for part in resampler.resample(None)]
     return np.concatenate(blocks)

@@ -60,23 +60,33 @@ def spoken(heard: Heard, *, alone: bool) -> Annotation:
     annotation = Annotation()
     voiced = Timeline(Segment(*part) for part in heard.voiced)
     for start, stop, speaker in heard.turns:
-        for part in voiced.crop(Segment(start, stop), mode="intersection"):
+        for part in cropped(voiced, Segment(start, stop)):
             annotation[part, f"{speaker}"] = "one" if alone else f"{speaker}"
     return annotation
 
 
+def cropped(timeline: Timeline, within: Segment | Timeline) -> Timeline:
+    """What of a timeline lies in a span, or in another timeline."""
+    found = timeline.crop(within, mode="intersection")
+    assert isinstance(found, Timeline)  # a pair only where the mapping is asked for too
+    return found
+
+
 def overlap_scores(reference: Annotation, heard: Heard, within: Timeline) -> tuple[float, float]:
     """Precision and recall of the overlaps, in seconds; nan where there are none."""
-    wanted = reference.get_overlap().crop(within, mode="intersection")
-    found = Timeline(Segment(*part) for part in heard.overlaps).crop(within, mode="intersection")
-    right = sum(part.duration for part in wanted.crop(found, mode="intersection"))
-    return tuple(right / side.duration() if side.duration() else np.nan for side in (found, wanted))
+    wanted = cropped(reference.get_overlap(), within)
+    found = cropped(Timeline(Segment(*part) for part in heard.overlaps), within)
+    right = sum(part.duration for part in cropped(wanted, found))
+    precision, recall = (
+        right / side.duration() if side.duration() else np.nan for side in (found, wanted)
+    )
+    return precision, recall
 
 
 def overlap_within(reference: Annotation, start: float, stop: float) -> float:
     """Share of a span, in seconds, in which more than one speaks."""
     span = Timeline([Segment(start, stop)])
-    return reference.get_overlap().crop(span, mode="intersection").duration() / (stop - start)
+    return cropped(reference.get_overlap(), span).duration() / (stop - start)
 
 
 def judged(
@@ -105,9 +115,7 @@ def turns_table(media: Path, listeners: Mapping[str, Listen], detect: detector.D
     ]
     for uri, sound, reference, scored in judged(media, detect):
         seconds, voiced = len(sound) / RATE, detect(sound.astype(np.float32) / 32_768.0)
-        chance = (
-            reference.get_overlap().crop(scored, mode="intersection").duration() / scored.duration()
-        )
+        chance = cropped(reference.get_overlap(), scored).duration() / scored.duration()
         one = {
             "chance: always one voice": Heard(
                 ((0.0, seconds),), ((0.0, seconds, 0),), (), (), NOBODY
@@ -131,6 +139,7 @@ def turns_row(
     found = spoken(heard, alone=False)
     detection = DetectionErrorRate()(reference, found, uem=scored)
     detail = DiarizationErrorRate()(reference, found, uem=scored, detailed=True)
+    assert isinstance(detail, dict)  # a number only where no detail is asked for
     precision, recall = overlap_scores(reference, heard, scored)
     if chance is not None:
         overlap = f"{chance:.2f} (chance) | any"

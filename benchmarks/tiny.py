@@ -8,9 +8,9 @@ height, on a blurred copy of the frame itself. `none`: no face was found, which 
 
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
+from av import logging
 
 from benchmarks.frozen import read
 from benchmarks.real import labels, media_folder
@@ -23,7 +23,7 @@ FRAME = (1280, 720)
 
 def main() -> None:
     """The command."""
-    av.logging.set_level(av.logging.FATAL)
+    logging.set_level(logging.FATAL)
     folder, finder = media_folder(), FaceDetector().load()
     least = next(rule.threshold for rule in CLIP_RULES if rule.why == "figure_too_small")
     found: dict[float, list[float]] = {share: [] for share in SHARES}

@@ -1,6 +1,7 @@
 """Instrumental music, made up: four styles of chords, melody and percussion, seeded. Never counted with real music."""
 
 from collections.abc import Callable, Mapping
+from typing import cast
 
 import numpy as np
 from jaxtyping import Float32, Float64
@@ -57,7 +58,7 @@ def plucked(
     burst[:period] = draw.uniform(-1.0, 1.0, min(period, count))[:period]
     back = np.zeros(period + 2)
     back[[0, period, period + 1]] = 1.0, -0.498, -0.498
-    return lfilter([1.0], back, burst)
+    return cast(np.ndarray, lfilter([1.0], back, burst))  # a pair only where its state is given
 
 
 def square(

@@ -1,10 +1,10 @@
 """Write docs/truth.md: what perception is worth on real footage.
 
-    python -m benchmarks.truth [--only filters shots ...] [--sections FOLDER] [--out docs/truth.md]
+    python -m benchmarks.truth [--only filters shots ...] [--jobs 2] [--sections FOLDER] [--out docs/truth.md]
 
-Each section is measured in a process of its own and kept as Markdown in FOLDER (default work/truth-sections); the
-page is put together of all that lie there, so that one section can be measured anew without the others, and of
-`readings.md`, which says in words what the tables mean.
+Each section is measured in a process of its own, `--jobs` of them at a time, and kept as Markdown in FOLDER (default
+work/truth-sections); the page is put together of all that lie there, so that one section can be measured anew without
+the others, and of `readings.md`, which says in words what the tables mean.
 """
 
 import argparse
@@ -12,6 +12,8 @@ import datetime
 import importlib
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.real import media_folder
@@ -44,8 +46,9 @@ count in its precision and recall, but among those dropped by any filter.
 
 def main() -> int:
     """The command; the worst exit code of the sections."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=tuple(SECTIONS), default=tuple(SECTIONS))
+    parser.add_argument("--jobs", type=int, default=2, help="sections measured at a time")
     parser.add_argument("--sections", type=Path, default=Path("work/truth-sections"))
     parser.add_argument("--out", type=Path, default=Path("docs/truth.md"))
     parser.add_argument("--one", choices=tuple(SECTIONS), help=argparse.SUPPRESS)
@@ -56,25 +59,25 @@ def main() -> int:
         text = importlib.import_module(f"benchmarks.truth.{given.one}").section(shared)
         (given.sections / f"{given.one}.md").write_text(text.strip() + "\n")
         return 0
-    worst = 0
-    for name in given.only:
-        print(f"\n######## {SECTIONS[name]}", flush=True)
-        line = [
-            sys.executable,
-            "-m",
-            "benchmarks.truth",
-            "--sections",
-            str(given.sections),
-            "--one",
-            name,
-        ]
-        code = subprocess.run(line, check=False).returncode
-        worst = max(worst, abs(code))
-        if code == 0:
-            print((given.sections / f"{name}.md").read_text(), flush=True)
+    with ThreadPoolExecutor(given.jobs) as pool:
+        codes = list(pool.map(lambda name: measured(name, given.sections), given.only))
     given.out.write_text(page(given.sections))
     print(f"written: {given.out}")
-    return worst
+    return max(map(abs, codes), default=0)
+
+
+def measured(name: str, sections: Path) -> int:
+    """One section measured in a process of its own, then printed; its exit code."""
+    print(f"######## {SECTIONS[name]}: begun", flush=True)
+    began = time.monotonic()
+    where = ("--sections", str(sections), "--one", name)
+    code = subprocess.run(
+        [sys.executable, "-m", "benchmarks.truth", *where], check=False
+    ).returncode
+    minutes = (time.monotonic() - began) / 60.0
+    text = (sections / f"{name}.md").read_text() if code == 0 else f"failed with exit code {code}"
+    print(f"######## {SECTIONS[name]}: {minutes:.1f} minutes\n\n{text}", flush=True)
+    return code
 
 
 def page(sections: Path) -> str:

@@ -18,9 +18,9 @@ from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
+from av import logging
 
 from benchmarks.real import media_folder
 from benchmarks.truth import faults
@@ -42,8 +42,10 @@ LOOK = 53
 CASES = Path("work/truth-cases")
 MAKERS = ("cast", "faults", "filters", "scores", "watch")
 """Modules of this folder that make cases."""
-WINDOW, STRIDE = 100, 12
-"""Frames of a piece whose pose is judged, and from one to the next: 4 s every half second."""
+AHEAD, AHEAD_PROFILE = 30, 5
+"""Frames from one such piece to the next; of people in profile, who are few, more pieces are looked at."""
+WINDOW, STRIDE = 100, 6
+"""Frames of a piece whose pose is judged, and from one to the next: 4 s every quarter second."""
 
 CAMERA = "camera_motion"
 PANS = (0.05, 0.1, 0.2, 0.3)
@@ -56,7 +58,7 @@ Seen = tuple[Source, tuple[Clip, ...], float]
 
 NAMES: dict[str, str] = {
     Why.NOBODY: "landscapes, a street of animation, a screen",
-    Why.TOO_SMALL: "pasted so that the face has 0.03 or 0.045 of the height; without: as they are, or at 0.075 and 0.1",
+    Why.TOO_SMALL: "pasted so that the face has 0.03 to 0.05 of the height; without: as they are, or at 0.075 and 0.1",
     Why.CLOSE_UP: "cut to the head (face 0.45 to 0.7 of the height), and head-only clips",
     Why.FACE_TURNED: "profiles, real",
     Why.FROZEN: "one picture under grain of 0 to 8 grey levels",
@@ -77,7 +79,7 @@ KEPT_UNSEEN = {CAMERA}
 
 def main() -> None:
     """Print the section."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--only", nargs="*", help="people, to try something out")
     parser.add_argument("--cases", type=Path, default=CASES)
@@ -143,7 +145,7 @@ def remembered(media: Path, folder: Path, actor: Actor) -> Found:
 
 def cases_of(media: Path, actor: Actor) -> Found:
     """Every case that one stretch gives."""
-    av.logging.set_level(av.logging.FATAL)
+    logging.set_level(logging.FATAL)
     cv2.setNumThreads(1)
     pictures = faults.pictures_of(media, actor)
     found: Found = defaultdict(list)
@@ -165,7 +167,7 @@ def surveyed(
     eyes: Eyes, actor: Actor, pictures: list[RGB], clip: Clip | None, backdrop: RGB, found: Found
 ) -> None:
     """What the survey alone tells: size and turn of the face, a frozen picture."""
-    stride = 10 if actor.view == "profile" else LOOK - 10  # there are few profiles
+    stride = AHEAD_PROFILE if actor.view == "profile" else AHEAD
     for number, piece in enumerate(cut(pictures, LOOK, stride)):
         variants = ((piece, 23), (faults.mirrored(piece), 28), (piece, 33))
         for variant, crf in variants[: 2 if clean(actor) else 3]:
@@ -204,7 +206,7 @@ def edited(
     for speed in PANS:
         seen = look(eyes, faults.panned(piece, speed=speed))
         found[CAMERA].append(case(actor, True, seen, CAMERA))
-    if number < 2:
+    if number < 3:
         small(eyes, actor, piece, face, backdrop, found)
 
 
@@ -218,7 +220,7 @@ def small(
 ) -> None:
     """The person pasted small, on a picture without people and on plain grey."""
     plain = np.full_like(piece[0], int(piece[0].mean()))
-    for share in (0.03, 0.045, 0.075, 0.1):
+    for share in (0.03, 0.045, 0.05, 0.075, 0.1):
         for behind, at in ((backdrop, 0.3), (backdrop, 0.8), (plain, 0.5)):
             made = faults.pasted_small(piece, behind, face=face[3], share=share, at=at)
             if made:

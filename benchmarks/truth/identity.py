@@ -156,6 +156,7 @@ def encoded(sound: Sound, codec: str, container: str, rate: int) -> Sound:
     with av.open(held, "w", format=container) as out:
         wanted = 48_000 if codec == "libopus" else RATE
         stream = out.add_stream(codec, rate=wanted)
+        assert isinstance(stream, av.AudioStream)  # what each of the codecs makes
         stream.bit_rate, stream.layout = rate, "mono"
         frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
         frame.sample_rate = RATE
@@ -167,7 +168,7 @@ def encoded(sound: Sound, codec: str, container: str, rate: int) -> Sound:
         out.mux(stream.encode(None))
     held.seek(0)
     back = av.AudioResampler(format="s16", layout="mono", rate=RATE)
-    with av.open(held) as file:
+    with av.open(held, "r") as file:
         blocks = [piece for frame in file.decode(audio=0) for piece in back.resample(frame)]
     blocks += back.resample(None)
     return np.concatenate([block.to_ndarray().ravel() for block in blocks])

@@ -94,7 +94,7 @@ def decibels(sound: Wave) -> float:
     return float(10.0 * np.log10(np.mean(np.square(sound, dtype=np.float64)) + 1e-10))
 
 
-def filter_rows(name: str, fit: Scored, told: Scored, fixed: float | None) -> list[str]:
+def filter_rows(name: str, fit: Scored, told: Scored, *, fixed: float | None) -> list[str]:
     """One measure: with the threshold fitted on one half of the people and, where there is one, the rule's own."""
     rows = []
     for kind, at in (
@@ -187,16 +187,18 @@ def overlap_section(bench: Bench) -> str:
     for limit in (6.0, 9.0, 15.0):
         within = [np.array([case.level <= limit for case in cases]) for cases in made]
         name = f"two voices, the second 0 to {limit:g} dB under"
-        rows += filter_rows(name, fit.where(within[0]), told.where(within[1]), rule)
+        rows += filter_rows(name, fit.where(within[0]), told.where(within[1]), fixed=rule)
     loud = [score(cases, decibels) for cases in made]
-    rows += filter_rows("loudness only, dB", *loud, None)
+    rows += filter_rows("loudness only, dB", *loud, fixed=None)
     if (bench.shared / "weights" / VERSION_1_FILES["overlap"][0]).is_file():
         old = version_1(bench.shared / "weights", "overlap")
         mean = [
             score(cases[:: max(1, len(cases) // 40)], lambda s: float(np.mean(old(s))))
             for cases in made
         ]
-        rows += filter_rows("pyannote.audio 1, mean probability (every few cases)", *mean, None)
+        rows += filter_rows(
+            "pyannote.audio 1, mean probability (every few cases)", *mean, fixed=None
+        )
     faulty = [case for case in made[1] if case.faulty]
     return "\n\n".join(
         (
@@ -314,9 +316,9 @@ def music_section(bench: Bench) -> str:
     ]
     rows, made = [*FILTER_HEAD], [a + b for a, b in zip(clean, made_up, strict=True)]
     fit, told = (score(cases, partial(music_share, limit)) for cases in made)
-    rows += filter_rows("made-up music, 0 to 20 dB under", fit, told, rule)
+    rows += filter_rows("made-up music, 0 to 20 dB under", fit, told, fixed=rule)
     steady = [score(cases, steadiness) for cases in made]
-    rows += filter_rows("the same, by the median activation", *steady, None)
+    rows += filter_rows("the same, by the median activation", *steady, fixed=None)
     shown = {"made-up music": (made_up[1], told.value[told.faulty])}
     for name, names in (
         ("real instrumental music (one piece)", INSTRUMENTAL),
@@ -327,10 +329,10 @@ def music_section(bench: Bench) -> str:
                    kind=name, seed=44)
         )  # fmt: skip
         seen = score(clean[1] + under, partial(music_share, limit))
-        rows += filter_rows(f"{name}, threshold from made-up music", fit, seen, rule)
+        rows += filter_rows(f"{name}, threshold from made-up music", fit, seen, fixed=rule)
         shown[name] = (under, seen.value[seen.faulty])
     rows += filter_rows(
-        "loudness only, dB, made-up music", *(score(cases, decibels) for cases in made), None
+        "loudness only, dB, made-up music", *(score(cases, decibels) for cases in made), fixed=None
     )
     told_at = "people not fitted on, at the rule's number"
     tables = [f"{name}, {told_at}:\n\n{by_level(c, v, rule)}" for name, (c, v) in shown.items()]
@@ -378,9 +380,14 @@ def silence_section(bench: Bench) -> str:
         for side, seed in zip(bench.sides(), (50, 60), strict=True)
     ]
     fit, told = (score(cases, partial(unvoiced, bench.detect)) for cases in made)
-    rows = [*FILTER_HEAD, *filter_rows("share without speech; voice cut out", fit, told, ONE_FRAME)]
+    rows = [
+        *FILTER_HEAD,
+        *filter_rows("share without speech; voice cut out", fit, told, fixed=ONE_FRAME),
+    ]
     rows += filter_rows(
-        "loudness only, dB below 0", *(score(cases, lambda s: -decibels(s)) for cases in made), None
+        "loudness only, dB below 0",
+        *(score(cases, lambda s: -decibels(s)) for cases in made),
+        fixed=None,
     )
     pieces = {name: sound for name, sound in wordless.items() if len(sound) >= RATE // 2}
     heard = [(name, 1.0 - unvoiced(bench.detect, sound)) for name, sound in pieces.items()]

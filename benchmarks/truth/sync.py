@@ -13,45 +13,53 @@ That light-asd believes an offset only where the phonetic signs name the same (`
 after these same people had been scored, and is reported on them. Before it, of the answers of which light-asd was sure,
 0.847 were right within one frame where both halves of a clip were sure (131 of 168 asked) and 0.761 where only the
 tested half was (92 of 304), and thresholds did not carry over from ten people to ten others. No interval printed here
-covers that choice, nor how few the people are. So no `sure_from` is set on it without new people.
+covers that choice, nor how few the people are. `sure_from` rests on what needs neither: how often a foreign voice makes
+it sure, and people whom nobody had looked at (`sync_whole`).
 """
 
 import argparse
-import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float32, Int16
 
-from benchmarks.truth.cast import person_of
-from benchmarks.truth.sync_clips import OTHERS, SPEAKERS, Person, people, watched, who
-from benchmarks.truth.sync_fit import Follow, fitted
-from manifests.geometry import SAMPLES_PER_FRAME
+from benchmarks.truth.sync_clips import (
+    GENERATED,
+    OTHERS,
+    SPEAKERS,
+    Person,
+    half_of,
+    people,
+)
+from benchmarks.truth.sync_judges import RESTING, Judge, judges, kept
+from benchmarks.truth.sync_whole import (
+    AS_THEY_CAME,
+    NEW,
+    SHORTEST_HALF,
+    SURE_BY_CHANCE,
+    WITNESSES,
+    chance_table,
+    offsets_as_they_came,
+)
 from manifests.record import Why
-from pipeline.perception.sync import ActiveSpeaker, SyncScore, speaker_of
-from pipeline.perception.sync.activespeaker import Variant, Watching, features
-from pipeline.perception.sync.embedded import SIGNS, joined, measure
-from pipeline.perception.sync.interface import REACH, heard_at, offsets
-from pipeline.perception.sync.lipvoice import Axes, bands, curve, mouth
+from pipeline.perception.sync import ActiveSpeaker, speaker_of
+from pipeline.perception.sync.interface import REACH
 from pipeline.rules import CLIP_RULES
 
-FOLDS = 5  # of people, for the fitted axes
 PLANTS = (-15, -12, -9, -6, -3, 0, 3, 6, 9, 12, 15)  # frames
 RIGHT = 0.95  # share of confident answers that must be right
 DRAWS = 1000  # bootstrap samples of people
-SHORTEST_HALF = 50  # frames
 STRETCH = 75  # frames of a choice between people
 HOP = 30  # frames between two stretches of one voice
-RESTING = ("liveportrait_s18", "liveportrait_s20", "musetalk_sun_silent", "intel_asl_again")
-"""Clips in which nobody speaks: lips at rest, parted or smiling."""
-
-Sound = Int16[np.ndarray, " samples"]
-Judge = Callable[[Person, int, int, Sound], SyncScore]
-"""A person's stretch of picture, and sound with 15 frames more on each side."""
+WHOLE_TO_THE_FRAME = 1.0  # frames between two halves whose mean is then to the frame: see WHOLE
+WHOLE = (
+    "A dataset's clip is measured once and whole, on twice the frames of a half and more. The error of the mean of two "
+    "halves is half the sum of theirs; their difference, all that can be seen without knowing the true offset, is as "
+    "often less than one frame as that mean is to the frame, if the halves err independently and to both sides alike. "
+    "What errs in the same way in both halves stays unseen."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,149 +73,6 @@ class Case:
     right: bool
     sure: float
     known: float = float("inf")
-
-
-# ---- judges --------------------------------------------------------------------------------------
-
-
-def plain(person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-    """Correlation of lip opening and loudness; confidence: the peak less the median over the offsets."""
-    inner = person.pose[start:stop, 23 + 60 : 23 + 68, :2].astype(np.float64)
-    opening = np.linalg.norm(inner[:, 2] - inner[:, 6], axis=1)
-    wave = sound.astype(np.float64).reshape(-1, SAMPLES_PER_FRAME)
-    loudness = np.sqrt((wave**2).mean(axis=1))
-    heard = [loudness[heard_at(lag, len(opening), margin=REACH)] for lag in offsets()]
-    curve = np.array([_correlation(opening, part) for part in heard])
-    best = int(np.argmax(curve))
-    return SyncScore(best - REACH, float(curve[best] - np.median(curve)), float(curve[best]))
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0.0 and b.std() > 0.0 else 0.0
-
-
-def signs(person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-    """The phonetic signs alone, nothing fitted."""
-    seen = mouth(person.pose[start:stop])
-    if seen is None:
-        return SyncScore(0, 0.0, 0.0, 0.0)
-    heard = bands(sound, frames=len(seen) + 2 * REACH)
-    return joined((curve(seen, heard, SIGNS, margin=REACH),), frames=len(seen))
-
-
-@dataclass(frozen=True, slots=True)
-class EmbeddedJudge:
-    """The embedded backend with axes of people other than the one who is judged."""
-
-    axes: dict[str, Axes]
-
-    def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-        return measure(person.lips(start, stop), sound, margin=REACH, axes=self.axes[person.name])
-
-
-@dataclass(frozen=True, slots=True)
-class WatchingJudge:
-    """An active-speaker network as published: the log-odds of its audio-visual head."""
-
-    network: Watching
-    seen: dict[str, Float32[np.ndarray, "time 128"]]
-
-    def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-        seen = self.seen[person.name][start:stop]
-        return self.network.judge(seen, person.lips(start, stop), sound, margin=REACH)
-
-
-@dataclass(frozen=True, slots=True)
-class LightJudge:
-    """The light-asd backend: whether the mouth speaks by its log-odds, what it says by axes of other people."""
-
-    network: Watching
-    seen: dict[str, Float32[np.ndarray, "time 128"]]
-    axes: dict[str, tuple[Axes, Axes]]
-
-    def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-        seen = self.seen[person.name][start:stop]
-        network = Watching(self.network.network, "cpu", self.axes[person.name])
-        return network.judge(seen, person.lips(start, stop), sound, margin=REACH)
-
-
-def remembered(judge: Judge) -> Judge:
-    """The same judge, asked the same only once."""
-    known: dict[tuple[str, int, int, bytes], SyncScore] = {}
-
-    def ask(person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-        key = person.name, start, stop, hashlib.md5(sound.tobytes(), usedforsecurity=False).digest()
-        if key not in known:
-            known[key] = judge(person, start, stop, sound)
-        return known[key]
-
-    return ask
-
-
-def judges(cast: Sequence[Person], weights: Path, folder: Path) -> dict[str, Judge]:
-    """Every judge that can work here, by its row's name."""
-    found: dict[str, Judge] = {"opening to loudness": plain, "signs, nothing fitted": signs}
-    on_lips = axes_of_others({p.name: _followed(p, None) for p in cast})
-    found["embedded"] = EmbeddedJudge(on_lips)
-    variants: tuple[Variant, ...] = ("light-asd", "lr-asd")
-    for name in variants:
-        backend = ActiveSpeaker(name, at=weights)
-        if backend.missing() is not None:
-            continue
-        network = backend.load()
-        assert isinstance(network, Watching)
-        seen = {p.name: watched(network, backend.weights, p, folder) for p in cast}
-        found[f"{name}, its own log-odds"] = WatchingJudge(Watching(network.network, "cpu"), seen)
-        if network.axes is not None:
-            both = axes_of_others({p.name: _followed(p, seen[p.name]) for p in cast})
-            pairs = {p.name: (both[p.name], on_lips[p.name]) for p in cast}
-            found[name] = LightJudge(network, seen, pairs)
-    return {name: remembered(judge) for name, judge in found.items()}
-
-
-def _followed(person: Person, seen: Float32[np.ndarray, "time 128"] | None) -> Follow | None:
-    """What axes are fitted on; None without lips or voice."""
-    measures = mouth(person.pose)
-    if measures is None or person.sound is None or person.name.startswith(RESTING):
-        return None
-    heard = bands(person.sound, frames=len(person))
-    return Follow(measures, measures if seen is None else features(seen, measures), heard)
-
-
-def followed(shared: Path) -> tuple[list[Follow], list[Follow]]:
-    """All that the shipped axes are fitted on: lips alone, and beside Light-ASD's picture features."""
-    cast = list(people(shared / "media" / "video", kept(), SPEAKERS))
-    backend = ActiveSpeaker("light-asd", at=shared / "weights")
-    network = backend.load()
-    assert isinstance(network, Watching)
-    seen = [watched(network, backend.weights, p, kept()) for p in cast]
-    alone = [_followed(p, None) for p in cast]
-    beside = [_followed(p, one) for p, one in zip(cast, seen, strict=True)]
-    return [one for one in alone if one], [one for one in beside if one]
-
-
-def kept() -> Path:
-    """The folder where what was read from clips stays."""
-    return Path(os.environ.get("COSPEECH_SYNC_CACHE", "work/sync-cache"))
-
-
-def axes_of_others(follows: dict[str, Follow | None]) -> dict[str, Axes]:
-    """For each face axes fitted on the people of the other folds."""
-    folds = folds_of(follows)
-    by_fold = {
-        fold: fitted(
-            [f for name in sorted(follows) if folds[name] != fold and (f := follows[name])]
-        )
-        for fold in set(folds.values())
-    }
-    return {name: by_fold[fold] for name, fold in folds.items()}
-
-
-def folds_of(names: Iterable[str]) -> dict[str, int]:
-    """The fold of each face by its name; one person is in one fold."""
-    faces = list(names)
-    order = {person: at for at, person in enumerate(sorted({who(name) for name in faces}))}
-    return {name: order[who(name)] % FOLDS for name in faces}
 
 
 # ---- questions -----------------------------------------------------------------------------------
@@ -230,16 +95,12 @@ def planted(person: Person, judge: Judge, *, plants: Sequence[int]) -> Iterable[
         if min(tested[1] - tested[0], other[1] - other[0]) < SHORTEST_HALF:
             continue
         known = judge(person, *other, person.heard(*other))
-        own = _fine(known)
+        own = known.shift
         for late in plants:
             start, stop = max(tested[0], REACH + late), min(tested[1], last + late)
             if abs(own + late) <= REACH and stop - start >= SHORTEST_HALF:
                 said = judge(person, start, stop, person.heard(start, stop, late=late))
-                yield Planted(late, _fine(said) - own - late, said.confidence, known.confidence)
-
-
-def _fine(score: SyncScore) -> float:
-    return float(score.offset) if score.fine is None else score.fine
+                yield Planted(late, said.shift - own - late, said.confidence, known.confidence)
 
 
 def stretches(person: Person, *, hop: int) -> list[int]:
@@ -327,23 +188,6 @@ def listeners(
 
 
 # ---- figures -------------------------------------------------------------------------------------
-
-
-def half_of(person: str) -> int:
-    """The half of the people that a person is in: every other one in the order of a hash of the name."""
-    return _order()[person] % 2
-
-
-@cache
-def _order() -> dict[str, int]:
-    """The people's places; those who speak are dealt out apart from the others."""
-    speakers = {person_of(clip) for clip in SPEAKERS}
-    others = {person_of(clip) for clip in OTHERS} - speakers
-    dealt = (
-        sorted(group, key=lambda one: hashlib.sha256(one.encode()).hexdigest())
-        for group in (speakers, others)
-    )
-    return {name: at for group in dealt for at, name in enumerate(group)}
 
 
 def threshold(cases: Sequence[Case]) -> float | None:
@@ -481,7 +325,9 @@ def section(shared: Path) -> str:
     cast = list(people(media, kept(), SPEAKERS))
     others = list(people(media, kept(), OTHERS))
     resting = [one for one in others if one.name.startswith(RESTING)]
-    found = judges([*cast, *resting], shared / "weights", kept())
+    new = list(people(media, kept(), GENERATED))
+    found = judges([*cast, *resting, *new], shared / "weights", kept())
+    shown = {name: found[name] for name in WITNESSES if name in found}
     return "\n\n".join(
         (
             about(cast, resting),
@@ -493,6 +339,20 @@ def section(shared: Path) -> str:
             offsets_table(cast, found, within=0.5, known=True),
             "#### The same, within one frame",
             offsets_table(cast, found, within=1.5, known=True),
+            "#### The whole clip, the mean of its halves: to the frame",
+            WHOLE,
+            offsets_table(cast, found, within=WHOLE_TO_THE_FRAME),
+            "#### The same where both halves are as sure as is asked",
+            offsets_table(cast, found, within=WHOLE_TO_THE_FRAME, known=True),
+            "#### Sure by chance",
+            SURE_BY_CHANCE,
+            chance_table(cast, found, {"light-asd": ActiveSpeaker("light-asd").sure_from}),
+            "#### New people",
+            NEW,
+            offsets_as_they_came(new, shown, halves=True),
+            "#### Clips as they came",
+            AS_THEY_CAME,
+            offsets_as_they_came(cast, shown, halves=False),
             "#### The speaker beside a face at rest",
             choice_table(cast, resting, found, each=4),
             "#### The speaker beside another who talks",

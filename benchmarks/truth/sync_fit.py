@@ -122,7 +122,7 @@ def _rows(weights: Float[np.ndarray, "row axis"]) -> str:
 
 def main() -> None:
     """Print the module."""
-    from benchmarks.truth.sync import followed  # it needs the fit, which this module is for
+    from benchmarks.truth.sync_judges import followed  # it needs the fit, which this module is for
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(

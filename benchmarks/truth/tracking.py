@@ -6,7 +6,7 @@ python -m benchmarks.truth.tracking
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, pairwise
 from pathlib import Path
 
@@ -42,8 +42,8 @@ from pipeline.perception.faces import (
     Gate,
     Sampling,
     follow,
+    with_looks,
 )
-from pipeline.perception.faces.looks import look
 from pipeline.perception.faces.rejoin import Join
 
 KINDS = ("cross", "pass", "return", "hidden")
@@ -87,9 +87,7 @@ def case(
     samples: Samples = []
     owner: dict[tuple[int, tuple[float, ...]], int] = {}
     for step, (picture, truth) in enumerate(shown(one, people, back)):
-        faces = tuple(
-            replace(face, look=look(picture, face.box)) for face in finder(picture, closer=False)
-        )
+        faces = with_looks(finder(picture, closer=False), picture)
         samples.append((step * STEP, faces))
         for face in faces:
             who = whose(face.box, truth, one.front)

@@ -22,6 +22,11 @@ MOVERS = (
 BLOCK = 10
 """Frames whose median is a joint's place, 0.4 s."""
 
+EDGE = 0.05
+"""Shoulder widths from a side of the picture within which an elbow may as well be outside: MediaPipe places elbows that
+are cut off in the last rows. Of people cut just above them, up to 1.00 of the frames had an elbow in the picture and at
+most 0.35 one that far from its sides; of people with elbows 0.68 and more (`benchmarks/truth/filters.py`)."""
+
 NOSE_REACH = 1.5
 """How far the nose tip stands out before the line between the ends of the jaw, in half lengths of
 that line.
@@ -36,10 +41,11 @@ def seen(pose: Pose, valid_from: float) -> Bool[np.ndarray, "time 133"]:
     return (pose[..., 2] > 0.0) & (pose[..., 2] >= valid_from)
 
 
-def inside(pose: Pose, size: tuple[int, int]) -> Bool[np.ndarray, "time 133"]:
-    """Which joints lie within a picture of (width, height) = size."""
+def inside(pose: Pose, size: tuple[int, int], *, edge: float = 0.0) -> Bool[np.ndarray, "time 133"]:
+    """Which joints lie within a picture of (width, height) = size, `edge` pixels or more from its sides."""
     points = pose[..., :2]
-    return np.asarray(((points >= -0.5) & (points <= np.array(size) - 0.5)).all(axis=-1))
+    least, most = edge - 0.5, np.array(size) - 0.5 - edge
+    return np.asarray(((points >= least) & (points <= most)).all(axis=-1))
 
 
 def body_found(pose: Pose) -> float:
@@ -52,12 +58,14 @@ def body_found(pose: Pose) -> float:
 def upper_body(pose: Pose, size: tuple[int, int], valid_from: float) -> float:
     """Share of frames with both shoulders and at least one elbow seen inside the picture, 0 to 1.
 
-    size: (width, height) in pixels. Raises ValueError without frames.
+    An elbow that is cut off comes out in the picture's last rows, so one there counts as not seen (`EDGE`). size:
+    (width, height) in pixels. Raises ValueError without frames.
     """
-    there = seen(pose, valid_from) & inside(pose, size)
-    shoulders = there[:, [kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER]].all(axis=1)
-    elbow = there[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW]].any(axis=1)
-    return _share(np.asarray(shoulders & elbow))
+    there = seen(pose, valid_from)
+    shoulders = there & inside(pose, size)
+    elbows = there & inside(pose, size, edge=EDGE * (_shoulder_pixels(pose, valid_from) or 0.0))
+    both = shoulders[:, [kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER]].all(axis=1)
+    return _share(np.asarray(both & elbows[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW]].any(axis=1)))
 
 
 def shoulder_width(pose: Pose, size: tuple[int, int], valid_from: float) -> float | None:

@@ -68,6 +68,11 @@ class SpanFrames:
         first, last = self._covered()
         return max(0, min(wanted, self.clip.span.start - first, last - self.clip.span.stop))
 
+    def has_sound(self, *, shift: int) -> bool:
+        """Whether there is sound for the whole span moved by `shift` frames."""
+        first, last = self._covered()
+        return first <= self.clip.span.start + shift and self.clip.span.stop + shift <= last
+
     def sound(self, *, margin: int = 0, shift: int = 0) -> NDArray[np.int16]:
         """16 kHz mono of the span moved by `shift` frames and widened by `margin` frames on each side.
 

@@ -15,7 +15,7 @@ class MeasurePosture:
     """Upper body, size, turn of head and shoulders, face, hands, stillness: numbers; the rules decide."""
 
     name: ClassVar = "posture"
-    version: ClassVar = 3
+    version: ClassVar = 4
     scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"pose", "media"})
     writes: ClassVar = "posture"

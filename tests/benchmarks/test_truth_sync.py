@@ -5,7 +5,6 @@ import pytest
 
 from benchmarks.recordings import ALIKE
 from benchmarks.truth.sync import (
-    FOLDS,
     HOP,
     Answered,
     Case,
@@ -13,14 +12,14 @@ from benchmarks.truth.sync import (
     answered,
     choices,
     filtered,
-    folds_of,
-    half_of,
     interval,
     share,
     threshold,
 )
-from benchmarks.truth.sync_clips import SPEAKERS, Person, who
+from benchmarks.truth.sync_clips import SPEAKERS, Person, half_of, who
 from benchmarks.truth.sync_fit import Follow, canonical, fitted
+from benchmarks.truth.sync_judges import FOLDS, folds_of
+from benchmarks.truth.sync_whole import Foreign, Whole, by_chance, foreign_voices, limit
 from pipeline.perception.sync import SyncScore
 from pipeline.perception.sync.embedded import OPENS
 from pipeline.perception.sync.lipvoice import GROUPS, MEASURES, curve, peak
@@ -107,6 +106,44 @@ def test_a_filter_is_fitted_on_one_half_and_counted_on_the_other() -> None:
     cells = filtered(values).split(" | ")
     assert cells[0] == "38 + 38"
     assert cells[1:4] == ["1.00", "1.000", "1.000"]
+
+
+def test_of_what_is_sure_as_much_is_chance_as_foreign_voices_are_sure() -> None:
+    own = [Whole(name, 3.0, 0.1) for name in "abcd"] + [Whole("e", 0.5, None)]
+    foreign = [
+        Foreign(name, 3.5 if name == "a" else 0.1) for name in "abcdefghij" for _ in range(2)
+    ]
+    assert by_chance(own, foreign, 3.0) == pytest.approx(0.1 / 0.8)
+    assert by_chance(own, foreign, 0.5) == pytest.approx(0.1)
+    assert by_chance(own, [], 0.5) != by_chance(own, [], 0.5)
+
+
+def test_the_limit_is_the_lowest_above_which_chance_is_rare() -> None:
+    own = [
+        Whole(name, sure, 0.1)
+        for name, sure in zip("abcde", (5.0, 4.0, 3.0, 2.0, 1.0), strict=True)
+    ]
+    foreign = [Foreign("a", 1.5)] * 10 + [Foreign("a", 0.1)] * 90
+    assert limit(own, foreign) == 2.0
+    assert limit(own, [Foreign("a", 6.0)]) is None
+
+
+def test_few_people_set_no_limit() -> None:
+    own = [Whole(name, 5.0, 0.1) for name in "aabb"]
+    assert limit(own, [Foreign("a", 0.0)]) is None
+
+
+def test_a_voice_is_foreign_only_to_another_person_and_as_long_as_the_clip() -> None:
+    pair = [still(f"{clip}.mp4.0", 150) for clip in sorted(ALIKE)]
+    long, short = still("hdtf_WDA_AOC.mp4.0", 200), still("talkvid_10.mp4.0", 109)
+    made = foreign_voices([*pair, long, short], lambda *_: SyncScore(0, 1.0, 1.0))
+    assert [one.person for one in made] == [pair[0].who] * 1 + [pair[1].who] * 1 + [short.who] * 3
+
+
+def test_a_later_stretch_of_a_clip_is_of_the_same_person() -> None:
+    assert (
+        who("infinitetalk_man_1080p30.mp4@250.0") == who("infinitetalk_man_1080p30.mp4.0") == "desk"
+    )
 
 
 THIRD = np.eye(len(GROUPS))[2]

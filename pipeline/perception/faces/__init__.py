@@ -2,7 +2,7 @@
 
 from pipeline.perception.faces.detector import Face, FaceDetector, FaceError, FaceFinder
 from pipeline.perception.faces.tracks import Gate, face_at, follow
-from pipeline.perception.faces.watcher import FaceWatcher, Sampling
+from pipeline.perception.faces.watcher import FaceWatcher, Sampling, with_looks
 
 __all__ = [
     "Face",
@@ -14,4 +14,5 @@ __all__ = [
     "Sampling",
     "face_at",
     "follow",
+    "with_looks",
 ]

@@ -1,5 +1,6 @@
 """Which pictures of a video are searched for faces, and which of them more closely."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,9 +56,13 @@ class FaceWatcher:
         if not faces and frame >= self._next_closer:
             faces = self._finder.closer(rgb)
             self._next_closer = frame + (1 if faces else self._closer_step)
-        seen = tuple(replace(face, look=look(rgb, face.box)) for face in faces)
-        self._samples.append((index, seen))
+        self._samples.append((index, with_looks(faces, rgb)))
 
     def finish(self) -> tuple[tuple[int, tuple[Face, ...]], ...]:
         """(source frame, faces) for each picture that was searched, in order."""
         return tuple(self._samples)
+
+
+def with_looks(faces: Iterable[Face], rgb: UInt8[np.ndarray, "h w 3"]) -> tuple[Face, ...]:
+    """The faces of a picture with the colours of head and chest, by which tracks that broke are rejoined."""
+    return tuple(replace(face, look=look(rgb, face.box)) for face in faces)

@@ -45,6 +45,11 @@ class SyncScore:
     speaking: float
     fine: float | None = None
 
+    @property
+    def shift(self) -> float:
+        """The offset, in frames, as finely as it was resolved."""
+        return float(self.offset) if self.fine is None else self.fine
+
 
 class Scorer(Protocol):
     """A loaded backend."""

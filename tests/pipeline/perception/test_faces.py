@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -27,7 +28,7 @@ from pipeline.perception.faces import (
     Sampling,
     follow,
 )
-from pipeline.perception.faces.detector import facing, unique
+from pipeline.perception.faces.detector import facing, square, unique
 from pipeline.perception.faces.looks import BINS, look, unlike
 from pipeline.perception.faces.tracks import motion
 
@@ -85,6 +86,45 @@ def test_a_small_face_is_found_only_on_a_closer_look(finder: FaceFinder) -> None
     (found,) = finder(picture)
     assert found.box[0] == pytest.approx(150 + 0.27 * 174, abs=12)
     assert found.box[1] == pytest.approx(90 + 0.27 * 68, abs=12)
+
+
+@pytest.mark.parametrize("scale", [0.15, 0.2, 0.27])
+def test_a_small_face_is_measured_from_nearby(finder: FaceFinder, scale: float) -> None:
+    """As large as in the portrait by itself: from afar its box came out up to three times too large."""
+    (large,) = finder(PORTRAIT)
+    for x in (40, 150, 400):
+        for found in finder(canvas((640, 360), (x, 90, scale))):
+            assert found.box[3] == pytest.approx(scale * large.box[3], rel=0.2)
+
+
+def test_only_so_many_small_faces_are_looked_at_again_and_what_is_none_from_nearby_is_none() -> (
+    None
+):
+    looks: list[tuple[int, ...]] = []
+
+    class Crowd:
+        def process(self, image: np.ndarray) -> object:
+            looks.append(image.shape)
+            return SimpleNamespace(detections=None)
+
+        def close(self) -> None: ...
+
+    limits = FaceDetector(most_again=3)
+    some = [Face((20.0 * at, 10.0, 12.0, 12.0), 0.9, 1.0) for at in range(10)]
+    far = FaceFinder(limits, Crowd())._measured(some, np.zeros((360, 640, 3), np.uint8))
+    assert far == some[3:] and looks == [(48, 48, 3)] * 3
+
+
+@given(
+    st.tuples(*[st.floats(-50.0, 700.0)] * 2, *[st.floats(1.0, 400.0)] * 2),
+    st.integers(1, 640),
+    st.integers(1, 480),
+)
+def test_the_square_around_a_box_lies_in_the_picture(
+    box: tuple[float, float, float, float], width: int, height: int
+) -> None:
+    left, top, side = square(box, 4.0, width, height)
+    assert 0 <= left <= width - side and 0 <= top <= height - side and side >= 1
 
 
 def test_the_same_picture_gives_the_same_faces_whatever_came_before(finder: FaceFinder) -> None:

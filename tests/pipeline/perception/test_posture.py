@@ -77,8 +77,17 @@ def test_elbows_below_the_picture_are_no_upper_body() -> None:
     pose = speaker(10)
     pose[:4, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW], 1] = 299.6
     assert upper_body(pose, SIZE, SURE) == pytest.approx(0.6)
-    pose[:, kp.LEFT_ELBOW, 1] = 299.4
+    pose[:, kp.LEFT_ELBOW, 1] = 250.0
     assert upper_body(pose, SIZE, SURE) == 1.0
+
+
+@pytest.mark.parametrize(("y", "share"), [(294.4, 1.0), (294.6, 0.0)])
+def test_elbows_within_a_twentieth_of_the_shoulders_from_the_edge_are_no_upper_body(
+    y: float, share: float
+) -> None:
+    pose = speaker()
+    pose[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW], 1] = y
+    assert upper_body(pose, SIZE, SURE) == share
 
 
 def test_a_guessed_shoulder_is_no_upper_body() -> None:

@@ -1,0 +1,95 @@
+"""The sync stage: when the audio window moves, and by how much."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from manifests.geometry import SAMPLES_PER_FRAME
+from manifests.record import Clip, Source
+from pipeline.perception.sync import ActiveSpeaker, Embedded, Lips, Scorer, SyncNet, SyncScore
+from pipeline.run.frames import SpanFrames
+from pipeline.run.store import Store
+from pipeline.stage import need
+from pipeline.stages.s090_sync import LEAST_SHIFT, MeasureSync
+from tests.examples import clip, source
+
+SURE = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """A backend that says what it is told to."""
+
+    offset: int
+    confidence: float
+    sure_from: float | None = SURE
+    name: str = field(default="says", init=False)
+    version: str = field(default="1", init=False)
+    weights: None = field(default=None, init=False)
+    face_size: None = field(default=None, init=False)
+    face_margin: float = field(default=0.0, init=False)
+
+    def missing(self) -> str | None:
+        return None
+
+    def load(self, device: str = "cpu") -> Scorer:
+        def score(lips: Lips, sound: np.ndarray, *, margin: int) -> SyncScore:
+            return SyncScore(self.offset, self.confidence, 1.0, float(self.offset))
+
+        return score
+
+
+def seen(store: Store, *, until: int) -> tuple[Clip, Source]:
+    """A clip with a pose, of a source with sound up to a frame."""
+    some = clip(start=100, frames=150)
+    pose = need(some.pose, "pose").model_copy(
+        update={"array": store.put_array(np.zeros((some.span.frames, 133, 3), np.float32))}
+    )
+    origin = source(300, turns=((0, 300),))
+    speech = need(origin.speech, "speech").model_copy(
+        update={
+            "sound": store.put_array(np.zeros(until * SAMPLES_PER_FRAME, np.int16)),
+            "sound_start": 0,
+            "sound_samples": until * SAMPLES_PER_FRAME,
+        }
+    )
+    return some.model_copy(update={"pose": pose}), origin.model_copy(update={"speech": speech})
+
+
+def shifted(folder: Path, backend: Says, *, until: int = 300) -> int:
+    store = Store(folder)
+    some, origin = seen(store, until=until)
+    measured = MeasureSync(backend)(some, SpanFrames(origin, some, store))
+    return need(measured.sync, "sync").shifted
+
+
+@pytest.mark.parametrize("offset", [LEAST_SHIFT, -LEAST_SHIFT, 7, -15])
+def test_the_window_follows_an_offset_that_is_sure(tmp_path: Path, offset: int) -> None:
+    assert shifted(tmp_path, Says(offset, SURE)) == offset
+
+
+@pytest.mark.parametrize("offset", [LEAST_SHIFT - 1, 1 - LEAST_SHIFT, 0])
+def test_less_than_anybody_notices_is_left_alone(tmp_path: Path, offset: int) -> None:
+    assert shifted(tmp_path, Says(offset, 9.0)) == 0
+
+
+def test_an_offset_that_is_less_than_sure_moves_nothing(tmp_path: Path) -> None:
+    assert shifted(tmp_path, Says(7, SURE - 0.01)) == 0
+
+
+def test_a_backend_that_was_never_shown_to_be_right_moves_nothing(tmp_path: Path) -> None:
+    assert shifted(tmp_path, Says(7, 99.0, sure_from=None)) == 0
+
+
+@pytest.mark.parametrize(("until", "moved"), [(257, 7), (256, 0)])
+def test_silence_is_never_padded_in(tmp_path: Path, until: int, moved: int) -> None:
+    """The clip ends at frame 250: sound that is 7 frames late is needed up to 257."""
+    assert shifted(tmp_path, Says(7, 9.0), until=until) == moved
+
+
+def test_only_what_docs_truth_has_measured_is_ever_sure() -> None:
+    backends = (Embedded(), SyncNet(), ActiveSpeaker("lr-asd"))
+    assert [backend.sure_from for backend in backends] == [None] * 3
+    assert ActiveSpeaker("light-asd").sure_from == 2.0
