@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from pyannote.core import Annotation, Segment, Timeline
-from pyannote.metrics.detection import DetectionErrorRate
-from pyannote.metrics.diarization import DiarizationErrorRate
+from pyannote.core import Annotation, Segment, Timeline  # pyright: ignore[reportMissingImports] - extra `truth`
+from pyannote.metrics.detection import DetectionErrorRate  # pyright: ignore[reportMissingImports] - extra `truth`
+from pyannote.metrics.diarization import DiarizationErrorRate  # pyright: ignore[reportMissingImports] - extra `truth`
 
 from benchmarks.recordings import Sound, read
 from pipeline.perception.speech import Heard, Listen, detector

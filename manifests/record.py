@@ -447,7 +447,8 @@ class Sync(Record):
     confidence: float = Field(description="backend's own scale, stated in its docstring")
     speaking: float = Field(description="backend's score that the visible person speaks")
     shifted: int = Field(
-        description="frames by which the audio window was moved; 0 where the offset was not sure enough"
+        description="frames by which the audio window was moved; 0 where the offset was not sure enough, too small to "
+        "matter, or led to where the source has no sound"
     )
 
 

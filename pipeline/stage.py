@@ -135,8 +135,8 @@ def describe(thing: object) -> object:
     """A value as plain data for hashing; dataclasses by class name, fields, and their backend facts."""
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         facts = {f.name: describe(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
-        for fact in ("name", "version", "weights"):
-            if isinstance(value := getattr(thing, fact, None), str | int):
+        for fact in ("name", "version", "weights", "sure_from"):
+            if isinstance(value := getattr(thing, fact, None), str | int | float):
                 facts.setdefault(fact, value)
         return {"class": type(thing).__name__, **facts}
     if isinstance(thing, BaseModel):

@@ -48,7 +48,7 @@ def main() -> int:
     """The command; the worst exit code of the sections."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=tuple(SECTIONS), default=tuple(SECTIONS))
-    parser.add_argument("--jobs", type=int, default=2, help="sections measured at a time")
+    parser.add_argument("--jobs", type=positive, default=2, help="sections measured at a time")
     parser.add_argument("--sections", type=Path, default=Path("work/truth-sections"))
     parser.add_argument("--out", type=Path, default=Path("docs/truth.md"))
     parser.add_argument("--one", choices=tuple(SECTIONS), help=argparse.SUPPRESS)
@@ -64,6 +64,13 @@ def main() -> int:
     given.out.write_text(page(given.sections))
     print(f"written: {given.out}")
     return max(map(abs, codes), default=0)
+
+
+def positive(text: str) -> int:
+    """A number of processes. Raises ValueError for none."""
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
 
 
 def measured(name: str, sections: Path) -> int:

@@ -207,7 +207,9 @@ def edited(
         seen = look(eyes, faults.panned(piece, speed=speed))
         found[CAMERA].append(case(actor, True, seen, CAMERA))
     if number < 3:
-        small(eyes, actor, piece, face, backdrop, found)
+        small(eyes, actor, piece, face, backdrop, found, shares=(0.03, 0.045, 0.05))
+    if number < 2:
+        small(eyes, actor, piece, face, backdrop, found, shares=(0.075, 0.1))
 
 
 def clean(actor: Actor) -> bool:
@@ -216,11 +218,11 @@ def clean(actor: Actor) -> bool:
 
 
 def small(
-    eyes: Eyes, actor: Actor, piece: list[RGB], face: Box, backdrop: RGB, found: Found
-) -> None:
+    eyes: Eyes, actor: Actor, piece: list[RGB], face: Box, backdrop: RGB, found: Found, *, shares: Sequence[float],
+) -> None:  # fmt: skip
     """The person pasted small, on a picture without people and on plain grey."""
     plain = np.full_like(piece[0], int(piece[0].mean()))
-    for share in (0.03, 0.045, 0.05, 0.075, 0.1):
+    for share in shares:
         for behind, at in ((backdrop, 0.3), (backdrop, 0.8), (plain, 0.5)):
             made = faults.pasted_small(piece, behind, face=face[3], share=share, at=at)
             if made:

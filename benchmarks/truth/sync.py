@@ -13,8 +13,8 @@ That light-asd believes an offset only where the phonetic signs name the same (`
 after these same people had been scored, and is reported on them. Before it, of the answers of which light-asd was sure,
 0.847 were right within one frame where both halves of a clip were sure (131 of 168 asked) and 0.761 where only the
 tested half was (92 of 304), and thresholds did not carry over from ten people to ten others. No interval printed here
-covers that choice, nor how few the people are. `sure_from` rests on what needs neither: how often a foreign voice makes
-it sure, and people whom nobody had looked at (`sync_whole`).
+covers that choice, nor how few the people are. `sure_from` rests on how often a foreign voice of the same people makes
+it sure, and was looked at on people to whom nothing was fitted (`sync_whole`).
 """
 
 import argparse

@@ -46,7 +46,7 @@ OTHERS = (
     *("panda_R_YVZHusX4w.mp4", "liveportrait_s18.mp4", "liveportrait_s20.mp4"),
     *("musetalk_sun_silent.mp4", "intel_asl_again.mkv", "tango_oliver_silent_101099.mp4"),
 )
-# New people: no axis was fitted on them and no rule made on them. Their lips were made by a generator for the voice: so
+# People to whom nothing was fitted. Their lips were made by a generator for the voice: so
 # a voice is off by as much all through a clip, and in two clips of one generator. `@`: from which frame on.
 GENERATED = (
     *(f"infinitetalk_man_1080p30.mp4@{begin}" for begin in (0, 250, 500)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from benchmarks.truth.cast import person_of
 from benchmarks.truth.sync_clips import GENERATED, SPEAKERS, Person, people, watched, who
 from benchmarks.truth.sync_fit import Follow, fitted
 from manifests.geometry import SAMPLES_PER_FRAME
@@ -161,7 +162,7 @@ def axes_of_others(follows: dict[str, Follow | None]) -> dict[str, Axes]:
 
 
 def folds_of(names: Iterable[str]) -> dict[str, int]:
-    """The fold of each face by its name; one person is in one fold."""
-    faces = list(names)
-    order = {person: at for at, person in enumerate(sorted({who(name) for name in faces}))}
-    return {name: order[who(name)] % FOLDS for name in faces}
+    """The fold of each face by its name; one person is in one fold. Those who speak are dealt out before all others."""
+    faces, speakers = list(names), {person_of(clip) for clip in SPEAKERS}
+    order = sorted({who(name) for name in faces}, key=lambda one: (one not in speakers, one))
+    return {name: order.index(who(name)) % FOLDS for name in faces}

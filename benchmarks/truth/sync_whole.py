@@ -19,20 +19,24 @@ FEWEST = 3  # people whom a threshold keeps
 
 SURE_BY_CHANCE = (
     "Nobody knows a clip's true offset, but a foreign voice has none: whatever is found there is chance. Each "
-    "clip is measured whole with its own voice, and with every other person's that lasts as long. As often as a "
-    "foreign voice makes a backend sure, chance does so with an own one: of the sure answers no more are chance "
-    "than the second share is of the first. What is not chance is as right as the two halves of these clips, "
-    "measured alone, agree (to the frame: less than one apart, see above). Thresholds: the lowest from which at "
-    f"most {CHANCE:.0%} are chance, set on the other half of the people."
+    "clip is measured whole with its own voice, and with every voice of its half of the people that lasts as "
+    "long. As often as foreign voices make a backend sure, chance does so with own ones; of the sure answers as "
+    "many are chance as the second share is of the first. Beside it the upper end of a 95 % interval (Clopper & "
+    "Pearson 1934) as if the pairs, which share faces and voices, were independent. What is not chance is as "
+    "right as the two halves of these clips, measured alone, agree (to the frame: less than one apart, see "
+    f"above). Thresholds: the lowest from which at most {CHANCE:.0%} are chance on the other half of the people; "
+    "*as set*: the backend's own `sure_from`, the higher of these two, so set on the same people. Axes knew "
+    "neither a clip's face nor its own voice, but most foreign voices."
 )
 AS_THEY_CAME = (
-    "Published clips are not in sync: for two of them joints judged by phonetics alone, joints on fitted axes and"
-    " Light-ASD's pictures name the same 7 frames. Offset in frames (confidence), whole clips."
+    "Offset in frames (confidence) of whole clips, positive where the sound is late. The signs see joints, by "
+    "phonetics; `embedded` joins them with fitted axes of joints, `light-asd` axes of its pictures and joints, "
+    "which the signs must confirm."
 )
 NEW = (
-    "Nobody had looked at these when axes and rules were made. Their lips were made by a generator for the voice:"
-    " at one offset all through a clip, and at the same one in the two TANGO clips, which have one voice. Offset "
-    "in frames (confidence), whole, then of each half alone."
+    "Nothing was fitted to these people. Their lips were made by a generator for the voice: at one offset all "
+    "through a clip, and at the same one in the two TANGO clips, which have one voice. Whole, then each half "
+    "alone."
 )
 
 
@@ -47,7 +51,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Foreign:
-    """A clip measured whole with the voice of somebody else."""
+    """A clip measured whole with the voice of somebody else of the same half of the people."""
 
     person: str
     sure: float
@@ -71,12 +75,13 @@ def own_voices(cast: Sequence[Person], judge: Judge) -> list[Whole]:
 
 
 def foreign_voices(cast: Sequence[Person], judge: Judge) -> list[Foreign]:
-    """Each clip that is long enough with every voice that lasts as long."""
+    """Each clip that is long enough with every voice of its half of the people that lasts as long."""
     found: list[Foreign] = []
     for person in cast:
         for other in cast:
             frames = min(len(person), len(other))
-            if other.who == person.who or frames < max(SHORTEST, AS_LONG * len(person)):
+            apart = other.who == person.who or half_of(other.who) != half_of(person.who)
+            if apart or frames < max(SHORTEST, AS_LONG * len(person)):
                 continue
             score = judge(person, REACH, frames - REACH, other.heard(REACH, frames - REACH))
             found.append(Foreign(person.who, score.confidence))
@@ -88,7 +93,7 @@ def limit(own: Sequence[Whole], foreign: Sequence[Foreign]) -> float | None:
     found = None
     for sure in sorted({one.sure for one in own}, reverse=True):
         kept = [one for one in own if one.sure >= sure]
-        if by_chance(own, foreign, sure) > CHANCE:
+        if not by_chance(own, foreign, sure) <= CHANCE:  # NaN where nothing is known
             break
         if len({one.person for one in kept}) >= FEWEST:
             found = sure
@@ -96,11 +101,17 @@ def limit(own: Sequence[Whole], foreign: Sequence[Foreign]) -> float | None:
 
 
 def by_chance(own: Sequence[Whole], foreign: Sequence[Foreign], sure: float) -> float:
-    """Of the own voices that are as sure, at most this share is by chance; NaN where none is."""
-    of_own, of_foreign = (
-        np.mean([one.sure >= sure for one in some]) if some else np.nan for some in (own, foreign)
-    )
-    return float(of_foreign / of_own) if of_own > 0.0 else float("nan")
+    """Of the own voices that are as sure, this share is by chance; NaN where none is, or no foreign voice was heard.
+
+    Each face counts alike, however many foreign voices last as long as its clip.
+    """
+    fooled: dict[str, list[bool]] = {}
+    for one in foreign:
+        fooled.setdefault(one.person, []).append(one.sure >= sure)
+    of_own = np.mean([one.sure >= sure for one in own]) if own else 0.0
+    if of_own == 0.0 or not fooled:
+        return float("nan")
+    return float(np.mean([np.mean(some) for some in fooled.values()]) / of_own)
 
 
 def chance_table(
@@ -108,9 +119,9 @@ def chance_table(
 ) -> str:
     """Every backend at thresholds from other people; one with a number of its own, in `fixed`, at that too."""
     lines = [
-        "| backend | thresholds | own voices sure | foreign voices sure | by chance, at most "
+        "| backend | thresholds | own voices sure | foreign voices sure | by chance | 95 % bound "
         "| sure clips whose halves agree to the frame |",
-        "|---|---|---|---|---|---|",
+        "|---|---|---|---|---|---|---|",
     ]
     for name, judge in found.items():
         own, foreign = own_voices(cast, judge), foreign_voices(cast, judge)
@@ -143,16 +154,34 @@ def _row(
 
     sure, fooled = [one for one in own if passed(one)], [one for one in foreign if passed(one)]
     apart = [one.apart for one in sure if one.apart is not None]
-    share = len(fooled) / len(foreign) / (len(sure) / len(own)) if sure else float("nan")
+    share, bound = by_chance_told(own, foreign, len(sure), fooled)
     cells = (
         name,
         told,
         f"{len(sure)} of {len(own)}",
         f"{len(fooled)} of {len(foreign)}",
-        "–" if np.isnan(share) else f"{share:.3f}",
+        share,
+        bound,
         f"{sum(one < 1.0 for one in apart)} of {len(apart)}" if apart else "–",
     )
     return f"| {' | '.join(cells)} |"
+
+
+def by_chance_told(
+    own: Sequence[Whole], foreign: Sequence[Foreign], sure: int, fooled: Sequence[Foreign]
+) -> tuple[str, str]:
+    """Share of the sure answers that is chance, and its bound; dashes where nothing was sure or heard."""
+    if not sure or not foreign:
+        return "–", "–"
+    from scipy.stats import beta
+
+    per_face = {
+        face: np.mean([one in fooled for one in foreign if one.person == face])
+        for face in {one.person for one in foreign}
+    }
+    share = len(own) / sure
+    high = float(beta.ppf(0.975, len(fooled) + 1, len(foreign) - len(fooled)))
+    return f"{np.mean(list(per_face.values())) * share:.3f}", f"{min(1.0, high * share):.3f}"
 
 
 def offsets_as_they_came(cast: Iterable[Person], found: dict[str, Judge], *, halves: bool) -> str:

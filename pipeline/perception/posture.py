@@ -24,7 +24,7 @@ BLOCK = 10
 
 EDGE = 0.05
 """Shoulder widths from a side of the picture within which an elbow may as well be outside: MediaPipe places elbows that
-are cut off in the last rows. Of people cut just above them, up to 1.00 of the frames had an elbow in the picture and at
+are cut off just inside. Of people cut just above them, up to 1.00 of the frames had an elbow in the picture and at
 most 0.35 one that far from its sides; of people with elbows 0.68 and more (`benchmarks/truth/filters.py`)."""
 
 NOSE_REACH = 1.5
@@ -58,8 +58,8 @@ def body_found(pose: Pose) -> float:
 def upper_body(pose: Pose, size: tuple[int, int], valid_from: float) -> float:
     """Share of frames with both shoulders and at least one elbow seen inside the picture, 0 to 1.
 
-    An elbow that is cut off comes out in the picture's last rows, so one there counts as not seen (`EDGE`). size:
-    (width, height) in pixels. Raises ValueError without frames.
+    An elbow that is cut off comes out just inside the picture, so one at any of its sides counts as not seen (`EDGE`).
+    size: (width, height) in pixels. Raises ValueError without frames.
     """
     there = seen(pose, valid_from)
     shoulders = there & inside(pose, size)

@@ -11,9 +11,6 @@ from pipeline.stage import Frames, Needs, Scope, need
 
 # Frames of sound heard on each side of the picture, so that a late or early voice can be found: SyncNet's ±15.
 MARGIN = 15
-# Frames of the least offset that is corrected. By less a backend may lean to one side, which cannot be told from a clip
-# that comes so, and nobody notices: sound is seen to be off from 45 ms early or 125 ms late (ITU-R BT.1359-1, annex 1).
-LEAST_SHIFT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +18,7 @@ class MeasureSync:
     """Lips against voice (paper 003, section 3.2: SyncNet removes clips whose lips do not fit).
 
     The audio window is moved by the measured offset only where the backend is as sure as it was when it was measured to
-    be right (`sure_from`), by no less than `LEAST_SHIFT`, and where the source has sound for the moved window; for a
+    be right (`sure_from`), by no less than `least_shift`, and where the source has sound for the moved window; for a
     backend that was never proven it stays (DESIGN rule 5).
     """
 
@@ -33,6 +30,9 @@ class MeasureSync:
     needs: ClassVar = Needs(ram_gib=1.0)
 
     backend: SyncBackend
+    # Frames. By less a backend may lean to one side, which cannot be told from a clip that comes so; and viewers accept
+    # sound from 90 ms early to 185 ms late (ITU-R BT.1359-1, annex 1).
+    least_shift: float = 2.0
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         pose = frames.store.read_array(need(need(clip.pose, "pose").array, "pose.array")).astype(
@@ -43,7 +43,9 @@ class MeasureSync:
             Lips(faces=frames.faces(), pose=pose), frames.sound(margin=margin), margin=margin
         )
         sure = self.backend.sure_from is not None and score.confidence >= self.backend.sure_from
-        moves = sure and abs(score.offset) >= LEAST_SHIFT and frames.has_sound(shift=score.offset)
+        moves = (
+            sure and abs(score.shift) >= self.least_shift and frames.has_sound(shift=score.offset)
+        )
         section = Sync(
             backend=Backend(
                 name=self.backend.name, version=self.backend.version, weights=self.backend.weights

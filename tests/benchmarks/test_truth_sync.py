@@ -115,7 +115,13 @@ def test_of_what_is_sure_as_much_is_chance_as_foreign_voices_are_sure() -> None:
     ]
     assert by_chance(own, foreign, 3.0) == pytest.approx(0.1 / 0.8)
     assert by_chance(own, foreign, 0.5) == pytest.approx(0.1)
-    assert by_chance(own, [], 0.5) != by_chance(own, [], 0.5)
+    assert by_chance(own, [], 0.5) != by_chance(own, [], 0.5)  # not a number
+
+
+def test_each_face_counts_alike_however_many_voices_it_was_given() -> None:
+    own = [Whole(name, 3.0, 0.1) for name in "abcd"]
+    fooled = [Foreign(name, 3.5) for name in "abc"]
+    assert by_chance(own, fooled + [Foreign("d", 0.1)] * 97, 3.0) == pytest.approx(0.75)
 
 
 def test_the_limit_is_the_lowest_above_which_chance_is_rare() -> None:
@@ -126,6 +132,7 @@ def test_the_limit_is_the_lowest_above_which_chance_is_rare() -> None:
     foreign = [Foreign("a", 1.5)] * 10 + [Foreign("a", 0.1)] * 90
     assert limit(own, foreign) == 2.0
     assert limit(own, [Foreign("a", 6.0)]) is None
+    assert limit(own, []) is None
 
 
 def test_few_people_set_no_limit() -> None:
@@ -136,8 +143,22 @@ def test_few_people_set_no_limit() -> None:
 def test_a_voice_is_foreign_only_to_another_person_and_as_long_as_the_clip() -> None:
     pair = [still(f"{clip}.mp4.0", 150) for clip in sorted(ALIKE)]
     long, short = still("hdtf_WDA_AOC.mp4.0", 200), still("talkvid_10.mp4.0", 109)
-    made = foreign_voices([*pair, long, short], lambda *_: SyncScore(0, 1.0, 1.0))
-    assert [one.person for one in made] == [pair[0].who] * 1 + [pair[1].who] * 1 + [short.who] * 3
+    cast = [*pair, long, short]
+    made = foreign_voices(cast, lambda *_: SyncScore(0, 1.0, 1.0))
+    wanted = [
+        face.who
+        for face in cast
+        for voice in cast
+        if voice.who != face.who
+        and half_of(voice.who) == half_of(face.who)
+        and len(voice) >= 0.9 * len(face)
+    ]
+    assert [one.person for one in made] == wanted and wanted
+
+
+def test_people_who_are_added_change_nobodys_fold() -> None:
+    more = ["infinitetalk_man_1080p30.mp4@250.0", "liveportrait_s18.mp4.0"]
+    assert folds_of(FACES).items() <= folds_of([*FACES, *more]).items()
 
 
 def test_a_later_stretch_of_a_clip_is_of_the_same_person() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import importlib.metadata
 import importlib.util
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from manifests.geometry import centre
 from manifests.record import Box
 from pipeline.perception.faces.looks import Look
 from pipeline.perception.quiet import without
@@ -57,9 +59,9 @@ class FaceDetector:
     at 0.06 (30 real faces pasted into landscapes, each size). `tile_score` keeps out the false
     faces seen in tiles: legs and hair in a street 0.66 and 0.71, a blurred kitchen 0.63.
 
-    The box around a face of a few of those pixels is up to three times too large. So a small face
-    is looked at again in a square around it, where boxes come out right to a tenth; what is no face
-    from nearby was none (docs/decisions/0011-people.md).
+    All that by the first look. The box around a face of a few of those pixels is up to three times
+    too large, so a small face is looked at again in a square around it; what is not found there
+    either is taken for none (docs/decisions/0011-people.md, figures in docs/truth.md).
     """
 
     min_score: float = 0.6  # the graph itself reports nothing below 0.6
@@ -69,9 +71,8 @@ class FaceDetector:
     largest_in_tile: float = 0.45  # of the tile's height; a larger face is a part of one
     small: float = 0.15  # of the picture's height; a smaller face is looked at again
     around: float = 4.0  # side of the square it is then looked at in, face boxes
-    most_again: int = (
-        8  # small faces of one picture that are, the surest; more are taken as they are
-    )
+    most_grown: float = 1.3  # the nearby box over the far one, which comes out too large if wrong
+    most_again: int = 4  # small faces of one picture, the surest; more are taken as they are
 
     name: ClassVar[str] = "mediapipe-face-full-range"
 
@@ -123,7 +124,8 @@ class FaceFinder:
     def __call__(self, rgb: UInt8[np.ndarray, "h w 3"], *, closer: bool = True) -> list[Face]:
         """Faces in an upright RGB picture, the surest first; boxes in its pixels.
 
-        closer: look again in 2x2 tiles where the whole picture shows no face (five times the cost).
+        closer: look again in 2x2 tiles where the whole picture shows no face: four looks more. Each
+        small face that is found costs one more, `most_again` at most.
         """
         sure = [f for f in self._look(rgb) if f.score >= self._detector.min_score]
         faces = self._measured(sure, rgb)
@@ -162,8 +164,15 @@ class FaceFinder:
         """A face as seen in a square around it; None where there is none."""
         left, top, side = square(face.box, self._detector.around, rgb.shape[1], rgb.shape[0])
         near = self._look(rgb[top : top + side, left : left + side])
-        same = [f for f in (f.moved(left, top) for f in near) if _shared(f.box, face.box) > 0.5]
-        return replace(same[0], score=face.score) if same else None
+        same = [
+            f
+            for f in (f.moved(left, top) for f in near)
+            if _shared(f.box, face.box) > 0.5
+            and f.box[3] <= self._detector.most_grown * face.box[3]
+        ]
+        middle = centre(face.box)
+        best = min(same, key=lambda f: math.dist(centre(f.box), middle), default=None)
+        return None if best is None else replace(best, score=face.score)
 
     def close(self) -> None:
         """Give the graph's memory and threads back."""

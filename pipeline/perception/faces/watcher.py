@@ -16,7 +16,8 @@ class Sampling:
     """How often a video is searched.
 
     One look costs as much as decoding two or three frames of 720p, so once a second is what the
-    survey's budget of half a bare decode allows. A closer look costs four looks, so a video without
+    survey's budget of half a bare decode allows. A closer look costs four looks, and each of a picture's first
+    few small faces one more, so a video without
     faces gets one only every `closer_every` seconds; once that shows a face, every sample gets one
     until no face is found any more.
     """

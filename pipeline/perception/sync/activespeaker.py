@@ -232,7 +232,8 @@ def follow(
         return replace(joined((whole,), frames=frames), confidence=0.0)
     found = joined((whole, curve(measures, heard, axes[1], margin=margin)), frames=frames)
     signs = peak(curve(measures, heard, SIGNS, margin=margin)).offset
-    return found if abs(found.shift - signs) < WITNESS else replace(found, confidence=0.0)
+    believed = abs(found.shift - signs) < WITNESS and abs(signs) < REACH
+    return found if believed else replace(found, confidence=0.0)
 
 
 def features(

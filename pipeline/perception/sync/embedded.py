@@ -55,7 +55,7 @@ class Embedded:
     @property
     def version(self) -> str:
         """Of the method, numpy and scipy."""
-        return f"2, numpy {np.__version__}, scipy {metadata.version('scipy')}"
+        return f"3, numpy {np.__version__}, scipy {metadata.version('scipy')}"
 
     def missing(self) -> str | None:
         """Nothing is ever missing."""

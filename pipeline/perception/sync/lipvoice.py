@@ -54,7 +54,10 @@ class Axes:
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The best offset of a curve. offset: frames; clear: correlation above the best rival; height: correlation."""
+    """The best offset of a curve. offset: frames; clear: correlation above the best rival; height: correlation.
+
+    At either end of the offsets tried a curve may rise on beyond them: no peak was seen there, and `clear` is 0.
+    """
 
     offset: float
     clear: float
@@ -90,21 +93,26 @@ def peak(values: Float[np.ndarray, " quarter"]) -> Peak:
     """The highest point, between the steps by the parabola through it and its neighbours."""
     best = int(np.argmax(values))
     rivals = np.abs(np.arange(len(values)) - best) >= RIVAL * STEPS_PER_FRAME
-    between = 0.0
-    if 0 < best < len(values) - 1:
+    between, inside = 0.0, 0 < best < len(values) - 1
+    if inside:
         left, top, right = (float(values[best + step]) for step in (-1, 0, 1))
         bend = left - 2.0 * top + right
         between = 0.5 * (left - right) / bend if bend < 0.0 else 0.0
     return Peak(
         offset=(float(QUARTERS[best]) + between) / STEPS_PER_FRAME,
-        clear=float(values[best] - values[rivals].max()),
+        clear=float(values[best] - values[rivals].max()) if inside else 0.0,
         height=float(values[best]),
     )
 
 
 def agreement(peaks: tuple[Peak, ...]) -> float:
-    """1 where several opinions name the same offset, a half where they differ by `AGREE` frames, falling to 0."""
+    """1 where several opinions name the same offset, a half where they differ by `AGREE` frames, falling to 0.
+
+    0 as well where one of them names an end of the offsets tried: all that point beyond it would agree.
+    """
     found = [one.offset for one in peaks]
+    if max(map(abs, found)) >= REACH:
+        return 0.0
     return 1.0 / (1.0 + ((max(found) - min(found)) / AGREE) ** 2)
 
 

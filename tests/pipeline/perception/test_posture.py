@@ -81,6 +81,12 @@ def test_elbows_below_the_picture_are_no_upper_body() -> None:
     assert upper_body(pose, SIZE, SURE) == 1.0
 
 
+def test_elbows_at_the_sides_are_no_upper_body_either() -> None:
+    pose = speaker()
+    pose[:, [kp.LEFT_ELBOW, kp.RIGHT_ELBOW], 0] = 4.4
+    assert upper_body(pose, SIZE, SURE) == 0.0
+
+
 @pytest.mark.parametrize(("y", "share"), [(294.4, 1.0), (294.6, 0.0)])
 def test_elbows_within_a_twentieth_of_the_shoulders_from_the_edge_are_no_upper_body(
     y: float, share: float

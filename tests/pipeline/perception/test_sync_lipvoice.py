@@ -56,11 +56,18 @@ def test_the_peak_lies_between_the_steps() -> None:
     )  # the rival is 5 frames from the step at 2.0
 
 
-def test_a_peak_at_the_end_stays_there() -> None:
-    assert peak(QUARTERS.astype(float)).offset == 15.0
+@pytest.mark.parametrize("side", [-1.0, 1.0])
+def test_a_curve_that_still_rises_at_the_end_has_no_clear_peak(side: float) -> None:
+    found = peak(side * QUARTERS.astype(float))
+    assert (found.offset, found.clear) == (15.0 * side, 0.0)
 
 
-@given(st.lists(st.floats(-15.0, 15.0), min_size=1, max_size=4))
+def test_opinions_that_point_beyond_the_end_do_not_agree() -> None:
+    assert agreement((Peak(15.0, 1.0, 1.0), Peak(15.0, 1.0, 1.0))) == 0.0
+    assert agreement((Peak(14.75, 1.0, 1.0), Peak(14.75, 1.0, 1.0))) == 1.0
+
+
+@given(st.lists(st.floats(-14.99, 14.99), min_size=1, max_size=4))
 def test_agreement_is_one_for_one_offset_and_falls_with_the_distance(offsets: list[float]) -> None:
     found = agreement(tuple(Peak(one, 0.0, 0.0) for one in offsets))
     assert 0.0 < found <= 1.0
