@@ -40,7 +40,8 @@ separates the other half best, people that had no part in it. A filter counts as
 0.97 both ways. One whose own number drops nothing wrongly, precision 0.99, and that falls short otherwise, acts too and
 is called `partly`: doctor, card and `docs/rules.md` say what it misses. What does not act reports `unknown`. *No
 value*: mostly cases in which no face is found, so that no clip comes of them and the filter is never asked; they do not
-count in its precision and recall, but among those dropped by any filter.
+count in its precision and recall, but among those dropped by any filter. Cases are pieces of few clips and overlap in
+time: their number says how finely a share is counted, the intervals how far it may be off.
 """
 
 

@@ -25,7 +25,7 @@ SURE_BY_CHANCE = (
     "Pearson 1934) as if the pairs, which share faces and voices, were independent. What is not chance is as "
     "right as the two halves of these clips, measured alone, agree (to the frame: less than one apart, see "
     f"above). Thresholds: the lowest from which at most {CHANCE:.0%} are chance on the other half of the people; "
-    "*as set*: the backend's own `sure_from`, the higher of these two, so set on the same people. Axes knew "
+    "*as set*: the backend's own `sure_from`, above both of these, so set on the same people. Axes knew "
     "neither a clip's face nor its own voice, but most foreign voices."
 )
 AS_THEY_CAME = (
