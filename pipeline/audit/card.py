@@ -8,6 +8,7 @@ from pipeline.audit.account import Account
 from pipeline.config import Run
 from pipeline.flow import Flow
 from pipeline.rules import Rule
+from pipeline.stages.s090_sync import MeasureSync
 
 
 class Facts(Protocol):
@@ -64,6 +65,12 @@ def card(run: Run, flow: Flow, facts: Facts) -> str:
         "| reason | keeps | unit | number from | proven for |",
         "|---|---|---|---|---|",
         *[rule_line(rule) for rule in (*flow.source_rules, *flow.clip_rules)],
+        "",
+        *[
+            f"Lips and voice: {one.correction}."
+            for one in flow.on_clip
+            if isinstance(one, MeasureSync)
+        ],
         "",
         "## Licences of the sources",
         "",

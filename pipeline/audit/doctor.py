@@ -17,6 +17,7 @@ from pipeline.perception import pose, shots, speech, sync
 from pipeline.perception.faces import FaceDetector
 from pipeline.perception.shots import ShotDetector
 from pipeline.rules import RULES
+from pipeline.stages.s090_sync import MeasureSync
 
 State = Literal["works", "missing", "unproven", "partly", "proven"]
 COLOURS: dict[State, str] = {
@@ -40,7 +41,7 @@ class Finding:
 
 def findings(run: Run) -> list[Finding]:
     """Everything the doctor looks at, nothing of it changed."""
-    return [*machine(), *backends(run), *filters(run)]
+    return [*machine(), *backends(run), *filters(run), *corrections(run)]
 
 
 def machine() -> Iterator[Finding]:
@@ -116,6 +117,13 @@ def filters(run: Run) -> Iterator[Finding]:
             acts = f"; acts with {', '.join(rule.proven)}" if rule.proven else ""
             note = f"reports unknown and acts on nothing{acts}: {rule.source}"
             yield Finding("filter", rule.why, "unproven", note)
+
+
+def corrections(run: Run) -> Iterator[Finding]:
+    """What is changed in a clip, and from when on."""
+    stage = MeasureSync(sync.BACKENDS[run.sync.backend](weights=run.sync.weights))
+    state: State = "unproven" if stage.backend.sure_from is None else "partly"
+    yield Finding("correction", "audio_offset", state, stage.correction)
 
 
 def installed(package: str) -> tuple[State, str]:

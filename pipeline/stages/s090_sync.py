@@ -34,6 +34,17 @@ class MeasureSync:
     # sound from 90 ms early to 185 ms late (ITU-R BT.1359-1, annex 1).
     least_shift: float = 2.0
 
+    @property
+    def correction(self) -> str:
+        """When the audio window is moved, in words."""
+        name, sure_from = self.backend.name, self.backend.sure_from
+        if sure_from is None:
+            return f"offsets are recorded and no sound is moved: {name} was not shown to be right on real footage"
+        return (
+            f"the sound is moved by an offset of {self.least_shift:g} frames or more where {name} is sure of it, from "
+            f"confidence {sure_from:g} on; of the other clips it is recorded: docs/truth.md, Sure by chance"
+        )
+
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         pose = frames.store.read_array(need(need(clip.pose, "pose").array, "pose.array")).astype(
             np.float32

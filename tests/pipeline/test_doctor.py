@@ -47,6 +47,17 @@ def test_a_filter_acts_with_the_backends_it_was_shown_with() -> None:
         assert "misses" in found[name].note
 
 
+def test_sound_is_moved_only_with_a_backend_that_was_shown_to_be_right() -> None:
+    for name, state, said in (
+        ("embedded", "unproven", "no sound is moved"),
+        ("light-asd", "partly", "from confidence 2 on"),
+    ):
+        found = findings(load(None, (f"sync.backend={name}",)))
+        (correction,) = [each for each in found if each.part == "correction"]
+        assert correction.state == state
+        assert said in correction.note
+
+
 def test_the_table_can_be_drawn() -> None:
     console = Console(record=True, width=100, file=io.StringIO())
     console.print(table(list(findings(Run()))))
