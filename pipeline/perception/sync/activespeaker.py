@@ -62,8 +62,8 @@ SHA256: dict[Variant, str] = {
 }
 
 SURE_FROM: dict[Variant, float] = {"light-asd": 2.0}
-"""Of clips of 4 to 10 s; above what was asked on either half of the people, so that at most 2 % of the sure answers are
-chance, and there the halves of a clip name the same frame: `docs/truth.md`, *Sure by chance*."""
+"""Of clips of 4 to 10 s; above what either half of the people asks for so that at most 2 % of the sure answers are
+chance: `docs/truth.md`, *Sure by chance*."""
 
 # The networks look at the middle half of a square 1.4 times as large as the face box of the S3FD
 # detector, a fifth of that box below its centre. S3FD's box is 1.14 times as high as MediaPipe's
