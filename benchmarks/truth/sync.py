@@ -50,6 +50,7 @@ from pipeline.rules import CLIP_RULES
 
 PLANTS = (-15, -12, -9, -6, -3, 0, 3, 6, 9, 12, 15)  # frames
 RIGHT = 0.95  # share of confident answers that must be right
+ASKED = (0.95, 0.97, 0.98, 0.99)  # the same, so that as many are right on other people
 DRAWS = 1000  # bootstrap samples of people
 STRETCH = 75  # frames of a choice between people
 HOP = 30  # frames between two stretches of one voice
@@ -190,8 +191,8 @@ def listeners(
 # ---- figures -------------------------------------------------------------------------------------
 
 
-def threshold(cases: Sequence[Case]) -> float | None:
-    """The lowest confidence from which at least 95 % are right, of three people or more; None where there is none."""
+def threshold(cases: Sequence[Case], *, right_from: float = RIGHT) -> float | None:
+    """The lowest confidence from which so many are right, of three people or more; None where there is none."""
     ordered = sorted(cases, key=lambda one: -min(one.sure, one.known))
     sure = [min(one.sure, one.known) for one in ordered]
     right = np.cumsum([one.right for one in ordered])
@@ -199,7 +200,7 @@ def threshold(cases: Sequence[Case]) -> float | None:
         at
         for at in range(len(ordered))
         if (at + 1 == len(ordered) or sure[at + 1] < sure[at])
-        and right[at] >= RIGHT * (at + 1)
+        and right[at] >= right_from * (at + 1)
         and len({one.person for one in ordered[: at + 1]}) >= 3
     ]
     return sure[good[-1]] if good else None
@@ -217,10 +218,13 @@ class Answered:
     limits: tuple[float | None, float | None]
 
 
-def answered(cases: Sequence[Case]) -> Answered:
+def answered(cases: Sequence[Case], *, right_from: float = RIGHT) -> Answered:
     """Thresholds of each half used on the other."""
     sides = [[one for one in cases if half_of(one.person) == side] for side in (0, 1)]
-    limits = threshold(sides[1]), threshold(sides[0])
+    limits = (
+        threshold(sides[1], right_from=right_from),
+        threshold(sides[0], right_from=right_from),
+    )
     asked = [
         (one, limit)
         for side, limit in zip(sides, limits, strict=True)
@@ -357,6 +361,8 @@ def section(shared: Path) -> str:
             choice_table(cast, resting, found, each=4),
             "#### The speaker beside another who talks",
             choice_table(cast, cast, found, each=5),
+            "#### What is asked for on one half of the people, and what comes out on the other",
+            asked_table(cast, found),
             "#### Another's voice edited in (`not_the_speaker`)",
             voices_table(cast, found),
             "#### A listener: a face at rest beside another's voice (`not_the_speaker`)",
@@ -411,6 +417,32 @@ def choice_table(
         (name, choices(cast, foils, judge, hop=HOP, each=each)) for name, judge in found.items()
     )
     return "\n".join([HEAD, *(row(name, made) for name, made in cases)])
+
+
+def asked_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
+    """light-asd: whole clips' offsets to the frame, and the speaker beside another who talks, as more is asked for."""
+    if (judge := found.get("light-asd")) is None:
+        return "light-asd cannot work here."
+    questions = {
+        "offset, the mean of a clip's halves, to the frame": [
+            Case(person.who, abs(one.error) < WHOLE_TO_THE_FRAME, one.sure)
+            for person in cast
+            for one in planted(person, judge, plants=PLANTS)
+        ],
+        "the speaker beside another who talks": choices(cast, cast, judge, hop=HOP, each=5),
+    }
+    lines = [
+        "| light-asd | asked for | right where confident | coverage |",
+        "|---|---|---|---|",
+    ]
+    for name, cases in questions.items():
+        for asked in ASKED:
+            result = answered(cases, right_from=asked)
+            low, high = interval(result.kept, share)
+            told = f"{share(result.kept):.3f} ({low:.2f} to {high:.2f})"
+            coverage = f"{len(result.kept)} of {len(result.asked)}, {len(result.kept) / len(result.asked):.2f}"
+            lines.append(f"| {name} | {asked:.3g} | {told} | {coverage} |")
+    return "\n".join(lines)
 
 
 def voices_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
