@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from manifests.errors import run_command
+
 app = typer.Typer(
     help="From a voice and one picture to a moving skeleton.",
     no_args_is_help=True,
@@ -231,9 +233,7 @@ def counted(what: str):
 def main() -> None:
     """The command; a user's mistake is one sentence and exit code 2."""
     try:
-        app()
-    except SystemExit:
-        raise  # nothing of ours, for which all would be loaded
+        run_command(app)
     except ModuleNotFoundError as error:
         if error.name not in TRAINING:
             raise
@@ -241,27 +241,6 @@ def main() -> None:
             f"csg-model needs {error.name}: install cospeech[train]", style="red", markup=False
         )
         sys.exit(2)
-    except known_mistakes() as error:
-        errors.print(f"csg-model: {error}", style="red", highlight=False, markup=False)
-        sys.exit(2)
-
-
-def known_mistakes() -> tuple[type[Exception], ...]:
-    """What a user can do wrong; anything else is ours and keeps its traceback."""
-    from models.data.audio import EncoderError
-    from models.data.files import DatasetError
-    from models.infer.generate import OutError
-    from models.infer.reference import PersonError
-    from models.infer.voice import VoiceError
-    from models.systems.csg405.trained import ModelError
-    from models.train.checkpoint import CheckpointError
-    from models.train.settings import SettingsError
-    from models.train.trainer import Diverged
-
-    return (
-        CheckpointError, DatasetError, Diverged, EncoderError, ModelError, OutError, PersonError,
-        SettingsError, VoiceError,
-    )  # fmt: skip
 
 
 if __name__ == "__main__":

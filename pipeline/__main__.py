@@ -1,7 +1,6 @@
 """The command `csg-data`: build a dataset, look at what a run would do, check the machine and its weights."""
 
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.config import ConfigError, Run, load
+from manifests.errors import run_command
+from pipeline.config import Run, load
 
 app = typer.Typer(
     help="Talking-person video into a co-speech gesture dataset.",
@@ -23,7 +23,6 @@ weights_app = typer.Typer(
 )
 app.add_typer(weights_app, name="weights")
 console = Console()
-errors = Console(stderr=True)
 
 Override = Annotated[
     list[str] | None,
@@ -211,25 +210,7 @@ def settings(config: Path | None, given: dict[str, object], overrides: list[str]
 
 def main() -> None:
     """The console script: a user's mistake is one sentence and exit code 2."""
-    from pipeline.audit.errors import LookError
-    from pipeline.fetching import LockError, OptOutError
-    from pipeline.rules import RuleError
-    from pipeline.sources import SourceListError
-    from pipeline.weights import WeightsError
-
-    try:
-        app()
-    except (
-        ConfigError,
-        RuleError,
-        SourceListError,
-        LockError,
-        OptOutError,
-        WeightsError,
-        LookError,
-    ) as error:
-        errors.print(str(error), style="red", markup=False, highlight=False)
-        sys.exit(2)
+    run_command(app)
 
 
 if __name__ == "__main__":

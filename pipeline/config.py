@@ -8,11 +8,12 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from manifests.errors import UserError
 from pipeline.fetching.settings import FetchSettings
 from pipeline.rules import RULES, with_thresholds
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A settings file or an override that cannot be."""
 
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from manifests.record import Backend
+from manifests.record import Backend, Clip, Decision, Source
 from pipeline.config import Pose, Run, Speech
 from pipeline.media.encode import Encoding
 from pipeline.perception import pose, shots, speech, sync
@@ -45,8 +45,13 @@ from pipeline.stages.s110_crop import CropClip
 from pipeline.stages.s120_identity import Identify
 from pipeline.stages.s130_split import Splitting
 from pipeline.stages.s140_pack import Packing
+from pipeline.verdict import decide
 
 Made = TypeVar("Made")
+SURVEY = "survey"
+"""The name of the one decode that the survey's stages share."""
+RUN = "run"
+"""Stands for a stage where the run itself failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,17 @@ class Flow:
             self.split,
             self.pack,
         )
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The version of each stage by its name; the survey, whose decode its stages share, is that of the first."""
+        held = {stage.name: stage.version for stage in self.stages}
+        return {**held, SURVEY: self.on_survey[0].version, RUN: 1}
+
+    def decide(self, subject: Source | Clip) -> tuple[Decision, ...]:
+        """Every rule whose measurement the subject carries, in the order of the rules."""
+        rules = self.clip_rules if isinstance(subject, Clip) else self.source_rules
+        return decide(subject, rules, self.versions)
 
 
 def build(run: Run) -> Flow:

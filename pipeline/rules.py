@@ -13,12 +13,13 @@ from typing import Literal
 
 from pydantic import BaseModel
 
+from manifests.errors import UserError
 from manifests.record import Why
 
 Comparator = Literal[">=", "<="]
 
 
-class RuleError(ValueError):
+class RuleError(UserError):
     """A setting names a rule or a threshold that cannot be."""
 
 

@@ -1,6 +1,6 @@
 """What a stage is: a frozen dataclass that measures one thing and writes one section of the record, and never drops.
 
-Three scopes, by what a stage is called on:
+Three kinds, by what a stage is called on:
 
 - a *source* stage is called on a source (fetch, probe, speech);
 - a *survey* stage watches the one low-resolution decode of a source (shots, people);
@@ -14,8 +14,6 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
@@ -24,30 +22,13 @@ from pydantic import BaseModel
 
 from manifests.record import Clip, Source
 from pipeline.media.decode import Picture
-from pipeline.run.store import Store
+from pipeline.store import Store
 
 Section = TypeVar("Section", bound=BaseModel)
 
 
 class MissingSection(RuntimeError):
     """A stage was called before the stage that writes what it reads."""
-
-
-class Scope(StrEnum):
-    """What a stage is called on."""
-
-    SOURCE = "source"
-    SURVEY = "survey"
-    SPAN = "span"
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What one call of a stage takes of a machine, at most."""
-
-    cpus: float = 1.0
-    ram_gib: float = 1.0
-    gpus: float = 0.0
 
 
 class Named(Protocol):
@@ -60,10 +41,8 @@ class Named(Protocol):
 class StageFacts(Named, Protocol):
     """What every stage that writes a section states about itself."""
 
-    scope: ClassVar[Scope]
     reads: ClassVar[frozenset[str]]
     writes: ClassVar[str]
-    needs: ClassVar[Needs]
 
 
 @runtime_checkable

@@ -1,6 +1,6 @@
 """What becomes of a subject: the refusal a stage may raise, and the pure function that applies the rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,6 +10,8 @@ from manifests.record import Backend, Clip, Decision, Source, Verdict, Why
 from pipeline.rules import Rule
 
 Subject = TypeVar("Subject", Source, Clip)
+StageVersion = tuple[str, int]
+"""Name of a stage and its version."""
 
 
 class Refusal(Exception):
@@ -35,20 +37,22 @@ class Failed:
     why: Why = Why.FAILED
 
 
-def decide(subject: Source | Clip, rules: Iterable[Rule]) -> tuple[Decision, ...]:
+def decide(
+    subject: Source | Clip, rules: Iterable[Rule], versions: Mapping[str, int]
+) -> tuple[Decision, ...]:
     """Apply every rule whose measurement the subject carries, in the order of the rules.
 
     Pure: the same record and rules give the same decisions. A rule not proven for the backend that measured says
-    `unknown` and acts on nothing (DESIGN rule 5).
+    `unknown` and acts on nothing (DESIGN rule 5). versions: of the stages by name.
     """
     return tuple(
-        judge(subject, rule, section)
+        judge(subject, rule, section, version=versions[rule.stage])
         for rule in rules
         if (section := section_of(subject, rule)) is not None
     )
 
 
-def judge(subject: Source | Clip, rule: Rule, section: BaseModel) -> Decision:
+def judge(subject: Source | Clip, rule: Rule, section: BaseModel, *, version: int) -> Decision:
     """One rule on one subject."""
     value = rule.value(section)
     backend = getattr(section, "backend", None)
@@ -59,7 +63,7 @@ def judge(subject: Source | Clip, rule: Rule, section: BaseModel) -> Decision:
         verdict = Verdict.KEPT if rule.passes(value) else Verdict.DROPPED
     return decision(
         subject,
-        stage=rule.stage,
+        stage=(rule.stage, version),
         backend=backend,
         measurement=rule.measurement,
         value=value,
@@ -71,13 +75,13 @@ def judge(subject: Source | Clip, rule: Rule, section: BaseModel) -> Decision:
     )
 
 
-def refused(subject: Source | Clip, refusal: Refusal, *, stage: str) -> Decision:
+def refused(subject: Source | Clip, refusal: Refusal, *, stage: StageVersion) -> Decision:
     """The row of a subject that a stage could not measure."""
     return decision(
         subject,
         stage=stage,
         backend=OWN,
-        measurement=f"{stage}.possible",
+        measurement=f"{stage[0]}.possible",
         value=None,
         unit="",
         comparator="",
@@ -88,11 +92,11 @@ def refused(subject: Source | Clip, refusal: Refusal, *, stage: str) -> Decision
     )
 
 
-def failed(subject: Source | Clip, failure: Failed) -> Decision:
+def failed(subject: Source | Clip, failure: Failed, *, version: int) -> Decision:
     """The row of a subject on which the run itself failed."""
     return decision(
         subject,
-        stage=failure.stage,
+        stage=(failure.stage, version),
         backend=OWN,
         measurement=f"{failure.stage}.possible",
         value=None,
@@ -122,7 +126,7 @@ OWN = Backend(name="cospeech", version="1")
 def decision(  # noqa: PLR0913 - one parameter for each column of the row
     subject: Source | Clip,
     *,
-    stage: str,
+    stage: StageVersion,
     backend: Backend,
     measurement: str,
     value: float | None,
@@ -146,8 +150,8 @@ def decision(  # noqa: PLR0913 - one parameter for each column of the row
         start=start,
         stop=stop,
         person=person,
-        stage=stage,
-        version=1,  # the flow, which knows its stages, writes theirs: `pipeline.run.finish.versioned`
+        stage=stage[0],
+        version=stage[1],
         backend=backend.name,
         backend_version=backend.version,
         weights=backend.weights,

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pipeline.run.store import replacing, sha256_of
+from manifests.errors import UserError
+from manifests.files import replacing, sha256_of
 
 State = Literal["here", "absent", "other bytes"]
 
 
-class WeightsError(ValueError):
+class WeightsError(UserError):
     """Weights that are not known, not there, or not the pinned bytes."""
 
 

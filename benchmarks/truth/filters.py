@@ -29,6 +29,7 @@ from benchmarks.truth.faults import RGB
 from benchmarks.truth.kept import made_of
 from benchmarks.truth.scores import Case, Score, between, histogram, judged, told
 from benchmarks.truth.watch import Eyes, window
+from manifests.files import write_whole
 from manifests.record import Box, Clip, Shot, Source, Why
 from pipeline.config import Run
 from pipeline.flow import measuring
@@ -137,9 +138,7 @@ def remembered(media: Path, folder: Path, actor: Actor) -> Found:
         return {name: [Case(**case) for case in cases] for name, cases in held.items()}
     found = cases_of(media, actor)
     text = json.dumps({name: [asdict(case) for case in cases] for name, cases in found.items()})
-    half = file.with_suffix(".part")
-    half.write_text(text)
-    half.replace(file)
+    write_whole(file, text)
     return found
 
 

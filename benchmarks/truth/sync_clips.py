@@ -15,6 +15,7 @@ from jaxtyping import Float32, Int16, UInt8
 
 from benchmarks.truth.cast import person_of
 from benchmarks.truth.kept import made_of
+from manifests.files import replacing
 from manifests.geometry import SAMPLES_PER_FRAME, crop_affine
 from manifests.record import Box, FaceSample
 from pipeline.media.audio import read_audio
@@ -27,7 +28,6 @@ from pipeline.perception.sync.activespeaker import FACE_SIZE as MOUTH_SQUARE
 from pipeline.perception.sync.activespeaker import Watching
 from pipeline.perception.sync.interface import REACH
 from pipeline.run.frames import face_square
-from pipeline.run.store import replacing
 from pipeline.stages.s060_spans import region
 from pipeline.stages.s070_pose import picture_size, to_upright
 

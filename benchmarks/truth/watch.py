@@ -25,7 +25,6 @@ from pipeline.perception import posture
 from pipeline.perception.faces import Sampling
 from pipeline.run.frames import SpanFrames
 from pipeline.run.ledger import Ledger
-from pipeline.run.store import Store
 from pipeline.run.survey import survey
 from pipeline.stage import need
 from pipeline.stages.s040_shots import FindShots
@@ -33,6 +32,7 @@ from pipeline.stages.s050_people import FindPeople
 from pipeline.stages.s060_spans import Spans
 from pipeline.stages.s070_pose import EstimatePose
 from pipeline.stages.s080_posture import MeasurePosture, posture_of
+from pipeline.store import Store
 
 DEAF = Backend(name="none", version="1")
 BLANK = Blob(sha256="0" * 64, suffix=".npy", bytes=0)

@@ -13,12 +13,14 @@ from jaxtyping import Float16, Float32, Int16
 from safetensors import SafetensorError
 from torch import Tensor
 
+from manifests.errors import UserError
+from manifests.files import sha256_of
 from pipeline.perception.speech.voices import mel
 
 Sound = Int16[np.ndarray, " samples"]
 
 
-class EncoderError(ValueError):
+class EncoderError(UserError):
     """An encoder that does not exist, or whose weights are not where they are said to be."""
 
 
@@ -145,8 +147,7 @@ class SpeechEncoder:
     def _hash(self) -> str:
         digest = hashlib.sha256()
         for file in [*self._files, self.folder / "config.json"]:
-            with file.open("rb") as stream:
-                digest.update(hashlib.file_digest(stream, "sha256").digest())
+            digest.update(bytes.fromhex(sha256_of(file)))
         digest.update(b"centred" if self._centred else b"as it is")
         return digest.hexdigest()
 

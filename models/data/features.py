@@ -10,8 +10,6 @@ import hashlib
 import io
 import itertools
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from manifests.files import replacing, write_whole
 from manifests.motion import LOCAL_VERSION, SMOOTHING_VERSION
 from manifests.shards import write_tar
 from models.data.audio import Encoder
@@ -179,14 +178,13 @@ def _write(
             told()
             yield f"{entry.id}.npy", content.getvalue()
 
-    with _replacing(folder / f"{shard}.tar") as temporary:
+    with replacing(folder / f"{shard}.tar") as temporary:
         written = write_tar(temporary, f"{shard}.tar", members())
     placed = {
         entry.id: (entry.revision, member.offset + starts[entry.id], entry.frames)
         for entry, member in zip(entries, written, strict=True)
     }
-    with _replacing(sidecar) as temporary:
-        temporary.write_text(json.dumps(placed, indent=0) + "\n")
+    write_whole(sidecar, json.dumps(placed, indent=0) + "\n")
     return placed
 
 
@@ -199,16 +197,3 @@ def writing(folder: Path) -> Iterator[None]:
         raise DatasetError(
             f"{folder} cannot be written ({error.strerror}): name another with --features"
         ) from error
-
-
-@contextmanager
-def _replacing(file: Path) -> Iterator[Path]:
-    """A temporary name that takes the file's place when the block ends well."""
-    handle, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    os.close(handle)
-    try:
-        yield Path(name)
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -8,8 +8,10 @@ from typing import BinaryIO
 
 import numpy as np
 
+from manifests.errors import UserError
 
-class DatasetError(ValueError):
+
+class DatasetError(UserError):
     """A folder that is no dataset, or a shard that does not hold what the index says."""
 
 

@@ -1,13 +1,14 @@
 """Mean and spread of what a network sees, over one dataset's training clips: an artefact of the dataset."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Float32
+
+from manifests.files import write_whole
 
 LEAST_SPREAD = 1e-3
 """In half crops, a quarter of a pixel: what hardly moves is not blown up."""
@@ -58,12 +59,7 @@ class Statistics:
             name: [float(f"{value:.9g}") for value in getattr(self, name)]
             for name in ("mean", "spread", "share")
         }
-        temporary = file.with_name(f".{file.name}.{os.getpid()}")
-        try:
-            temporary.write_text(json.dumps(held) + "\n")
-            temporary.replace(file)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_whole(file, json.dumps(held) + "\n")
 
     def apply(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
         """Values brought to mean 0 and spread 1."""

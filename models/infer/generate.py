@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from manifests.errors import UserError
 from manifests.geometry import SAMPLE_RATE
 from models.infer.guides import write_guides
 from models.infer.reference import Person
@@ -23,7 +24,7 @@ OURS = {
 }
 
 
-class OutError(ValueError):
+class OutError(UserError):
     """A folder that cannot be made, or that holds something else."""
 
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, UInt8
 
+from manifests.errors import UserError
 from manifests.geometry import apply, crop_affine
 from manifests.record import Box
 from models.data.files import DatasetError, array_in
@@ -26,7 +27,7 @@ LOOKS = 3
 MOST_PIXELS = 100_000_000
 
 
-class PersonError(ValueError):
+class PersonError(UserError):
     """Something that shows no person."""
 
 

@@ -10,6 +10,7 @@ from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 from jaxtyping import Int16
 
+from manifests.errors import UserError
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 from pipeline.media.probe import NotMedia, audio_stream, open_media
 
@@ -17,7 +18,7 @@ LONGEST = 4 * 3600
 """Seconds of sound that are taken in: motion of four hours fits into a gigabyte."""
 
 
-class VoiceError(ValueError):
+class VoiceError(UserError):
     """A file without sound that can be read."""
 
 

@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from manifests.files import replacing, write_whole
 from models.data.statistics import Statistics
 from models.metrics.frechet import frechet_distance
 from models.metrics.windows import FRAMES, VALUES
@@ -208,11 +209,9 @@ def save(encoder: MotionEncoder, folder: Path) -> Path:
     state = {
         key: tensor.detach().cpu().contiguous() for key, tensor in encoder.state_dict().items()
     }
-    unfinished = path.with_suffix(".part")
-    save_file(state, unfinished)
-    unfinished.replace(path)
-    unfinished.write_text(json.dumps(about, indent=2) + "\n")
-    unfinished.replace(path.with_suffix(".json"))
+    with replacing(path) as unfinished:
+        save_file(state, unfinished)
+    write_whole(path.with_suffix(".json"), json.dumps(about, indent=2) + "\n")
     return path
 
 

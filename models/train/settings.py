@@ -11,10 +11,12 @@ from typing import Any, Literal, TypeVar
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from manifests.errors import UserError
+
 Config = TypeVar("Config")
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError):
     """A setting that does not exist, or a value it cannot have."""
 
 

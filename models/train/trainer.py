@@ -20,13 +20,15 @@ from diffusers.training_utils import EMAModel
 from rich.console import Console
 from torch import Tensor, nn
 
+from manifests.errors import UserError
+from manifests.files import write_whole
 from models.data.batches import Batch, Steps
 from models.train import checkpoint
 from models.train.progress import Progress
 from models.train.settings import SettingsError, Training, differing
 
 
-class Diverged(RuntimeError):
+class Diverged(UserError):
     """The loss is no number any more."""
 
 
@@ -256,9 +258,7 @@ class Log:
             return
         held = self.file.read_text().splitlines() if self.file.is_file() else []
         kept = [line for line in held if line.endswith("}") and json.loads(line)["step"] <= step]
-        temporary = run / ".log.jsonl"
-        temporary.write_text("".join(line + "\n" for line in kept))
-        temporary.replace(self.file)
+        write_whole(self.file, "".join(line + "\n" for line in kept))
 
     def __call__(self, step: int, figures: Mapping[str, float]) -> None:
         if self.machine.is_main_process:

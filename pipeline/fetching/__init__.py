@@ -14,6 +14,7 @@ import threading
 import time
 from pathlib import Path
 
+from manifests.files import sha256_of
 from manifests.record import Fetched, Origin
 from pipeline.fetching.errors import (
     FetchError,
@@ -35,8 +36,8 @@ from pipeline.fetching.lock import (
 )
 from pipeline.fetching.policy import OptOutError, OptOuts, check_licences, read_opt_outs
 from pipeline.fetching.settings import FetchSettings
-from pipeline.fetching.store import Folder, Receipt, sha256_of
-from pipeline.locators import WEB, Located, local_path, scheme_of
+from pipeline.fetching.store import Folder, Receipt
+from pipeline.sources.locators import WEB, Located, local_path, scheme_of
 
 __all__ = [
     "FetchError",

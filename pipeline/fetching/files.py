@@ -15,7 +15,7 @@ from fsspec.core import url_to_fs
 from pipeline.fetching.errors import FetchError, NotMediaPage, Private, Removed, Unreachable
 from pipeline.fetching.settings import FetchSettings
 from pipeline.fetching.store import Folder, Partial, TooManyBytes, append, safe_suffix
-from pipeline.locators import without_secrets
+from pipeline.sources.locators import without_secrets
 
 # Roots of what clients of object stores raise beside OSError, by the module that must be loaded for them to occur.
 REMOTE_ERRORS = (

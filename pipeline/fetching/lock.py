@@ -11,11 +11,12 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
+from manifests.errors import UserError
+from manifests.files import write_whole
 from manifests.record import Fetched, Page, Record
-from pipeline.fetching.store import write_whole
 
 
-class LockError(ValueError):
+class LockError(UserError):
     """A lock file that cannot be read; one sentence with file, line, value found and value allowed."""
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from manifests.errors import UserError
 from pipeline.fetching.errors import LicenceNotAllowed, OptedOut
-from pipeline.locators import LocatorError, normalise, scheme_of
+from pipeline.sources.locators import LocatorError, normalise, scheme_of
 
 CC = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?")
 CC_SHORT = re.compile(r"^cc[ -](by(?:[ -](?:nc|nd|sa))*)(?:[ -]v?(\d(?:\.\d)?))?\b")
@@ -37,7 +38,7 @@ ROBOT_WORDS = NO_USE | {
 HEX = re.compile(r"[0-9a-f]{64}")
 
 
-class OptOutError(ValueError):
+class OptOutError(UserError):
     """A line of an opt-out list that cannot be read; one sentence with file, line, value found and value allowed."""
 
 

@@ -25,9 +25,10 @@ from yt_dlp.utils import (
     YoutubeDLError,
 )
 
+from manifests.errors import UserError
 from pipeline.fetching.errors import FetchError, NotMediaPage, Private, Removed, Unreachable
 from pipeline.fetching.settings import FetchSettings
-from pipeline.locators import without_secrets
+from pipeline.sources.locators import without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ WORDS: tuple[tuple[type[FetchError], bool, re.Pattern[str]], ...] = tuple(
 )
 
 
-class CookiesError(ValueError):
+class CookiesError(UserError):
     """The cookies that were asked for cannot be read."""
 
 

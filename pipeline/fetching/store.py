@@ -10,11 +10,9 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock
 from pydantic import ValidationError
 
+from manifests.files import put_in_place, sha256_of, write_whole
 from manifests.record import Page, Record
 
 CHUNK = 1 << 16  # bytes read at once: what a broken connection can take away
@@ -105,8 +104,7 @@ class Folder:
         """Move a finished file to its name, then say so in its receipt."""
         path = self.root / receipt.sha256[:2] / f"{receipt.sha256}{receipt.suffix}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        sync(file)
-        file.replace(path)
+        put_in_place(file, path)
         self._remember(path, receipt.sha256)
         write_whole(self._receipt(receipt.locator), receipt.model_dump_json())
         self.partial(receipt.locator).clear()
@@ -200,33 +198,7 @@ def key_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file, read in blocks."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def safe_suffix(name: str, otherwise: str = ".bin") -> str:
     """The ending of a name from outside if it is a plain one."""
     suffix = Path(name).suffix.lower()
     return suffix if SUFFIX.fullmatch(suffix) else otherwise
-
-
-def sync(file: Path) -> None:
-    """Wait until a file's bytes are on the disk."""
-    with file.open("rb") as stream:
-        os.fsync(stream.fileno())
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a text file under a temporary name, then rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from pipeline.fetching.session import (
 )
 from pipeline.fetching.settings import FetchSettings
 from pipeline.fetching.store import Partial, safe_suffix
-from pipeline.locators import WEB, Located, page_url, public_url, scheme_of
+from pipeline.sources.locators import WEB, Located, page_url, public_url, scheme_of
 
 log = logging.getLogger(__name__)
 

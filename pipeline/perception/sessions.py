@@ -7,6 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from manifests.errors import UserError
+from manifests.files import sha256_of
+
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
@@ -18,7 +21,7 @@ _PROVIDERS: dict[Device, list[str]] = {
 }
 
 
-class WeightsError(ValueError):
+class WeightsError(UserError):
     """A weights file that is not the one that was asked for, or not a model of this kind."""
 
 
@@ -97,5 +100,4 @@ def _available() -> list[str]:
 
 @cache
 def _sha256(path: Path, stamp: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return sha256_of(path)

@@ -11,7 +11,8 @@ from pipeline.flow import Flow, build
 from pipeline.run.cluster import Engine, Lost, Task
 from pipeline.run.ledger import Ledger
 from pipeline.run.step import Outcome, clip_step, source_step
-from pipeline.sources import Located, read_sources
+from pipeline.sources.lists import read_sources
+from pipeline.sources.locators import Located
 from pipeline.verdict import Failed
 
 StepTask = Task[Outcome]

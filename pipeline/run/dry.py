@@ -11,8 +11,8 @@ from pipeline.config import Run
 from pipeline.run.drive import sources_of
 from pipeline.run.step import Bench, Subject, measured
 from pipeline.run.survey import held_survey
-from pipeline.sources import Located
-from pipeline.verdict import Refusal, decide, dropped
+from pipeline.sources.locators import Located
+from pipeline.verdict import Refusal, dropped
 
 
 class NotYet(Exception):
@@ -74,7 +74,7 @@ def plan_source(bench: Bench, located: Located, found: Plan) -> None:
             found.dropped += 1
             return
         found.done[stage.name] += 1
-        if dropped(decide(source, flow.source_rules)):
+        if dropped(flow.decide(source)):
             found.dropped += 1
             return
     if not flow.spans.worth_a_look(source):
@@ -84,7 +84,7 @@ def plan_source(bench: Bench, located: Located, found: Plan) -> None:
         found.to_do["survey"] += 1
         return
     found.done["survey"] += 1
-    if dropped(decide(surveyed, flow.source_rules)):
+    if dropped(flow.decide(surveyed)):
         found.dropped += 1
         return
     for clip in flow.spans(surveyed):
@@ -94,7 +94,7 @@ def plan_source(bench: Bench, located: Located, found: Plan) -> None:
 def plan_clip(bench: Bench, clip: Clip, found: Plan) -> None:
     """One candidate."""
     for stage in bench.flow.on_clip:
-        if dropped(decide(clip, bench.flow.clip_rules)):
+        if dropped(bench.flow.decide(clip)):
             found.dropped += 1
             return
         try:
@@ -107,7 +107,7 @@ def plan_clip(bench: Bench, clip: Clip, found: Plan) -> None:
             found.dropped += 1
             return
         found.done[stage.name] += 1
-    if dropped(decide(clip, bench.flow.clip_rules)):
+    if dropped(bench.flow.decide(clip)):
         found.dropped += 1
     else:
         found.kept += 1

@@ -4,12 +4,13 @@ import itertools
 import json
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from manifests import tables
+from manifests.files import write_whole
 from manifests.record import SCHEMA_VERSION, Clip, Decision, Source, Verdict, Why
 from manifests.shards import FAMILIES
 from pipeline.audit.account import Account, account, account_whole
@@ -19,11 +20,11 @@ from pipeline.fetching import read_lock, write_lock
 from pipeline.flow import Flow, build
 from pipeline.run.drive import Gathered
 from pipeline.run.step import Outcome
-from pipeline.run.store import Store, replacing
 from pipeline.stage import describe
 from pipeline.stages.s120_identity import read_names, write_names
 from pipeline.stages.s140_pack import Packed
-from pipeline.verdict import OWN, decision, failed
+from pipeline.store import Store
+from pipeline.verdict import OWN, StageVersion, decision, failed
 
 # What of a run's settings says how, not what: no part of the dataset or of its root hash.
 HOW = {
@@ -96,13 +97,18 @@ def settle(flow: Flow, gathered: Gathered, store: Store, frozen: Mapping[str, st
         first = unique.setdefault(clip.id, clip)
         if first is not clip:
             drops[clip.id, clip.origin.locator] = whole(
-                clip, "identity", Why.DUPLICATE, first.origin.locator
+                clip,
+                (flow.identity.name, flow.identity.version),
+                Why.DUPLICATE,
+                first.origin.locator,
             )
     grouping = flow.identity(tuple(unique.values()), store, frozen)
     kept: list[Clip] = []
     for clip in grouping.clips:
         if len({flow.split.side(name) for name in grouping.tied.get(clip.id, ())}) > 1:
-            drops[clip.id, clip.origin.locator] = whole(clip, "split", Why.BOTH_SIDES, None)
+            drops[clip.id, clip.origin.locator] = whole(
+                clip, (flow.split.name, flow.split.version), Why.BOTH_SIDES, None
+            )
         elif clip.identity is not None:
             kept.append(clip.model_copy(update={"split": flow.split.side(clip.identity.group)}))
     return Settled(tuple(kept), drops, grouping.names)
@@ -113,13 +119,13 @@ def alive(outcome: Outcome) -> bool:
     return outcome.failure is None and outcome.drop is None
 
 
-def whole(clip: Clip, stage: str, why: Why, detail: str | None) -> Decision:
+def whole(clip: Clip, stage: StageVersion, why: Why, detail: str | None) -> Decision:
     """The row of a clip that a set stage leaves out."""
     return decision(
         clip,
         stage=stage,
         backend=OWN,
-        measurement=f"{stage}.{why}",
+        measurement=f"{stage[0]}.{why}",
         value=1.0,
         unit="",
         comparator="<=",
@@ -139,9 +145,7 @@ def write_manifests(
     }
     rows = {
         "clips": [tables.clip_row(clip, packed.members[clip.id]) for clip in packed.clips],
-        "decisions": [
-            tables.decision_row(d) for d in versioned(flow, all_decisions(flow, gathered, settled))
-        ],
+        "decisions": [tables.decision_row(d) for d in all_decisions(flow, gathered, settled)],
         "sources": [
             tables.source_row(o.subject, counts(accounts[o.subject.origin.locator]))
             for o in gathered.sources
@@ -184,17 +188,19 @@ def account_of(flow: Flow, outcome: Outcome, gathered: Gathered, settled: Settle
     if outcome.drop is not None:
         return account_whole(frames, outcome.drop.reason or Why.FAILED)
     candidates = [
-        (clip.subject.span, drop_of(clip, settled))
+        (clip.subject.span, drop_of(flow, clip, settled))
         for clip in gathered.clips_of(source)
         if isinstance(clip.subject, Clip)
     ]
     return account(flow.spans.leftovers(source), candidates)
 
 
-def drop_of(outcome: Outcome, settled: Settled) -> Decision | None:
+def drop_of(flow: Flow, outcome: Outcome, settled: Settled) -> Decision | None:
     """What a candidate was dropped for, in its own step or by the set stages."""
     if outcome.failure is not None:
-        return failed(outcome.subject, outcome.failure)
+        return failed(
+            outcome.subject, outcome.failure, version=flow.versions[outcome.failure.stage]
+        )
     clip = outcome.subject
     late = settled.drops.get((clip.id, clip.origin.locator)) if isinstance(clip, Clip) else None
     return outcome.drop or late
@@ -207,16 +213,10 @@ def all_decisions(flow: Flow, gathered: Gathered, settled: Settled) -> Iterator[
         if isinstance(outcome.subject, Source) and alive(outcome):
             yield from unused(outcome.subject, flow)
         if outcome.failure is not None:
-            yield failed(outcome.subject, outcome.failure).model_copy(update={"detail": None})
+            yield failed(
+                outcome.subject, outcome.failure, version=flow.versions[outcome.failure.stage]
+            ).model_copy(update={"detail": None})
     yield from settled.drops.values()
-
-
-def versioned(flow: Flow, decisions: Iterable[Decision]) -> Iterator[Decision]:
-    """The rows with the version of the stage that each speaks of; the survey is that of its first stage."""
-    versions = {stage.name: stage.version for stage in flow.stages}
-    versions["survey"] = versions[flow.on_survey[0].name]
-    for row in decisions:
-        yield row.model_copy(update={"version": versions.get(row.stage, row.version)})
 
 
 def unused(source: Source, flow: Flow) -> Iterator[Decision]:
@@ -227,7 +227,7 @@ def unused(source: Source, flow: Flow) -> Iterator[Decision]:
         if why is not None:
             row = decision(
                 source,
-                stage=flow.spans.name,
+                stage=(flow.spans.name, flow.spans.version),
                 backend=OWN,
                 measurement=f"spans.{why}",
                 value=float(stop - start),
@@ -308,8 +308,7 @@ def dataset_facts(
 
 def write_run_facts(out: Path, facts: Mapping[str, object]) -> None:
     """run.json: times, hosts, failures; outside the root hash."""
-    with replacing(out / "run.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    write_whole(out / "run.json", json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager

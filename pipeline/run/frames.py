@@ -13,8 +13,8 @@ from pipeline.media.audio import AudioRange, read_sound
 from pipeline.media.decode import Count, DecodeError, Picture
 from pipeline.media.decode import span as decode
 from pipeline.perception.faces import face_at
-from pipeline.run.store import Store
 from pipeline.stage import need
+from pipeline.store import Store
 from pipeline.verdict import Refusal
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from manifests.files import write_whole
 from manifests.record import Why
-from pipeline.run.store import replacing
 from pipeline.verdict import Refusal
 
 
@@ -48,8 +48,7 @@ class Ledger:
             "section": section.model_dump(mode="json") if section is not None else None,
             "refusal": [refusal.why, refusal.detail] if refusal else None,
         }
-        with replacing(self.path(key)) as temporary:
-            temporary.write_text(json.dumps(held, sort_keys=True) + "\n")
+        write_whole(self.path(key), json.dumps(held, sort_keys=True) + "\n")
 
     # A step that starts leaves a mark, and takes it away when it ends in any way that Python sees. Marks that stay are
     # deaths: a crash of native code, a kill, a step over its time. They count within one run only, so that a run which

@@ -22,11 +22,11 @@ from pipeline.flow import Flow, build
 from pipeline.media.decode import Count
 from pipeline.run.frames import SpanFrames
 from pipeline.run.ledger import Ledger
-from pipeline.run.store import Store
 from pipeline.run.survey import survey
-from pipeline.sources import Located
+from pipeline.sources.locators import Located
 from pipeline.stage import StageFacts, digest, fingerprint
-from pipeline.verdict import Failed, Refusal, decide, dropped, refused
+from pipeline.store import Store
+from pipeline.verdict import Failed, Refusal, dropped, refused
 
 Subject = TypeVar("Subject", Source, Clip)
 
@@ -154,15 +154,18 @@ def measure_source(bench: Bench, located: Located) -> Outcome:
                     bench, stage, source, lambda s, stage=stage: stage(s, bench.store)
                 )
             bench.reached = source
-            decisions = decide(source, flow.source_rules)
+            decisions = flow.decide(source)
             if dropped(decisions):
                 return Outcome(source, decisions, books=bench.books)
         if flow.spans.worth_a_look(source):
             with bench.timed("survey", count):
                 source = survey(source, flow.on_survey, bench.store, bench.ledger, count)
-        return Outcome(source, decide(source, flow.source_rules), books=bench.books)
+        return Outcome(source, flow.decide(source), books=bench.books)
     except Refusal as refusal:
-        rows = (*decide(source, flow.source_rules), refused(source, refusal, stage=bench.doing))
+        rows = (
+            *flow.decide(source),
+            refused(source, refusal, stage=(bench.doing, flow.versions[bench.doing])),
+        )
         return Outcome(source, rows, books=bench.books)
 
 
@@ -175,7 +178,7 @@ def measure_clip(bench: Bench, source: Source, clip: Clip, *, cascade: bool = Tr
     frames = SpanFrames(
         source, clip, bench.store, face_size=flow.face_size, face_margin=flow.face_margin
     )
-    decisions = decide(clip, flow.clip_rules)
+    decisions = flow.decide(clip)
     for stage in flow.on_clip:
         if cascade and dropped(decisions):
             break
@@ -184,9 +187,11 @@ def measure_clip(bench: Bench, source: Source, clip: Clip, *, cascade: bool = Tr
                 clip = measured(bench, stage, clip, lambda c, stage=stage: stage(c, frames))
         except Refusal as refusal:
             return Outcome(
-                clip, (*decisions, refused(clip, refusal, stage=stage.name)), books=bench.books
+                clip,
+                (*decisions, refused(clip, refusal, stage=(stage.name, stage.version))),
+                books=bench.books,
             )
-        decisions = decide(clip, flow.clip_rules)
+        decisions = flow.decide(clip)
     return Outcome(clip, decisions, books=bench.books)
 
 

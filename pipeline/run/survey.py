@@ -7,8 +7,8 @@ from manifests.record import People, Shots, Source
 from pipeline.media.decode import Count
 from pipeline.media.decode import survey as decode
 from pipeline.run.ledger import Ledger
-from pipeline.run.store import Store
 from pipeline.stage import SurveyStage, digest, fingerprint, need
+from pipeline.store import Store
 
 SECTIONS = {"shots": Shots, "people": People}
 

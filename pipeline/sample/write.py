@@ -5,14 +5,13 @@ import io
 import json
 import logging
 import multiprocessing
-import os
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import astuple, fields
 from hashlib import sha256
 from pathlib import Path
 
+from manifests.files import write_whole
 from pipeline.sample import faults, film
 from pipeline.sample.faults import Source, Truth
 from pipeline.sample.film import Scene
@@ -104,16 +103,3 @@ def truth_table(rows: list[Truth]) -> str:
         cells = (f"{cell:g}" if isinstance(cell, float) else str(cell) for cell in astuple(row))
         lines.append("\t".join(cells))
     return "\n".join(lines) + "\n"
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside its place, then rename it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -8,10 +8,8 @@ from typing import ClassVar
 from manifests.record import Fetched, Source
 from pipeline.fetching import FetchError, FetchSettings, Lock, fetch, read_lock, wanted_of
 from pipeline.fetching.store import Folder
-from pipeline.locators import scheme_of
-from pipeline.run.store import Store
-from pipeline.sources import Located
-from pipeline.stage import Needs, Scope
+from pipeline.sources.locators import Located, scheme_of
+from pipeline.store import Store
 from pipeline.verdict import Refusal
 
 
@@ -24,10 +22,8 @@ class FetchSource:
 
     name: ClassVar = "fetch"
     version: ClassVar = 1
-    scope: ClassVar = Scope.SOURCE
     reads: ClassVar = frozenset[str]()
     writes: ClassVar = "fetched"
-    needs: ClassVar = Needs(ram_gib=0.3)
 
     settings: FetchSettings
     lock: Path

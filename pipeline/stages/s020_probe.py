@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from manifests.record import Media, Source, Why
 from pipeline.media.probe import MediaError, NoFrames, NotMedia, NoVideo, probe
-from pipeline.run.store import Store
-from pipeline.stage import Needs, Scope, need
+from pipeline.stage import need
+from pipeline.store import Store
 from pipeline.verdict import Refusal
 
 REASONS = {NotMedia: Why.NOT_MEDIA, NoVideo: Why.NO_VIDEO, NoFrames: Why.UNDECODABLE}
@@ -20,10 +20,8 @@ class Probe:
 
     name: ClassVar = "probe"
     version: ClassVar = 1
-    scope: ClassVar = Scope.SOURCE
     reads: ClassVar = frozenset({"fetched"})
     writes: ClassVar = "media"
-    needs: ClassVar = Needs(ram_gib=0.3)
 
     def __call__(self, source: Source, store: Store, /) -> Source:
         try:

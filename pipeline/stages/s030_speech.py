@@ -11,8 +11,8 @@ from manifests.geometry import FPS, SAMPLES_PER_FRAME
 from manifests.record import Backend, Interval, Source, Speech, Turn, Why
 from pipeline.media.audio import NoAudio, read_all
 from pipeline.perception.speech import Listen, SpeechBackend
-from pipeline.run.store import Store
-from pipeline.stage import Needs, Scope, need
+from pipeline.stage import need
+from pipeline.store import Store
 from pipeline.verdict import Refusal
 
 
@@ -22,10 +22,8 @@ class HearSpeech:
 
     name: ClassVar = "speech"
     version: ClassVar = 1
-    scope: ClassVar = Scope.SOURCE
     reads: ClassVar = frozenset({"media"})
     writes: ClassVar = "speech"
-    needs: ClassVar = Needs(ram_gib=1.0)
 
     backend: SpeechBackend
 

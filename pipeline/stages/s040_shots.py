@@ -9,8 +9,8 @@ from manifests.geometry import grid_to_source
 from manifests.record import Backend, Media, Shot, Shots, Source
 from pipeline.media.decode import Picture
 from pipeline.perception.shots import Kind, ShotDetector, ShotWatcher
-from pipeline.run.store import Store
-from pipeline.stage import Needs, Scope, need
+from pipeline.stage import need
+from pipeline.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,10 +19,8 @@ class FindShots:
 
     name: ClassVar = "shots"
     version: ClassVar = 4
-    scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media"})
     writes: ClassVar = "shots"
-    needs: ClassVar = Needs(ram_gib=0.5)
 
     detector: ShotDetector = field(default_factory=ShotDetector)
 

@@ -11,8 +11,8 @@ from manifests.geometry import grid_to_source
 from manifests.record import Backend, Media, People, Source
 from pipeline.media.decode import Picture
 from pipeline.perception.faces import Face, FaceDetector, FaceFinder, FaceWatcher, Sampling, follow
-from pipeline.run.store import Store
-from pipeline.stage import Needs, Scope, need
+from pipeline.stage import need
+from pipeline.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,8 @@ class FindPeople:
 
     name: ClassVar = "people"
     version: ClassVar = 6
-    scope: ClassVar = Scope.SURVEY
     reads: ClassVar = frozenset({"media", "shots"})
     writes: ClassVar = "people"
-    needs: ClassVar = Needs(ram_gib=0.5)
 
     detector: FaceDetector = field(default_factory=FaceDetector)
     sampling: Sampling = field(default_factory=Sampling)

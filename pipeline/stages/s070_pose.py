@@ -11,7 +11,7 @@ from manifests.geometry import apply, crop_affine
 from manifests.record import Affine, Backend, Box, Clip, Pose
 from pipeline.perception.faces import face_at
 from pipeline.perception.pose import PoseBackend, PoseTracker
-from pipeline.stage import Frames, Needs, Scope
+from pipeline.stage import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,8 @@ class EstimatePose:
 
     name: ClassVar = "pose"
     version: ClassVar = 2
-    scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"media", "span", "person"})
     writes: ClassVar = "pose"
-    needs: ClassVar = Needs(ram_gib=1.0)
 
     backend: PoseBackend
     longest_side: int = 640

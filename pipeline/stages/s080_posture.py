@@ -7,7 +7,7 @@ import numpy as np
 
 from manifests.record import Backend, Clip, Posture
 from pipeline.perception import posture
-from pipeline.stage import Frames, Needs, Scope, need
+from pipeline.stage import Frames, need
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +16,8 @@ class MeasurePosture:
 
     name: ClassVar = "posture"
     version: ClassVar = 4
-    scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"pose", "media"})
     writes: ClassVar = "posture"
-    needs: ClassVar = Needs(ram_gib=0.1)
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
         section = need(clip.pose, "pose")

@@ -7,7 +7,7 @@ import numpy as np
 
 from manifests.record import Backend, Clip, Sync
 from pipeline.perception.sync import Lips, SyncBackend, load
-from pipeline.stage import Frames, Needs, Scope, need
+from pipeline.stage import Frames, need
 
 # Frames of sound heard on each side of the picture, so that a late or early voice can be found: SyncNet's ±15.
 MARGIN = 15
@@ -24,10 +24,8 @@ class MeasureSync:
 
     name: ClassVar = "sync"
     version: ClassVar = 2
-    scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"media", "span", "person", "pose"})
     writes: ClassVar = "sync"
-    needs: ClassVar = Needs(ram_gib=1.0)
 
     backend: SyncBackend
     # Frames. By less a backend may lean to one side, which cannot be told from a clip that comes so; and viewers accept

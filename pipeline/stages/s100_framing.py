@@ -8,7 +8,7 @@ import numpy as np
 from manifests.geometry import compose, crop_affine, share_outside, upright_affine
 from manifests.record import Affine, Box, Clip, Framing
 from pipeline.perception.framing import speaker_box
-from pipeline.stage import Frames, Needs, Scope, need
+from pipeline.stage import Frames, need
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +20,8 @@ class FrameSpeaker:
 
     name: ClassVar = "framing"
     version: ClassVar = 2
-    scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"media", "person", "pose"})
     writes: ClassVar = "framing"
-    needs: ClassVar = Needs(ram_gib=0.1)
 
     size: int = 512
     margin: float = 0.08

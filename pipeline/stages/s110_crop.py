@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from manifests.geometry import SAMPLES_PER_FRAME, apply, crop_affine
 from manifests.record import Box, Clip, Crop
 from pipeline.media.encode import Encoding, encode_clip, write_flac
-from pipeline.stage import Frames, Needs, Scope, need
+from pipeline.stage import Frames, need
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +18,8 @@ class CropClip:
 
     name: ClassVar = "crop"
     version: ClassVar = 1
-    scope: ClassVar = Scope.SPAN
     reads: ClassVar = frozenset({"media", "span", "pose", "sync", "framing"})
     writes: ClassVar = "crop"
-    needs: ClassVar = Needs(ram_gib=0.5)
 
     encoding: Encoding
 

@@ -17,10 +17,11 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from manifests.files import write_whole
 from manifests.record import Backend, Clip, Identity
 from pipeline.perception.identity import fingerprint, group_voices, near_duplicates
-from pipeline.run.store import Store, replacing
 from pipeline.stage import need
+from pipeline.store import Store
 
 Voice = tuple[str, int]  # SHA-256 of the media, number of the voice in it
 
@@ -188,5 +189,4 @@ def read_names(file: Path) -> dict[str, str]:
 
 def write_names(file: Path, names: Mapping[str, str]) -> None:
     """Freeze names: whole or not at all."""
-    with replacing(file) as temporary:
-        temporary.write_text(json.dumps(dict(sorted(names.items())), indent=0) + "\n")
+    write_whole(file, json.dumps(dict(sorted(names.items())), indent=0) + "\n")

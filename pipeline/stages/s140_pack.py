@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from manifests.files import sha256_of
 from manifests.record import Blob, Clip
 from manifests.shards import FAMILIES, Member, buckets, revision, shard_name, to_json, write_tar
-from pipeline.run.store import Store, sha256_of
 from pipeline.stage import need
+from pipeline.store import Store
 
 
 @dataclass(frozen=True, slots=True)

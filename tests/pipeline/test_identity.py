@@ -6,8 +6,8 @@ import numpy as np
 import soundfile
 
 from manifests.record import Blob, Clip, Identity
-from pipeline.run.store import Store
 from pipeline.stages.s120_identity import Identify
+from pipeline.store import Store
 from tests.examples import BACKEND, clip
 
 

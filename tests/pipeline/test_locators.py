@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.locators import (
+from pipeline.sources.locators import (
     LocatorError,
     check_scheme,
     normalise,

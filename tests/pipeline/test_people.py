@@ -10,8 +10,8 @@ import pytest
 from manifests.geometry import grid_length
 from manifests.record import Source
 from pipeline.perception.faces import Face
-from pipeline.run.store import Store
 from pipeline.stages.s050_people import FindPeople
+from pipeline.store import Store
 from tests.examples import media, source
 
 

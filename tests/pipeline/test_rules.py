@@ -3,9 +3,13 @@
 import pytest
 
 from manifests.record import Backend, Verdict, Why
+from pipeline import flow
+from pipeline.config import Run
 from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, RuleError, with_thresholds
 from pipeline.verdict import Refusal, decide, dropped, refused
 from tests.examples import clip, source
+
+VERSIONS = flow.build(Run()).versions
 
 
 def test_rules_stand_in_the_order_of_the_reasons() -> None:
@@ -20,8 +24,8 @@ def test_every_rule_names_a_unit_and_where_its_number_is_from() -> None:
 
 
 def test_every_rule_reads_a_number_that_the_records_have() -> None:
-    assert len(decide(source(200, turns=((0, 200),)), SOURCE_RULES)) == len(SOURCE_RULES)
-    assert len(decide(clip(), CLIP_RULES)) == len(CLIP_RULES)
+    assert len(decide(source(200, turns=((0, 200),)), SOURCE_RULES, VERSIONS)) == len(SOURCE_RULES)
+    assert len(decide(clip(), CLIP_RULES, VERSIONS)) == len(CLIP_RULES)
 
 
 @pytest.mark.parametrize("rule", CLIP_RULES, ids=lambda rule: str(rule.why))
@@ -38,7 +42,7 @@ def test_a_still_clip_is_dropped_with_its_score() -> None:
     still = still.model_copy(
         update={"posture": still.posture.model_copy(update={"stillness": 0.001})}
     )
-    why = dropped(decide(still, CLIP_RULES))
+    why = dropped(decide(still, CLIP_RULES, VERSIONS))
     assert why is not None
     assert (why.reason, why.value, why.verdict) == (Why.STATIC, 0.001, Verdict.DROPPED)
 
@@ -49,14 +53,14 @@ def test_what_could_not_be_measured_is_not_kept() -> None:
     faceless = faceless.model_copy(
         update={"posture": faceless.posture.model_copy(update={"facing": None})}
     )
-    why = dropped(decide(faceless, CLIP_RULES))
+    why = dropped(decide(faceless, CLIP_RULES, VERSIONS))
     assert why is not None and why.reason is Why.SIDE_VIEW and why.value is None
 
 
 def test_a_rule_that_is_proven_for_no_backend_says_unknown_and_drops_nothing() -> None:
     loud = clip()
     loud = loud.model_copy(update={"speech": loud.speech.model_copy(update={"overlap": 1.0})})
-    rows = {row.measurement: row for row in decide(loud, CLIP_RULES)}
+    rows = {row.measurement: row for row in decide(loud, CLIP_RULES, VERSIONS)}
     assert rows["speech.overlap"].verdict is Verdict.UNKNOWN
     assert rows["speech.overlap"].value == 1.0
     assert dropped(tuple(rows.values())) is None
@@ -72,7 +76,7 @@ def test_a_frozen_picture_is_dropped_by_the_shot_detector_it_was_shown_with(
     shot = still.shot.model_copy(
         update={"backend": Backend(name=backend, version="1"), "change": 0}
     )
-    rows = decide(still.model_copy(update={"shot": shot}), CLIP_RULES)
+    rows = decide(still.model_copy(update={"shot": shot}), CLIP_RULES, VERSIONS)
     assert next(row for row in rows if row.measurement == "shot.change").verdict is verdict
     assert (dropped(rows) is None) is (verdict is Verdict.UNKNOWN)
 
@@ -91,20 +95,20 @@ def test_silence_is_dropped_by_the_voice_detector_it_was_shown_with(
     silent = source(200, turns=())
     assert silent.speech is not None
     speech = silent.speech.model_copy(update={"backend": Backend(name=backend, version="1")})
-    rows = decide(silent.model_copy(update={"speech": speech}), SOURCE_RULES)
+    rows = decide(silent.model_copy(update={"speech": speech}), SOURCE_RULES, VERSIONS)
     assert next(row for row in rows if row.stage == "speech").verdict is verdict
     assert (dropped(rows) is None) is (verdict is Verdict.UNKNOWN)
 
 
 def test_a_section_that_no_stage_has_written_is_judged_by_no_rule() -> None:
     bare = clip().model_copy(update={"posture": None, "sync": None, "framing": None})
-    assert {row.stage for row in decide(bare, CLIP_RULES)} == {"spans", "pose"}
+    assert {row.stage for row in decide(bare, CLIP_RULES, VERSIONS)} == {"spans", "pose"}
 
 
 def test_a_threshold_can_be_moved_by_the_name_of_its_reason() -> None:
     moved = with_thresholds(CLIP_RULES, {"static": 0.3})
-    assert dropped(decide(clip(), moved)) is not None
-    assert dropped(decide(clip(), CLIP_RULES)) is None
+    assert dropped(decide(clip(), moved, VERSIONS)) is not None
+    assert dropped(decide(clip(), CLIP_RULES, VERSIONS)) is None
 
 
 def test_an_unknown_rule_is_refused_with_the_names_that_there_are() -> None:
@@ -113,5 +117,5 @@ def test_an_unknown_rule_is_refused_with_the_names_that_there_are() -> None:
 
 
 def test_a_refusal_drops_with_its_reason_and_its_words() -> None:
-    row = refused(source(10, turns=()), Refusal(Why.NOT_MEDIA, "no streams"), stage="probe")
+    row = refused(source(10, turns=()), Refusal(Why.NOT_MEDIA, "no streams"), stage=("probe", 1))
     assert (row.reason, row.detail, row.verdict) == (Why.NOT_MEDIA, "no streams", Verdict.DROPPED)

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests.record import Origin
-from pipeline.locators import Located
-from pipeline.sources import Counts, SourceListError, read_sources
+from pipeline.sources.lists import Counts, SourceListError, read_sources
+from pipeline.sources.locators import Located
 
 SHIPPED = Path(__file__).parents[2] / "manifests" / "sources"
 

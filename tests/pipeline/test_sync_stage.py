@@ -10,9 +10,9 @@ from manifests.geometry import SAMPLES_PER_FRAME
 from manifests.record import Clip, Source
 from pipeline.perception.sync import ActiveSpeaker, Embedded, Lips, Scorer, SyncNet, SyncScore
 from pipeline.run.frames import SpanFrames
-from pipeline.run.store import Store
 from pipeline.stage import describe, fingerprint, need
 from pipeline.stages.s090_sync import MeasureSync
+from pipeline.store import Store
 from tests.examples import clip, source
 
 SURE = 2.0

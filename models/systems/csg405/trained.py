@@ -14,6 +14,7 @@ from jaxtyping import Float, Float32
 from safetensors import SafetensorError
 from torch import Tensor
 
+from manifests.errors import UserError
 from models.data.audio import Encoder, Sound, encoder_of
 from models.data.decoding import decoded
 from models.data.statistics import Statistics
@@ -24,7 +25,7 @@ from models.systems.csg405.published import PublishedTransformer
 from models.train.settings import parsed, plain
 
 
-class ModelError(ValueError):
+class ModelError(UserError):
     """A folder that holds no trained model of this system, or one that does not fit what it is given."""
 
 

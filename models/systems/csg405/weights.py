@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from manifests.errors import UserError
 from models.systems.csg405.published import PublishedTransformer
 
 NAMES = {
@@ -27,7 +28,7 @@ IGNORED = (
 )
 
 
-class WeightsError(ValueError):
+class WeightsError(UserError):
     """A checkpoint that is not of this layout."""
 
 

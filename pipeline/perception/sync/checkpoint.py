@@ -2,12 +2,12 @@
 powers.
 """
 
-import hashlib
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from manifests.files import sha256_of
 from pipeline.perception.sync.interface import SyncError
 
 
@@ -27,8 +27,7 @@ def fill(network: nn.Module, file: Path, *, sha256: str) -> None:
     Raises SyncError where the file has another SHA-256 or the names and shapes are not exactly the
     network's.
     """
-    with file.open("rb") as stream:
-        found = hashlib.file_digest(stream, "sha256").hexdigest()
+    found = sha256_of(file)
     if found != sha256:
         raise SyncError(f"{file.name} has SHA-256 {found}, the published weights have {sha256}")
     state: dict[str, Tensor] = torch.load(file, weights_only=True, map_location="cpu")

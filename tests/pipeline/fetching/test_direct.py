@@ -22,7 +22,7 @@ from pipeline.fetching import (
     fetch,
 )
 from pipeline.fetching.store import Folder
-from pipeline.locators import Located, normalise
+from pipeline.sources.locators import Located, normalise
 
 from .conftest import Answer, Site
 
@@ -102,7 +102,7 @@ import sys
 from pathlib import Path
 from manifests.record import Origin
 from pipeline.fetching import FetchSettings, fetch
-from pipeline.locators import Located
+from pipeline.sources.locators import Located
 
 source = Located(Origin(locator=sys.argv[1]), sys.argv[1])
 fetch(source, folder=Path(sys.argv[2]), settings=FetchSettings(rate_limit=200_000, proxy=""))

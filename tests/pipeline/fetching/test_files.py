@@ -20,8 +20,8 @@ from pipeline.fetching import (
     fetch,
 )
 from pipeline.fetching import store as store_module
-from pipeline.locators import Located, normalise
-from pipeline.sources import read_sources
+from pipeline.sources.lists import read_sources
+from pipeline.sources.locators import Located, normalise
 
 BUCKET = "talks"
 

@@ -18,8 +18,8 @@ from pipeline.fetching import (
     read_lock,
     write_lock,
 )
-from pipeline.locators import Located
-from pipeline.sources import read_sources
+from pipeline.sources.lists import read_sources
+from pipeline.sources.locators import Located
 
 from .conftest import Answer, Site
 

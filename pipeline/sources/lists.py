@@ -27,9 +27,10 @@ import fsspec
 import pyarrow as pa
 from fsspec.core import url_to_fs
 
+from manifests.errors import UserError
 from manifests.record import Origin
-from pipeline.list_formats import COLUMNS, FACTS, NAMES, READERS, RowError
-from pipeline.locators import (
+from pipeline.sources.formats import COLUMNS, FACTS, NAMES, READERS, RowError
+from pipeline.sources.locators import (
     SCHEME,
     WEB,
     YOUTUBE_ID,
@@ -52,7 +53,7 @@ MAGIC = re.compile(r"[*?\[]")
 NOTHING = "nothing is there; allowed: a list, a folder, a glob, a video or a URL"
 
 
-class SourceListError(ValueError):
+class SourceListError(UserError):
     """A source list, or a row of it, that cannot be read; one sentence: file, place, value found, value allowed."""
 
 

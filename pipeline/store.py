@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,10 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from manifests.files import put_in_place, replacing, sha256_of
 from manifests.record import Blob, Media
-
-UMASK = os.umask(0)
-os.umask(UMASK)  # the only way to ask for it
 
 
 class StoreError(OSError):
@@ -53,7 +50,7 @@ class Store:
         blob = Blob(sha256=sha256_of(file), suffix=file.suffix, bytes=file.stat().st_size)
         path = self.path(blob)
         path.parent.mkdir(parents=True, exist_ok=True)
-        file.replace(path)
+        put_in_place(file, path)
         return blob
 
     def put_array(self, array: NDArray[np.generic]) -> Blob:
@@ -86,24 +83,3 @@ def array_bytes(array: NDArray[np.generic]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, np.ascontiguousarray(array), allow_pickle=False)
     return buffer.getvalue()
-
-
-def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path`; renamed to it when the block ends well, removed otherwise."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        yield temporary
-        temporary.chmod(0o666 & ~UMASK)  # mkstemp makes files for one's own eyes only
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

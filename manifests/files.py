@@ -1,0 +1,92 @@
+"""Files written whole and durably, and hashed: the one way to do either, for both halves of the project.
+
+A file is written under a temporary name, synced, renamed, and its folder synced, so that after a crash or a power cut
+there is the old file or the new one and never a part. What was read is vouched for by SHA-256; a `Seal` tells without
+reading that a file is still the one that was hashed.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+UMASK = os.umask(0)
+os.umask(UMASK)  # the only way to ask for it
+BLOCK = 1 << 20  # bytes read at once
+
+
+# ---- hashing ---------------------------------------------------------------------------------------------------------
+
+
+def sha256_of(file: Path) -> str:
+    """SHA-256 of a file's bytes, read in blocks."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What tells, without reading it, that a file is still the one that was hashed.
+
+    The time of the last change of the inode is no part: linking a file into a new version of a dataset moves it.
+    """
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @classmethod
+    def of(cls, file: Path) -> "Seal":
+        """The seal of a file as it is now. Raises OSError where it is not there."""
+        facts = file.stat()
+        return cls(facts.st_size, facts.st_mtime_ns, facts.st_ino)
+
+
+# ---- writing ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def replacing(file: Path) -> Generator[Path]:
+    """A temporary name beside `file`; synced and renamed to it when the block ends well, removed otherwise."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{file.name[:64]}.", dir=file.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        put_in_place(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_whole(file: Path, content: str | bytes) -> None:
+    """Write a small file whole and durably, or not at all; text as UTF-8."""
+    with replacing(file) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def put_in_place(finished: Path, file: Path) -> None:
+    """Sync a finished file and give it its name, both durably. The two lie on one file system."""
+    finished.chmod(0o666 & ~UMASK)  # mkstemp makes files for one's own eyes only
+    sync(finished)
+    finished.replace(file)
+    sync(file.parent)
+
+
+def sync(place: Path) -> None:
+    """Wait until a file's bytes, or a folder's names, are on the disk."""
+    descriptor = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_stream(stream: IO[bytes]) -> None:
+    """Wait until what was written to an open file is on the disk."""
+    stream.flush()
+    os.fsync(stream.fileno())
