@@ -1,13 +1,15 @@
 """Fetching: from a source to its bytes on this machine, with a reason where that cannot be.
 
-`fetch` is the one way in. By what `Located.open_at` is:
+`fetch` is the one way in, `known` says what is here already. By the kind of `Located.address`:
 
 | source | how | file |
 |---|---|---|
-| a local path | hashed where it lies | files.py |
-| `s3://`, `gs://`, … | streamed through fsspec | files.py |
+| a local path | hashed where it lies | local.py |
+| `s3://`, `gs://`, … | streamed through fsspec | stores.py |
 | http(s), a media file | resumable download | direct.py |
-| http(s), a page; `youtube:ID` | yt-dlp | web.py |
+| http(s), a page; YouTube | yt-dlp | web.py |
+
+A host that does not answer is left alone for a while: breaker.py.
 """
 
 import threading
@@ -15,17 +17,28 @@ import time
 from pathlib import Path
 
 from manifests.files import sha256_of
-from manifests.record import Fetched, Origin
+from manifests.record import Fetched
+from pipeline.fetching.breaker import Breaker, forget_hosts
 from pipeline.fetching.errors import (
     FetchError,
     LicenceNotAllowed,
+    NoAnswer,
     NotMediaPage,
     OptedOut,
     Private,
     Removed,
     Unreachable,
 )
-from pipeline.fetching.files import hash_local, stream
+from pipeline.fetching.known import (
+    check_after,
+    check_before,
+    fetched_local,
+    fetched_remote,
+    known,
+    receipt_here,
+    wanted_of,
+)
+from pipeline.fetching.local import hash_local
 from pipeline.fetching.lock import (
     Lock,
     LockError,
@@ -34,10 +47,10 @@ from pipeline.fetching.lock import (
     read_lock,
     write_lock,
 )
-from pipeline.fetching.policy import OptOutError, OptOuts, check_licences, read_opt_outs
+from pipeline.fetching.opt_outs import OptOutError, OptOuts, read_opt_outs
 from pipeline.fetching.settings import FetchSettings
 from pipeline.fetching.store import Folder, Receipt
-from pipeline.sources.locators import WEB, Located, local_path, scheme_of
+from pipeline.sources.locators import Kind, Located
 
 __all__ = [
     "FetchError",
@@ -46,16 +59,20 @@ __all__ = [
     "Lock",
     "LockError",
     "LockMismatch",
+    "NoAnswer",
     "NotMediaPage",
     "OptOutError",
+    "OptOuts",
     "OptedOut",
     "Pin",
     "Private",
     "Removed",
     "Unreachable",
     "fetch",
+    "forget_hosts",
+    "known",
     "read_lock",
-    "wanted_of",
+    "read_opt_outs",
     "web_missing",
     "write_lock",
 ]
@@ -75,22 +92,23 @@ def fetch(
     several workers may share; what was fetched once is not fetched again, and what was begun is gone on with. With
     `update` it is fetched anew and the lock is not asked.
 
-    Raises FetchError, whose subclasses map one to one on the `Why` of the stage; LockMismatch where the bytes are not
-    those of the lock; OptOutError and CookiesError for settings that cannot be.
+    Raises FetchError, with the host that was asked: Unreachable for what a later try may bring, else a subclass that
+    maps to a `Why` of the stage; LockMismatch where the bytes are not those of the lock; OptOutError and CookiesError
+    for settings that cannot be.
     """
-    opt_outs = read_opt_outs(settings.opt_outs)
-    opt_outs.check(located.locator, located.open_at)
-    if located.origin.licence:
-        check_licences(located.locator, (located.origin.licence,), settings.licences)
     lock = Lock() if lock is None or update else lock.only(located.locator)
-    shelf = Folder(folder.absolute())
-    if scheme_of(located.open_at) is None:
-        fetched = fetch_local(located, shelf, settings)
-    else:
-        with shelf.held(located.locator):
-            fetched = fetch_remote(located, shelf, settings, opt_outs, lock, update=update)
-    opt_outs.check_bytes(located.locator, fetched.sha256)
-    lock.check(located.locator, fetched.sha256)
+    shelf, opt_outs = Folder(folder.absolute()), read_opt_outs(settings.opt_outs)
+    try:
+        check_before(located, settings, opt_outs)
+        if located.address.kind is Kind.LOCAL:
+            fetched = fetched_local(located, hash_local(located, shelf, settings))
+        else:
+            with shelf.held(located.locator):
+                fetched = fetch_remote(located, shelf, settings, opt_outs, lock, update=update)
+        check_after(located, fetched, opt_outs, lock)
+    except FetchError as error:
+        error.host = located.host
+        raise
     return fetched
 
 
@@ -99,14 +117,6 @@ def web_missing() -> str | None:
     from pipeline.fetching.session import web_missing as missing  # yt-dlp takes a second to load
 
     return missing()
-
-
-def fetch_local(located: Located, shelf: Folder, settings: FetchSettings) -> Fetched:
-    """A file of this machine, in place."""
-    check_licences(located.locator, (located.origin.licence,), settings.licences)
-    found = hash_local(located.locator, Path(local_path(located.open_at)), shelf)
-    licence = located.origin.licence
-    return Fetched(sha256=found.sha256, bytes=found.bytes, path=str(found.path), licence=licence)
 
 
 def fetch_remote(
@@ -119,51 +129,33 @@ def fetch_remote(
     update: bool,
 ) -> Fetched:
     """A file from elsewhere: from the folder if it is there already, else over the net."""
-    wanted = wanted_of(located.open_at, settings)
-    if (pin := lock.get(located.locator)) is not None and shelf.find(pin.sha256) is not None:
-        receipt = pinned(pin, shelf, wanted)
-    elif update or (receipt := shelf.receipt(located.locator, wanted)) is None:
-        PACER.wait(settings.pause)
-        receipt = download(located, shelf, settings, opt_outs, wanted)
-    page_licence = receipt.page.licence if receipt.page else None
-    check_licences(located.locator, (located.origin.licence, page_licence), settings.licences)
-    opt_outs.check_uploader(located.locator, receipt.uploaders)
-    return fetched_of(located.origin, receipt, shelf)
-
-
-def pinned(pin: Pin, shelf: Folder, wanted: str) -> Receipt:
-    """What the lock says of a file that is here, as its receipt would."""
-    path = shelf.find(pin.sha256)
-    uploaders = (pin.page.uploader,) if pin.page and pin.page.uploader else ()
-    return Receipt(
-        locator=pin.locator,
-        wanted=wanted,
-        sha256=pin.sha256,
-        bytes=pin.bytes,
-        suffix=path.suffix if path else "",
-        page=pin.page,
-        uploaders=uploaders,
-    )
+    receipt = receipt_here(located, shelf, settings, lock, update=update, read=True)
+    if receipt is None:
+        receipt = download(located, shelf, settings, opt_outs)
+    return fetched_remote(located, receipt, shelf, settings, opt_outs)
 
 
 def download(
-    located: Located, shelf: Folder, settings: FetchSettings, opt_outs: OptOuts, wanted: str
+    located: Located, shelf: Folder, settings: FetchSettings, opt_outs: OptOuts
 ) -> Receipt:
     """Fetch the bytes over the net, put them on the shelf, and say what they are."""
-    partial = shelf.partial(located.locator)
+    partial, breaker = shelf.partial(located.locator), Breaker.of(shelf, located.host, settings)
     page, uploaders = None, ()
-    if scheme_of(located.open_at) in WEB | {"youtube"}:
-        from pipeline.fetching.web import fetch_web  # yt-dlp takes a second to load
+    with breaker.asking(located.locator) as asking:
+        PACER.wait(settings.pause)
+        if located.address.is_web:
+            from pipeline.fetching.web import fetch_web  # yt-dlp takes a second to load
 
-        taken = fetch_web(located, partial, settings, opt_outs)
-        file, suffix, page, uploaders = taken.file, taken.suffix, taken.page, taken.uploaders
-    else:
-        check_licences(located.locator, (located.origin.licence,), settings.licences)
-        suffix = stream(located.locator, located.open_at, partial, settings)
-        file = partial.file
+            taken = fetch_web(located, partial, asking, opt_outs, breaker.answered)
+            file, suffix, page, uploaders = taken.file, taken.suffix, taken.page, taken.uploaders
+        else:
+            from pipeline.fetching.stores import stream  # and fsspec a part of one
+
+            suffix = stream(located, partial, asking, breaker.answered)
+            file = partial.file
     receipt = Receipt(
         locator=located.locator,
-        wanted=wanted,
+        wanted=wanted_of(located.address, settings),
         sha256=sha256_of(file),
         bytes=file.stat().st_size,
         suffix=suffix,
@@ -172,24 +164,6 @@ def download(
     )
     shelf.commit(receipt, file)
     return receipt
-
-
-def fetched_of(origin: Origin, receipt: Receipt, shelf: Folder) -> Fetched:
-    """The section of the record; the licence is the list's where it states one, else the page's."""
-    path = shelf.find(receipt.sha256, receipt.suffix)
-    return Fetched(
-        sha256=receipt.sha256,
-        bytes=receipt.bytes,
-        path=str(path),
-        licence=origin.licence or (receipt.page.licence if receipt.page else None),
-        page=receipt.page,
-    )
-
-
-def wanted_of(open_at: str, settings: FetchSettings) -> str:
-    """The settings that choose between several versions of one video."""
-    web = scheme_of(open_at) in WEB | {"youtube"}
-    return f"{settings.height} {settings.container}" if web else ""
 
 
 class Pacer:

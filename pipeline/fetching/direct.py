@@ -20,7 +20,7 @@ from yt_dlp.utils import YoutubeDLError
 
 from pipeline.fetching.errors import NotMediaPage
 from pipeline.fetching.policy import check_robots
-from pipeline.fetching.session import classify, open_address, pause_before
+from pipeline.fetching.session import BadAnswer, classify, open_address, pause_before
 from pipeline.fetching.settings import FetchSettings
 from pipeline.fetching.store import Partial, TooManyBytes, append, safe_suffix
 
@@ -56,13 +56,14 @@ class IsPage(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class WebFile:
     """A web address that is being downloaded."""
 
     locator: str
     url: str
     settings: FetchSettings
     allowed: Callable[[], None]  # asked when it turned out to be a file, before its bytes are taken
+    answered: Callable[[], None]  # told that its host says something
 
 
 def has_extractor(url: str) -> bool:
@@ -72,7 +73,7 @@ def has_extractor(url: str) -> bool:
     )
 
 
-def download(address: Address, opened: YoutubeDL, partial: Partial) -> str:
+def download(address: WebFile, opened: YoutubeDL, partial: Partial) -> str:
     """Bring the file into `partial.file` and return its ending.
 
     What came in an earlier try is kept where the server still has the same file (If-Range). Tries that bring new
@@ -100,7 +101,7 @@ def download(address: Address, opened: YoutubeDL, partial: Partial) -> str:
             raise classify(error, address.locator) from error
 
 
-def attempt(address: Address, opened: YoutubeDL, partial: Partial) -> str:
+def attempt(address: WebFile, opened: YoutubeDL, partial: Partial) -> str:
     """One request: go on where the last one stopped, or begin."""
     state, have = partial.state(), partial.have
     if state and have and str(have) == state.get("total"):
@@ -111,6 +112,7 @@ def attempt(address: Address, opened: YoutubeDL, partial: Partial) -> str:
         if state.get("validator"):
             headers["If-Range"] = state["validator"]
     response = open_address(opened, address.url, headers)
+    address.answered()
     try:
         if address.settings.honour_noai:
             check_robots(address.locator, response.headers.get_all("X-Robots-Tag") or [])
@@ -131,13 +133,13 @@ def continues(response: Response, state: dict[str, str], have: int) -> bool:
     return same and state.get("total") in (found[2], "")
 
 
-def begin(address: Address, response: Response, partial: Partial) -> None:
+def begin(address: WebFile, response: Response, partial: Partial) -> None:
     """Judge a new file by its headers and first bytes, and start the partial file with them."""
     kind = (response.get_header("Content-Type") or "").split(";")[0].strip().lower()
     if PAGE.fullmatch(kind):
         raise IsPage(kind)
     if response.status == 206:
-        raise TransportError("the server sent another part than the one asked for")
+        raise BadAnswer("the server sent another part than the one asked for")
     first = response.read(SNIFF)
     if not MEDIA.match(kind):
         judge_unsure(address, kind, first)
@@ -148,7 +150,7 @@ def begin(address: Address, response: Response, partial: Partial) -> None:
     partial.file.write_bytes(first)
 
 
-def judge_unsure(address: Address, kind: str, first: bytes) -> None:
+def judge_unsure(address: WebFile, kind: str, first: bytes) -> None:
     """What is served without a telling type is judged by its first bytes."""
     start = first.lstrip().lower()
     if kind in UNSURE and start.startswith((b"<!doctype html", b"<html", b"#extm3u", b"<?xml")):
@@ -157,7 +159,7 @@ def judge_unsure(address: Address, kind: str, first: bytes) -> None:
         raise NotMediaPage(address.locator, f"is served as {kind or 'nothing'}, which is no video")
 
 
-def take(address: Address, response: Response, partial: Partial) -> None:
+def take(address: WebFile, response: Response, partial: Partial) -> None:
     """Append the rest of the response; a body shorter than announced is a broken transport."""
     settings = address.settings
     read: Callable[[int], bytes] = response.read
@@ -168,7 +170,7 @@ def take(address: Address, response: Response, partial: Partial) -> None:
         raise NotMediaPage(address.locator, str(error)) from error
     total = partial.state().get("total")
     if total and partial.have != int(total):
-        raise TransportError(f"{partial.have} of {total} bytes came")
+        raise BadAnswer(f"{partial.have} of {total} bytes came")
 
 
 def validator_of(response: Response) -> str:

@@ -9,7 +9,16 @@ class FetchError(Exception):
     """A source that cannot be had, with its reason.
 
     `transient` says that the same request may succeed later without anybody changing anything (timeout, refused
-    connection, too many requests, server error), so that a run may try again; the others are facts about the source.
+    connection, too many requests, server error), so that a run may try again. `host` is what was asked; `fetch` fills
+    it in.
+
+    What is Unreachable says something about a host, a share or this machine, and is a failure of the run. The others
+    are facts about the source.
+
+    FetchError
+    ├── Unreachable
+    │   └── NoAnswer
+    ├── Removed, Private, NotMediaPage, LicenceNotAllowed, OptedOut
     """
 
     why: ClassVar[Why] = Why.UNREACHABLE
@@ -19,15 +28,20 @@ class FetchError(Exception):
         self.locator = locator
         self.detail = detail
         self.transient = transient
+        self.host = ""
 
     def __str__(self) -> str:
         return f"{self.locator}: {self.detail}"
 
 
 class Unreachable(FetchError):
-    """Nobody answered, or answered with an error of their own."""
+    """Nobody answered, or answered with an error of their own, or only to others than us."""
 
     why: ClassVar[Why] = Why.UNREACHABLE
+
+
+class NoAnswer(Unreachable):
+    """The host or the share did not answer at all: refused, timed out, not known, not mounted any more."""
 
 
 class Removed(FetchError):

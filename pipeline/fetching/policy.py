@@ -1,15 +1,10 @@
-"""What may be fetched: licences by their normal names, the opt-out list, and what a server says to robots."""
+"""What may be fetched: licences by their normal names, and what a server says to robots. Opt-outs: opt_outs.py."""
 
 import functools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import urlsplit
 
-from manifests.errors import UserError
 from pipeline.fetching.errors import LicenceNotAllowed, OptedOut
-from pipeline.sources.locators import LocatorError, normalise, scheme_of
 
 CC = re.compile(r"creativecommons\.org/(licenses|publicdomain)/([a-z-]+)(?:/(\d\.\d))?")
 CC_SHORT = re.compile(r"^cc[ -](by(?:[ -](?:nc|nd|sa))*)(?:[ -]v?(\d(?:\.\d)?))?\b")
@@ -35,16 +30,12 @@ ROBOT_WORDS = NO_USE | {
     "nosnippet",
     "notranslate",
 }
-HEX = re.compile(r"[0-9a-f]{64}")
-
-
-class OptOutError(UserError):
-    """A line of an opt-out list that cannot be read; one sentence with file, line, value found and value allowed."""
 
 
 # ---- licences --------------------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=1024)
 def normal_licence(text: str) -> str:
     """A licence under its normal name: `cc-by-nc-4.0` for any of its usual spellings; others in small letters.
 
@@ -97,101 +88,6 @@ def check_licences(
     for licence in known:
         if not licence_allowed(licence, allowed):
             raise LicenceNotAllowed(locator, f"licence {licence!r}, allowed: {', '.join(allowed)}")
-
-
-# ---- the opt-out list ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class OptOuts:
-    """Who and what must not be used. One per line in the file; `#` begins a comment:
-
-    | line | leaves out |
-    |---|---|
-    | `youtube:ID`, a URL, a path | that locator, in any spelling |
-    | `uploader:NAME` | every page of that uploader, by name, handle or channel id |
-    | `site:HOST` | every web address on that host and below it |
-    | `sha256:HEX` | these bytes under any locator |
-    """
-
-    locators: frozenset[str] = frozenset()
-    uploaders: frozenset[str] = frozenset()
-    sites: frozenset[str] = frozenset()
-    hashes: frozenset[str] = frozenset()
-    where: str = field(default="the opt-out list", compare=False)
-
-    def check(self, locator: str, url: str = "") -> None:
-        """Raises OptedOut for a locator on the list, or a web address on a listed site."""
-        if locator in self.locators:
-            raise OptedOut(locator, f"on {self.where}")
-        for address in (locator, url):
-            host = urlsplit(address).hostname or "" if scheme_of(address) else ""
-            for site in self.sites:
-                if host == site or host.endswith("." + site):
-                    raise OptedOut(locator, f"site {site} is on {self.where}")
-        if scheme_of(locator) == "youtube" and "youtube.com" in self.sites:
-            raise OptedOut(locator, f"site youtube.com is on {self.where}")
-
-    def check_uploader(self, locator: str, names: Iterable[str | None]) -> None:
-        """Raises OptedOut where one of the uploader's names is on the list."""
-        for name in names:
-            if name and name.strip().casefold() in self.uploaders:
-                raise OptedOut(locator, f"uploader {name!r} is on {self.where}")
-
-    def check_bytes(self, locator: str, sha256: str) -> None:
-        """Raises OptedOut where the bytes are on the list, whatever they are called."""
-        if sha256 in self.hashes:
-            raise OptedOut(locator, f"its bytes {sha256[:12]} are on {self.where}")
-
-
-def read_opt_outs(path: Path | None) -> OptOuts:
-    """The opt-out list of a file; none without one. Raises OptOutError for a bad line or a missing file."""
-    if path is None:
-        return OptOuts()
-    try:
-        stat = path.stat()
-    except OSError as error:
-        raise OptOutError(f"opt-out list: {path} cannot be read: {error.strerror}") from error
-    return parsed(path, stat.st_mtime_ns, stat.st_size)
-
-
-@functools.lru_cache(maxsize=4)
-def parsed(path: Path, mtime_ns: int, size: int) -> OptOuts:
-    """The list of one state of a file, read once per process."""
-    kinds: dict[str, set[str]] = {
-        "locator": set(),
-        "uploader": set(),
-        "site": set(),
-        "sha256": set(),
-    }
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        text = re.sub(r"(^|\s)#.*$", "", line).strip()
-        if text:
-            kind, value = entry(text, f"{path}, line {number}")
-            kinds[kind].add(value)
-    return OptOuts(
-        locators=frozenset(kinds["locator"]),
-        uploaders=frozenset(kinds["uploader"]),
-        sites=frozenset(kinds["site"]),
-        hashes=frozenset(kinds["sha256"]),
-        where=path.name,
-    )
-
-
-def entry(text: str, place: str) -> tuple[str, str]:
-    """One line of the list as (kind, normal value)."""
-    head, colon, rest = text.partition(":")
-    kind, rest = head.strip().lower(), rest.strip()
-    if colon and kind in ("uploader", "site", "sha256"):
-        value = rest.lower() if kind != "uploader" else rest.casefold()
-        if not value or (kind == "sha256" and not HEX.fullmatch(value)):
-            allowed = "64 hexadecimal digits" if kind == "sha256" else "a name"
-            raise OptOutError(f"{place}: {kind}: is followed by {allowed}, got {rest!r}")
-        return kind, value
-    try:
-        return "locator", normalise(text)
-    except LocatorError as error:
-        raise OptOutError(f"{place}: {error}") from error
 
 
 # ---- what a server says to robots ------------------------------------------------------------------------------------

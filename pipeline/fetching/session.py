@@ -16,7 +16,12 @@ from yt_dlp import YoutubeDL
 from yt_dlp.cookies import CookieLoadError
 from yt_dlp.globals import supported_js_runtimes
 from yt_dlp.networking.common import Request, Response
-from yt_dlp.networking.exceptions import HTTPError, TransportError
+from yt_dlp.networking.exceptions import (
+    CertificateVerifyError,
+    HTTPError,
+    IncompleteRead,
+    TransportError,
+)
 from yt_dlp.utils import (
     ContentTooShortError,
     GeoRestrictedError,
@@ -26,15 +31,35 @@ from yt_dlp.utils import (
 )
 
 from manifests.errors import UserError
-from pipeline.fetching.errors import FetchError, NotMediaPage, Private, Removed, Unreachable
+from pipeline.fetching.errors import (
+    FetchError,
+    NoAnswer,
+    NotMediaPage,
+    Private,
+    Removed,
+    Unreachable,
+)
 from pipeline.fetching.settings import FetchSettings
-from pipeline.sources.locators import without_secrets
+from pipeline.sources.urls import without_secrets
 
 log = logging.getLogger(__name__)
 
 GONE = frozenset({404, 410, 451})
-CLOSED = frozenset({401, 402, 403, 407})
+CLOSED = frozenset({401, 402, 403})  # 407 is a proxy of ours
 DETAIL = 300  # characters of a page's message that are kept
+
+
+class BadAnswer(TransportError):
+    """A server answered, with something else than what was asked for."""
+
+
+ANSWERS = (BadAnswer, IncompleteRead, CertificateVerifyError, ContentTooShortError)
+
+BY_KIND: tuple[tuple[type[Exception], type[FetchError], str], ...] = (
+    (UnsupportedError, NotMediaPage, "leads to no video"),
+    (UserNotLive, NotMediaPage, "is not a recording"),
+    (GeoRestrictedError, Unreachable, "not offered in this country"),
+)
 
 # What pages say, in the order in which it is looked for: the first that matches names the reason. The words are those
 # of yt-dlp's extractors and of YouTube's player (yt-dlp 2026.10.26); "sign in" alone would also catch the bot check.
@@ -203,18 +228,17 @@ def classify(error: BaseException, locator: str) -> FetchError:
     for cause in causes:
         if isinstance(cause, FetchError):
             return cause
-        if isinstance(cause, UnsupportedError):
-            return NotMediaPage(locator, f"leads to no video: {text}")
-        if isinstance(cause, UserNotLive):
-            return NotMediaPage(locator, f"is not a recording: {text}")
-        if isinstance(cause, GeoRestrictedError):
-            return Unreachable(locator, f"not offered in this country: {text}")
+        for kind, reason, words in BY_KIND:
+            if isinstance(cause, kind):
+                return reason(locator, f"{words}: {text}")
     for cause in causes:
         if isinstance(cause, HTTPError):
             cause.close()  # its answer is open until somebody has read it
             return by_status(cause.status, locator, text)
-    if any(isinstance(cause, TransportError | ContentTooShortError) for cause in causes):
-        return Unreachable(locator, text, True)
+    for cause in causes:
+        if isinstance(cause, TransportError | ContentTooShortError):
+            answers = isinstance(cause, ANSWERS)
+            return (Unreachable if answers else NoAnswer)(locator, text, True)
     return by_words(text, locator)
 
 

@@ -28,6 +28,16 @@ class FetchSettings(BaseModel):
         default=1.0, ge=0, description="seconds before the first retry; doubles, 60 at most"
     )
     timeout: float = Field(default=30.0, gt=0, description="seconds without a byte, at most")
+    breaker_after: int = Field(
+        default=3,
+        ge=1,
+        description="sources in a row that a host does not answer for before it is left alone",
+    )
+    breaker_pause: float = Field(
+        default=60.0,
+        ge=0,
+        description="seconds before one more source asks a host that was left alone",
+    )
     max_bytes: int = Field(
         default=64 * 1024**3, gt=0, description="bytes of one source, at most; a guard, 64 GiB"
     )
@@ -35,7 +45,7 @@ class FetchSettings(BaseModel):
         default=None, description="allowed licences, such as cc-by; none given: any"
     )
     opt_outs: Path | None = Field(
-        default=None, description="file of locators, uploaders, sites or hashes to leave out"
+        default=None, description="file of locators, uploaders, sites, hashes or clips to leave out"
     )
     honour_noai: bool = Field(
         default=True, description="leave out what is served with X-Robots-Tag: noai or noindex"

@@ -4,6 +4,8 @@
     receipts/<key>.json     which bytes a locator gave, so that a killed run does not fetch them again
     partial/<key>/          what has come so far, and what is needed to go on
     stat/<key>.json         size, times and SHA-256 of a file that was hashed once
+    names/<key>.mp4         a link to a file whose name is no UTF-8, under a name that everybody can open
+    hosts/<key>.json        a host that did not answer, see breaker.py
 
 <key> is a hash of the locator or path, so no name from outside becomes a file name here.
 """
@@ -14,11 +16,10 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from filelock import FileLock
 from pydantic import ValidationError
 
 from manifests.files import put_in_place, sha256_of, write_whole
@@ -73,61 +74,97 @@ class Folder:
     @contextmanager
     def held(self, locator: str) -> Iterator[None]:
         """One worker at a time per locator; the system frees it when the worker dies."""
+
         path = self.root / "partial" / f"{key_of(locator)}.held"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path):
+        with locked(path):
             yield
 
-    def receipt(self, locator: str, wanted: str) -> Receipt | None:
-        """The receipt of a locator, where its file is still here whole."""
+    def receipt(self, locator: str, wanted: str, *, read: bool = True) -> Receipt | None:
+        """The receipt of a locator, where its file is still here whole; read: as in `find`."""
         try:
             text = self._receipt(locator).read_text(encoding="utf-8")
             receipt = Receipt.model_validate_json(text)
         except (FileNotFoundError, ValidationError):
             return None
-        here = self.find(receipt.sha256, receipt.suffix) is not None
+        here = self.find(receipt.sha256, receipt.suffix, read=read) is not None
         return receipt if here and (receipt.locator, receipt.wanted) == (locator, wanted) else None
 
-    def find(self, sha256: str, suffix: str | None = None) -> Path | None:
-        """The finished file with these bytes; one that was changed since counts as absent."""
+    def received(self) -> set[str]:
+        """SHA-256 of every file that a receipt names."""
+        found: set[str] = set()
+        for file in self.root.glob("receipts/*.json"):
+            with suppress(OSError, ValidationError):
+                found.add(Receipt.model_validate_json(file.read_text(encoding="utf-8")).sha256)
+        return found
+
+    def find(self, sha256: str, suffix: str | None = None, *, read: bool = True) -> Path | None:
+        """The finished file with these bytes; one that was changed since counts as absent.
+
+        read: whether one whose hash is not remembered may be read; it counts as absent otherwise.
+        """
         folder = self.root / sha256[:2]
         names = (
             [f"{sha256}{suffix}"] if suffix else sorted(p.name for p in folder.glob(f"{sha256}.*"))
         )
+        hash_of = self.hash_of if read else self.remembered
         for name in names:
             path = folder / name
-            if path.is_file() and self.hash_of(path) == sha256:
+            if path.is_file() and hash_of(path) == sha256:
                 return path
         return None
 
+    def path(self, receipt: Receipt) -> Path:
+        """Where the file of a receipt lies."""
+        return self.root / receipt.sha256[:2] / f"{receipt.sha256}{receipt.suffix}"
+
     def commit(self, receipt: Receipt, file: Path) -> Path:
         """Move a finished file to its name, then say so in its receipt."""
-        path = self.root / receipt.sha256[:2] / f"{receipt.sha256}{receipt.suffix}"
+        path = self.path(receipt)
         path.parent.mkdir(parents=True, exist_ok=True)
         put_in_place(file, path)
-        self._remember(path, receipt.sha256)
+        self.remember(path, receipt.sha256)
         write_whole(self._receipt(receipt.locator), receipt.model_dump_json())
         self.partial(receipt.locator).clear()
         return path
 
     def hash_of(self, path: Path) -> str:
         """SHA-256 of a file, read only if it changed since it was read last."""
-        signature = Signature.of(path)
+        if (known := self.remembered(path)) is not None:
+            return known
+        before = Signature.of(path)
+        sha256 = sha256_of(path)
+        self.remember(path, sha256, before)
+        return sha256
+
+    def remembered(self, path: Path) -> str | None:
+        """SHA-256 of a file that is as it was when it was read last; None where it has to be read."""
+        known = self.recall(path)
+        return known[0] if known else None
+
+    def recall(self, path: Path) -> tuple[str, int] | None:
+        """SHA-256 and bytes of a file that is as it was when it was read last; None where it has to be read."""
         try:
             known = json.loads(self._stat(path).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
-            known = {}
-        if isinstance(known, dict) and known.get("signature") == asdict(signature):
-            return str(known["sha256"])
-        return self._remember(path, sha256_of(path), signature)
+            return None
+        signature = Signature.of(path)
+        same = isinstance(known, dict) and known.get("signature") == asdict(signature)
+        return (str(known["sha256"]), signature.size) if same else None
 
-    def _remember(self, path: Path, sha256: str, before: Signature | None = None) -> str:
+    def remember(self, path: Path, sha256: str, before: Signature | None = None) -> None:
         """Keep the hash of a file, unless the file changed while it was read."""
         signature = Signature.of(path)
         if before in (None, signature):
             known = {"path": str(path), "signature": asdict(signature), "sha256": sha256}
             write_whole(self._stat(path), json.dumps(known))
-        return sha256
+
+    def link(self, path: Path) -> Path:
+        """Where a file whose name cannot be written down is linked under one that can; not made here."""
+        return self.root / "names" / f"{key_of(str(path))}{safe_suffix(path.name)}"
+
+    def host(self, host: str) -> Path:
+        """Where it is kept that a host did not answer."""
+        return self.root / "hosts" / f"{key_of(host)}.json"
 
     def _receipt(self, locator: str) -> Path:
         return self.root / "receipts" / f"{key_of(locator)}.json"
@@ -191,6 +228,16 @@ def append(
 def chunk_size(rate: int | None) -> int:
     """Bytes per read: a quarter of a second at most where a rate is asked for."""
     return CHUNK if rate is None else max(1, min(CHUNK, rate // 4))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time; the system frees the lock of one that dies."""
+    from filelock import FileLock  # not needed by those who only look
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path):
+        yield
 
 
 def key_of(text: str) -> str:

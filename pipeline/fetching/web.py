@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +10,10 @@ from yt_dlp import YoutubeDL
 from yt_dlp.utils import YoutubeDLError
 
 from manifests.record import Page
-from pipeline.fetching.direct import Address, IsPage, download, has_extractor
+from pipeline.fetching.direct import IsPage, WebFile, download, has_extractor
 from pipeline.fetching.errors import NotMediaPage, Private, Unreachable
-from pipeline.fetching.policy import OptOuts, check_licences, check_robots
+from pipeline.fetching.opt_outs import OptOuts
+from pipeline.fetching.policy import check_licences, check_robots
 from pipeline.fetching.session import (
     classify,
     download_facts,
@@ -23,7 +24,8 @@ from pipeline.fetching.session import (
 )
 from pipeline.fetching.settings import FetchSettings
 from pipeline.fetching.store import Partial, safe_suffix
-from pipeline.sources.locators import WEB, Located, page_url, public_url, scheme_of
+from pipeline.sources.locators import Kind, Located
+from pipeline.sources.urls import public_url, web_host
 
 log = logging.getLogger(__name__)
 
@@ -43,37 +45,48 @@ class Downloaded:
 
 
 def fetch_web(
-    located: Located, partial: Partial, settings: FetchSettings, opt_outs: OptOuts
+    located: Located,
+    partial: Partial,
+    settings: FetchSettings,
+    opt_outs: OptOuts,
+    answered: Callable[[], None],
 ) -> Downloaded:
-    """A web address, whether it is a file or a page. Raises FetchError."""
-    if scheme_of(located.open_at) == "youtube" or has_extractor(located.open_at):
-        return fetch_page(located, partial, settings, opt_outs)
+    """A web address, whether it is a file or a page. Raises FetchError.
+
+    answered: called when its host has said anything.
+    """
+    if located.address.kind is Kind.YOUTUBE or has_extractor(located.open_at):
+        return fetch_page(located, partial, settings, opt_outs, answered)
 
     def allowed() -> None:
         check_licences(located.locator, (located.origin.licence,), settings.licences)
 
-    address = Address(located.locator, located.open_at, settings, allowed)
+    asked = WebFile(located.locator, located.open_at, settings, allowed, answered)
     with session(settings) as opened:
         try:
-            suffix = download(address, opened, partial)
+            suffix = download(asked, opened, partial)
         except IsPage:
             log.debug("%s: a page", located.locator)
         else:
             return Downloaded(partial.file, suffix)
-    return fetch_page(located, partial, settings, opt_outs)
+    return fetch_page(located, partial, settings, opt_outs, answered)
 
 
 def fetch_page(
-    located: Located, partial: Partial, settings: FetchSettings, opt_outs: OptOuts
+    located: Located,
+    partial: Partial,
+    settings: FetchSettings,
+    opt_outs: OptOuts,
+    answered: Callable[[], None],
 ) -> Downloaded:
     """The video of a page. Raises FetchError; nothing is downloaded where licence or opt-out forbid it."""
     locator = located.locator
-    url = page_url(locator) if scheme_of(locator) == "youtube" else located.open_at
     with session(settings, **choice(settings, partial.folder)) as opened:
         try:
-            facts = extract(opened, url, locator)
+            facts = extract(opened, located.open_at, locator)
+            answered()
             page, uploaders = page_of(facts), uploaders_of(facts)
-            opt_outs.check(locator, page.url)
+            opt_outs.check(locator, web_host(page.url))
             opt_outs.check_uploader(locator, uploaders)
             check_licences(locator, (located.origin.licence, page.licence), settings.licences)
             if settings.honour_noai:
@@ -82,7 +95,7 @@ def fetch_page(
             return Downloaded(file, safe_suffix(file.name), page, uploaders)
         except YoutubeDLError as error:
             fault = classify(error, locator)
-            if scheme_of(locator) == "youtube" and (missing := web_missing()) is not None:
+            if located.address.kind is Kind.YOUTUBE and (missing := web_missing()) is not None:
                 fault = type(fault)(locator, f"{fault.detail} ({missing})", fault.transient)
             raise fault from error
 
@@ -153,7 +166,7 @@ def take(opened: YoutubeDL, facts: dict[str, object], locator: str, most: int) -
 def check_file_robots(opened: YoutubeDL, facts: Mapping[str, object], locator: str) -> None:
     """The X-Robots-Tag of the file on a page of no known site. Sites with an extractor serve files for players only."""
     url = facts.get("url")
-    if facts.get("extractor") not in ("generic", "html5") or scheme_of(str(url)) not in WEB:
+    if facts.get("extractor") not in ("generic", "html5") or not web_host(str(url)):
         return
     try:
         response = open_address(opened, str(url), {}, method="HEAD")

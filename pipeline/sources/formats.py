@@ -5,9 +5,9 @@ import io
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO
 
-import pyarrow.parquet as pq
 import yaml
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
@@ -24,11 +24,18 @@ FACTS = tuple(name for name in COLUMNS if name not in ("locator", "id"))
 
 BATCH_ROWS = 4096
 
-Row = tuple[str, Mapping[str, object]]  # where it stands, such as "line 3", and its cells
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row: where it stands, such as `line 3`, its cells by column, and why it cannot be read, if it cannot."""
+
+    place: str
+    cells: Mapping[str, object]
+    fault: str = ""
 
 
-class RowError(ValueError):
-    """A bad row, said without the name of its list."""
+class FormatError(ValueError):
+    """A list that cannot be read as what its name says; without the name of the list."""
 
 
 def text_stream(stream: IO[bytes]) -> io.TextIOWrapper:
@@ -37,34 +44,51 @@ def text_stream(stream: IO[bytes]) -> io.TextIOWrapper:
 
 
 def csv_rows(stream: IO[bytes], delimiter: str = ",") -> Iterator[Row]:
-    """The lines of a table, by the names of its header."""
+    """The lines of a table, by the names of its header; a line may end early, not late."""
     with text_stream(stream) as text:
-        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        lines = csv_lines(text, delimiter)
+        _, header, fault = next(lines, ("", [], ""))
+        if fault:
+            raise FormatError(f"line 1: {fault}")
+        check_header(header)
+        for place, cells, fault in lines:
+            if len(cells) > len(header):
+                fault = f"the header has {len(header)} columns, got {len(cells)} cells"
+            if fault or any(cell.strip() for cell in cells):
+                yield Row(place, dict(zip(header, cells, strict=False)), fault)
+
+
+def csv_lines(text: io.TextIOWrapper, delimiter: str) -> Iterator[tuple[str, list[str], str]]:
+    """Each line's place, cells, and fault.
+
+    A fault over several lines, such as a quotation mark that nothing closes, may have taken whole rows with it: it is
+    one of the list. Raises FormatError.
+    """
+    reader = csv.reader(text, delimiter=delimiter, strict=True)
+    while True:
+        first = reader.line_num + 1
         try:
-            header = next(reader, [])
-            check_header(header)
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    yield csv_row(header, cells, f"line {reader.line_num}")
+            cells = next(reader)
+        except StopIteration:
+            return
         except csv.Error as error:
-            raise RowError(f"line {reader.line_num}: {error}") from error
+            if reader.line_num > first or "unexpected end" in str(error):
+                raise FormatError(f"line {first}: {error}") from error
+            yield f"line {first}", [], str(error)
+        else:
+            yield f"line {reader.line_num}", cells, ""
 
 
-def csv_row(header: list[str], cells: list[str], place: str) -> Row:
-    """One line of a table; a line may end early, not late."""
-    if len(cells) > len(header):
-        raise RowError(f"{place}: the header has {len(header)} columns, got {len(cells)} cells")
-    return place, dict(zip(header, cells, strict=False))
-
-
-def check_header(header: list[str]) -> None:
+def check_header(header: list[str], place: str = "line 1") -> None:
     """A header has one column of locators at least, and no column twice."""
     names = [column.strip().lower() for column in header]
     if not any(NAMES.get(name) in ("locator", "id") for name in names):
         allowed = ", ".join((*COLUMNS["locator"], *COLUMNS["id"]))
-        raise RowError(f"line 1: no column of locators in the header {header}; allowed: {allowed}")
+        raise FormatError(
+            f"{place}: no column of locators in the header {header}; allowed: {allowed}"
+        )
     if twice := [name for name, times in Counter(names).items() if times > 1 and name]:
-        raise RowError(f"line 1: a column stands once in the header, got {twice[0]!r} twice")
+        raise FormatError(f"{place}: a column stands once in the header, got {twice[0]!r} twice")
 
 
 def tsv_rows(stream: IO[bytes]) -> Iterator[Row]:
@@ -77,47 +101,48 @@ def txt_rows(stream: IO[bytes]) -> Iterator[Row]:
     with text_stream(stream) as text:
         for number, line in enumerate(text, start=1):
             if (locator := line.strip()) and not locator.startswith("#"):
-                yield f"line {number}", {"locator": locator}
+                yield Row(f"line {number}", {"locator": locator})
 
 
 def jsonl_rows(stream: IO[bytes]) -> Iterator[Row]:
     """One object or locator per line."""
     with text_stream(stream) as text:
         for number, line in enumerate(text, start=1):
-            if line.strip():
-                yield (
-                    f"line {number}",
-                    cells_of(parsed_json(line, f"line {number}: "), f"line {number}"),
-                )
+            if not line.strip():
+                continue
+            try:
+                yield row_of(parsed_json(line), f"line {number}")
+            except FormatError as error:
+                yield Row(f"line {number}", {"": line}, str(error))
 
 
 def json_rows(stream: IO[bytes]) -> Iterator[Row]:
     """A list of objects or locators, read whole."""
     with text_stream(stream) as text:
-        held = parsed_json(text.read(), "")
+        held = parsed_json(text.read())
     held = held.get("sources") if isinstance(held, dict) else held
     if not isinstance(held, list):
         kind = type(held).__name__
-        raise RowError(f"row 1: a list of sources, or one under 'sources', got {kind}")
+        raise FormatError(f"row 1: a list of sources, or one under 'sources', got {kind}")
     for number, item in enumerate(held, start=1):
-        yield f"row {number}", cells_of(item, f"row {number}")
+        yield row_of(item, f"row {number}")
 
 
-def parsed_json(text: str, place: str) -> object:
+def parsed_json(text: str) -> object:
     """JSON from outside."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise RowError(f"{place}not JSON: {error}") from error
+        raise FormatError(f"not JSON: {error}") from error
 
 
-def cells_of(item: object, place: str) -> Mapping[str, object]:
-    """A row of JSON: an object, or a locator by itself."""
+def row_of(item: object, place: str) -> Row:
+    """A row of JSON or YAML: an object, or a locator by itself."""
     if isinstance(item, str):
-        return {"locator": item}
+        return Row(place, {"locator": item})
     if isinstance(item, dict):
-        return item
-    raise RowError(f"{place}: a row is an object or a locator, got {item!r}")
+        return Row(place, {str(column): cell for column, cell in item.items()})
+    return Row(place, {"": repr(item)}, f"a row is an object or a locator, got {item!r}")
 
 
 def yaml_rows(stream: IO[bytes]) -> Iterator[Row]:
@@ -126,14 +151,13 @@ def yaml_rows(stream: IO[bytes]) -> Iterator[Row]:
         with text_stream(stream) as text:
             node = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
-        raise RowError(f"not YAML: {' '.join(str(error).split())}") from error
+        raise FormatError(f"not YAML: {' '.join(str(error).split())}") from error
     if isinstance(node, yaml.MappingNode):
         node = next((value for key, value in node.value if key.value == "sources"), None)
     if node is None or not isinstance(node, yaml.SequenceNode):
-        raise RowError("line 1: a list of sources, or one under 'sources', got something else")
+        raise FormatError("line 1: a list of sources, or one under 'sources', got something else")
     for item in node.value:
-        place = f"line {item.start_mark.line + 1}"
-        yield place, cells_of(yaml_cells(item), place)
+        yield row_of(yaml_cells(item), f"line {item.start_mark.line + 1}")
 
 
 def yaml_cells(node: yaml.Node) -> object:
@@ -153,19 +177,21 @@ def yaml_cells(node: yaml.Node) -> object:
 
 def parquet_rows(stream: IO[bytes]) -> Iterator[Row]:
     """The rows of a Parquet file, in batches; columns that are not known are not read."""
-    table = pq.ParquetFile(stream)
-    names = list(table.schema_arrow.names)
+    import pyarrow as pa  # takes a while to load, for the one format that needs it
+    import pyarrow.parquet as pq
+
     try:
-        check_header(names)
-    except RowError as error:
-        raise RowError(str(error).replace("line 1", "schema")) from error
-    wanted = [name for name in names if name.strip().lower() in NAMES]
-    unread = {name: None for name in names if name not in wanted}
-    number = 0
-    for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=wanted):
-        for cells in batch.to_pylist():
-            number += 1
-            yield f"row {number}", {**cells, **unread}
+        table = pq.ParquetFile(stream)
+        names = list(table.schema_arrow.names)
+        check_header(names, "schema")
+        wanted = [name for name in names if name.strip().lower() in NAMES]
+        unread = {name: None for name in names if name not in wanted}
+        batches = table.iter_batches(batch_size=BATCH_ROWS, columns=wanted)
+        rows = (cells for batch in batches for cells in batch.to_pylist())
+        for number, cells in enumerate(rows, start=1):
+            yield Row(f"row {number}", {**cells, **unread})
+    except pa.ArrowException as error:
+        raise FormatError(f"not Parquet: {error}") from error
 
 
 READERS = {

@@ -1,4 +1,4 @@
-"""Reading source lists: a table, a folder, a glob, a file or a URL becomes a stream of sources.
+"""Reading sources: a table, a folder, a glob, a file or a URL becomes a stream of sources.
 
 | given | read as |
 |---|---|
@@ -7,318 +7,193 @@
 | `.json`, `.yaml`, `.yml` | a list of objects or locators, at the top or under `sources:` |
 | `.parquet` | a table; only the columns below are read |
 | `.txt` | one locator per line; `#` begins a comment |
-| a folder | every video in it and below, sorted, hidden names left out |
+| a folder | every video in it and below, sorted, hidden names, work folders and datasets left out |
 | a glob, `talks/*.mp4` | the videos that match, sorted |
 | a video file, a web address, `youtube:ID` | that one source |
 
 Lists and folders may lie behind any fsspec URL (`s3://`, `memory://`, `https://` for lists), and text lists may be
 packed (`.gz`, `.bz2`, `.xz`). Columns, each under any of its names: see COLUMNS. A relative path in a list is looked up
-beside the list. What is written nowhere else: YAML and JSON are read whole, everything else is streamed.
+beside the list. A row that cannot be read is one source with a fault. What is written nowhere else: YAML and JSON are
+read whole, everything else is streamed.
 """
 
-import logging
-import posixpath
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
 
-import fsspec
-import pyarrow as pa
-from fsspec.core import url_to_fs
-
-from manifests.errors import UserError
 from manifests.record import Origin
-from pipeline.sources.formats import COLUMNS, FACTS, NAMES, READERS, RowError
+from pipeline.sources.counts import Counts, notes
+from pipeline.sources.errors import SourceListError, SourcesUnreachable
+from pipeline.sources.folders import (
+    MAGIC,
+    NOTHING,
+    OWN,
+    VIDEOS,
+    folder,
+    glob,
+    reading,
+    single_file,
+)
+from pipeline.sources.formats import READERS
+from pipeline.sources.list_files import read_list, suffix_of
 from pipeline.sources.locators import (
     SCHEME,
-    WEB,
-    YOUTUBE_ID,
+    Address,
+    Kind,
     Located,
     LocatorError,
-    check_scheme,
-    local_path,
-    normalise,
-    scheme_of,
+    MissingPackage,
+    check_opener,
+    local,
+    parse,
 )
+from pipeline.sources.own_output import WORK_MARK, blob_folder
+from pipeline.sources.printable import one_line, without_login
 
-log = logging.getLogger(__name__)
+__all__ = [
+    "WORK_MARK",
+    "Counts",
+    "SourceListError",
+    "SourcesUnreachable",
+    "is_explicit",
+    "notes",
+    "read_sources",
+]
 
-VIDEOS = frozenset(
-    {".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts"}
-    | {".mxf", ".ogv", ".ts", ".webm", ".wmv"}
-)
-PACKED = frozenset({".gz", ".bz2", ".xz"})
-MAGIC = re.compile(r"[*?\[]")
-NOTHING = "nothing is there; allowed: a list, a folder, a glob, a video or a URL"
-
-
-class SourceListError(UserError):
-    """A source list, or a row of it, that cannot be read; one sentence: file, place, value found, value allowed."""
-
-
-@dataclass(slots=True)
-class Counts:
-    """What one reading met; filled while the sources are drawn."""
-
-    sources: int = 0
-    duplicates: int = 0
-    unknown_columns: set[str] = field(default_factory=set)
+ALLOWED = " ".join(sorted(VIDEOS | READERS.keys()))
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A folder as it was given and as its file system calls it."""
+class Listing(StrEnum):
+    """What kind of thing was given."""
 
-    given: str
-    base: str
-
-    def source(self, path: str) -> Located:
-        """A video below: a URL where the folder is one, else the path within the folder."""
-        inside = posixpath.relpath(path, self.base)
-        if scheme_of(self.given) is None:
-            return locate(inside, path, self.given)
-        url = f"{self.given}/{inside}"
-        return locate(url, url, self.given)
+    LIST = "list"
+    SINGLE = "single"
+    FOLDER = "folder"
+    GLOB = "glob"
 
 
 def read_sources(what: str | Path, *, counts: Counts | None = None) -> Iterator[Located]:
     """The sources of a list, folder, glob, file or URL, in order, each locator once: the first row wins.
 
-    What is given is looked at now, rows are read as they are drawn. Raises SourceListError, now where nothing
-    is there or its kind is not known, later where a row is bad or there was no row at all.
+    What is given is looked at now, rows are read as they are drawn. A row that cannot be read is drawn too, with its
+    fault. Raises SourceListError, now where nothing is there or its kind is not known, later where the list breaks off
+    or has no row that can be read; SourcesUnreachable where what holds it does not answer.
     """
     counts = counts if counts is not None else Counts()
-    return distinct(open_sources(str(what).strip(), counts), str(what), counts)
+    address = address_of(str(what).strip())
+    counts.name = shown(address)
+    return distinct(open_sources(address, counts), counts)
 
 
-def open_sources(what: str, counts: Counts) -> Iterator[Located]:
-    """Choose how to read what was given; see the table above."""
-    suffix = suffix_of(what)
-    if suffix in READERS:
-        return read_list(what, suffix, counts)
-    if (scheme := scheme_of(what)) in WEB or scheme == "youtube":
-        return iter((single(what),))
-    if scheme is not None:
-        return open_remote(what, suffix)
-    path = local_path(what)
-    if Path(path).is_dir():
-        return folder(path)
-    if Path(path).is_file():
-        if suffix not in VIDEOS:
-            raise SourceListError(
-                f"{what}: ends in {suffix or 'nothing'}, allowed: {endings(VIDEOS | READERS.keys())}"
-            )
-        return iter((single(what),))
-    if MAGIC.search(path):
-        return matches(path, what)
-    raise SourceListError(f"{what}: {NOTHING}")
+def is_explicit(what: str | Path) -> bool:
+    """Whether what was given names each source (a list, a file, an address), as a folder or a glob does not.
+
+    What a list does not name any more is meant to go; what a folder does not hold any more may be an outage. Raises
+    SourceListError where nothing is there.
+    """
+    return listing_of(address_of(str(what).strip())) in (Listing.LIST, Listing.SINGLE)
 
 
-def open_remote(what: str, suffix: str) -> Iterator[Located]:
-    """A glob, one video or a folder behind an fsspec URL."""
-    checked(what)
-    if MAGIC.search(what):
-        return matches(what, what)
-    return iter((single(what),)) if suffix in VIDEOS else folder(what)
+def address_of(what: str) -> Address:
+    """What was given as an address; a path may hold any character. Raises SourceListError."""
+    if what[:8].lower() != "youtube:" and not SCHEME.match(what):
+        return local(str(Path(what).expanduser()) if what.startswith("~/") else what)
+    try:
+        address = parse(what)
+        check_opener(address)
+    except (LocatorError, MissingPackage) as error:
+        raise SourceListError(f"{one_line(without_login(what))}: {error}") from error
+    return address
 
 
-def distinct(sources: Iterable[Located], what: str, counts: Counts) -> Iterator[Located]:
-    """Each locator once, counted; raises where there was none."""
+def shown(address: Address) -> str:
+    """What was given, as messages name it."""
+    return one_line(address.path) if address.kind is Kind.LOCAL else address.spelling
+
+
+def listing_of(address: Address) -> Listing:
+    """What kind of thing is there; see the table above."""
+    if suffix_of(address) in READERS:
+        return Listing.LIST
+    if address.is_web:
+        return Listing.SINGLE
+    if address.kind is Kind.LOCAL:
+        return local_listing(address)
+    if MAGIC.search(address.text):
+        return Listing.GLOB
+    return Listing.SINGLE if suffix_of(address) in VIDEOS else Listing.FOLDER
+
+
+def local_listing(address: Address) -> Listing:
+    """What kind of thing lies at a path of this machine."""
+    with reading(shown(address)):
+        if Path(address.path).is_dir():
+            return Listing.FOLDER
+        if Path(address.path).is_file():
+            return Listing.SINGLE
+    if MAGIC.search(address.path):
+        return Listing.GLOB
+    raise SourceListError(f"{shown(address)}: {NOTHING}")
+
+
+def open_sources(address: Address, counts: Counts) -> Iterator[Located]:
+    """Choose how to read what was given."""
+    listing, what = listing_of(address), counts.name
+    if listing is Listing.LIST:
+        return read_list(address, counts)
+    if listing is Listing.SINGLE:
+        return iter((single(address, counts),))
+    if address.kind is Kind.LOCAL:
+        read = folder if listing is Listing.FOLDER else glob
+        return read(address.path, what, counts)
+    from pipeline.sources.store_folders import store_folder, store_glob  # with what fsspec needs
+
+    return (store_folder if listing is Listing.FOLDER else store_glob)(address, what, counts)
+
+
+def single(address: Address, counts: Counts) -> Located:
+    """One source given by itself."""
+    if address.kind is Kind.LOCAL:
+        if (suffix := suffix_of(address)) not in VIDEOS:
+            ending = suffix or "nothing"
+            raise SourceListError(f"{counts.name}: ends in {ending}, allowed: {ALLOWED}")
+        return single_file(address.path, counts.name, counts)
+    if address.kind is Kind.STORE and blob_folder(address.path) is not None:
+        raise SourceListError(f"{counts.name}: {OWN}")
+    return Located(Origin(locator=address.spelling), address)
+
+
+def distinct(sources: Iterable[Located], counts: Counts) -> Iterator[Located]:
+    """Each locator once, counted. Raises SourceListError where none can be read.
+
+    Bad rows wait for the first good one, so that a list without any is an error before anything is done.
+    """
     seen: set[str] = set()
+    waiting: list[Located] = []
+    good = False
     for source in sources:
         if source.locator in seen:
             counts.duplicates += 1
             continue
         seen.add(source.locator)
         counts.sources += 1
-        yield source
-    if counts.unknown_columns:
-        log.info("%s: columns not read: %s", what, ", ".join(sorted(counts.unknown_columns)))
-    if counts.duplicates:
-        log.info("%s: %d rows repeat an earlier locator and were left out", what, counts.duplicates)
-    if not seen:
-        raise SourceListError(
-            f"{what}: no source in it; allowed: at least one row or video ({endings(VIDEOS | READERS.keys())})"
-        )
-
-
-# ---- folders, globs and single sources -------------------------------------------------------------------------------
-
-
-def single(what: str) -> Located:
-    """One source given by itself; a local file is known by its name."""
-    path = local_path(what)
-    if scheme_of(what) is None:
-        return locate(Path(path).name, str(Path(path).absolute()), what)
-    return locate(what, what, what)
-
-
-def folder(root: str) -> Iterator[Located]:
-    """The videos below a folder, depth first, sorted by name in each; linked folders are not entered."""
-    system, base = url_to_fs(root if scheme_of(root) else local_path(root))
-    if not system.isdir(base):
-        raise SourceListError(f"{root}: {NOTHING}")
-    return walk(system, base.rstrip("/"), Place(root.rstrip("/"), base.rstrip("/")))
-
-
-def walk(system: fsspec.AbstractFileSystem, path: str, place: Place) -> Iterator[Located]:
-    """The videos below one folder."""
-    for entry in sorted(system.ls(path, detail=True), key=lambda entry: str(entry["name"])):
-        name = str(entry["name"]).rstrip("/")
-        if posixpath.basename(name).startswith(".") or name == path:
+        if source.fault and not good:
+            waiting.append(source)
             continue
-        if entry["type"] == "directory":
-            if not entry.get("islink"):
-                yield from walk(system, name, place)
-        elif is_video(name) and system.isfile(name):
-            yield place.source(name)
+        if not good:
+            good = True
+            yield from waiting
+        yield source
+    if not good:
+        raise nothing_in(waiting, counts)
 
 
-def matches(pattern: str, what: str) -> Iterator[Located]:
-    """The videos that a glob matches, known by their path from its last plain folder on."""
-    given = pattern if scheme_of(pattern) else str(Path(pattern).absolute())
-    system, plain = url_to_fs(given)
-    place = Place(plain_folder(given), plain_folder(plain))
-    met = system.glob(plain, detail=True)
-    files = sorted(str(path) for path, facts in met.items() if facts["type"] != "directory")
-    videos = [path for path in files if is_video(path) and not is_hidden(path, place.base)]
-    if not videos:
-        raise SourceListError(f"{what}: matches no video; allowed: {endings(VIDEOS)}")
-    return (place.source(path) for path in videos)
-
-
-def plain_folder(pattern: str) -> str:
-    """The part of a glob before the first folder or name with a wildcard."""
-    return MAGIC.split(pattern, maxsplit=1)[0].rpartition("/")[0]
-
-
-def is_video(path: str) -> bool:
-    """Whether a name ends like a video."""
-    return Path(path).suffix.lower() in VIDEOS
-
-
-def is_hidden(path: str, base: str) -> bool:
-    """Whether a file, or a folder it lies in below the base, has a name that begins with a dot."""
-    parts = posixpath.relpath(path, base).split("/")
-    return any(part.startswith(".") for part in parts)
-
-
-# ---- lists -----------------------------------------------------------------------------------------------------------
-
-
-def read_list(what: str, suffix: str, counts: Counts) -> Iterator[Located]:
-    """The rows of a list as sources."""
-    checked(what)
-    system, path = url_to_fs(what if scheme_of(what) else local_path(what))
-    if not system.isfile(path):
-        raise SourceListError(f"{what}: there is no such file")
-    return list_rows(system, path, what, suffix, counts)
-
-
-def list_rows(
-    system: fsspec.AbstractFileSystem, path: str, what: str, suffix: str, counts: Counts
-) -> Iterator[Located]:
-    """The rows of an opened list; every fault of the file or of a row becomes a SourceListError."""
-    packed = "infer" if Path(path.split("?")[0]).suffix.lower() in PACKED else None
-    with system.open(path, "rb", compression=packed) as stream:
-        try:
-            for place, cells in READERS[suffix](stream):
-                yield from_row(cells, what=what, place=place, counts=counts)
-        except RowError as error:
-            raise SourceListError(f"{what}, {error}") from error
-        except (EOFError, OSError, pa.ArrowException) as error:
-            raise SourceListError(f"{what}: cannot be read as {suffix}: {error}") from error
-
-
-def from_row(cells: Mapping[str, object], *, what: str, place: str, counts: Counts) -> Located:
-    """One row as a source, its locator resolved against the folder of the list."""
-    values: dict[str, str] = {}
-    for column, cell in cells.items():
-        name = NAMES.get(column.strip().lower())
-        if name is None:
-            counts.unknown_columns.add(column.strip() or "(without a name)")
-        elif (value := text_of(cell, column, place)) is not None:
-            values.setdefault(name, value)
-    locator = values.get("locator") or bare_id(values.get("id"), place)
-    if locator is None:
-        allowed = ", ".join((*COLUMNS["locator"], *COLUMNS["id"]))
-        raise RowError(
-            f"{place}: no locator among {sorted(map(str, cells))}; allowed columns: {allowed}"
-        )
-    facts = {name: values[name] for name in FACTS if name in values}
-    return resolve(locator, what, place, facts)
-
-
-def text_of(cell: object, column: str, place: str) -> str | None:
-    """A cell as text; empty and missing ones are None."""
-    if cell is None:
-        return None
-    if not isinstance(cell, str):
-        raise RowError(f"{place}: {column} is text, got {cell!r}")
-    if re.search(r"[\ud800-\udfff]", cell):
-        raise RowError(f"{place}: a list is UTF-8, got {cell!r} in column {column}")
-    return cell.strip() or None
-
-
-def bare_id(value: str | None, place: str) -> str | None:
-    """The cell of an id column: a YouTube id, or any locator written there."""
-    if value is None or not YOUTUBE_ID.fullmatch(value):
-        return value
-    return f"youtube:{value}"
-
-
-def resolve(locator: str, what: str, place: str, facts: Mapping[str, str]) -> Located:
-    """A locator as a row gives it, looked up beside the list. A remote list may not name files of this machine."""
-    place = f"{what}, {place}"
-    if scheme_of(locator) is not None:
-        return locate(locator, locator, place, facts)
-    path = local_path(locator)
-    home = list_folder(what)
-    if scheme_of(what) is not None:
-        if SCHEME.match(locator) or path.startswith("/"):
-            raise SourceListError(
-                f"{place}: a list behind a URL names URLs or paths beside it, got {locator!r}"
-            )
-        scheme, _, rest = home.partition("://")
-        url = f"{scheme}://{posixpath.normpath(f'{rest}/{path}')}"
-        return locate(url, url, place, facts)
-    if path.startswith("/"):
-        inside = Path(path).is_relative_to(home)
-        return locate(str(Path(path).relative_to(home)) if inside else path, path, place, facts)
-    return locate(path, posixpath.normpath(f"{home}/{path}"), place, facts)
-
-
-def list_folder(what: str) -> str:
-    """The folder a list lies in: a URL, or an absolute path."""
-    if scheme_of(what) is not None:
-        return posixpath.dirname(what.split("?", 1)[0])
-    return str(Path(local_path(what)).absolute().parent)
-
-
-def locate(text: str, open_at: str, place: str, facts: Mapping[str, str] | None = None) -> Located:
-    """A source under its normal locator; a bad one is said with its place."""
-    try:
-        check_scheme(open_at)
-        return Located(Origin(locator=normalise(text), **(facts or {})), open_at)
-    except LocatorError as error:
-        raise SourceListError(f"{place}: {error}") from error
-
-
-def suffix_of(what: str) -> str:
-    """The ending that says the format, below the ending of a packing."""
-    name = Path(what.split("?", 1)[0] if scheme_of(what) else what)
-    return Path(name.stem).suffix.lower() if name.suffix.lower() in PACKED else name.suffix.lower()
-
-
-def endings(allowed: Collection[str]) -> str:
-    """File name endings for a message."""
-    return " ".join(sorted(allowed))
-
-
-def checked(what: str) -> None:
-    """Raises SourceListError where no file system opens the URL."""
-    try:
-        check_scheme(what)
-    except LocatorError as error:
-        raise SourceListError(f"{what}: {error}") from error
+def nothing_in(bad: list[Located], counts: Counts) -> SourceListError:
+    """The sentence where there is no source."""
+    if bad:
+        more = f" (and {len(bad) - 1} more rows that cannot be read)" if len(bad) > 1 else ""
+        return SourceListError(f"{bad[0].fault}{more}")
+    own = " but the output of runs" if counts.own_output else ""
+    return SourceListError(
+        f"{counts.name}: no source in it{own}; allowed: at least one row or video ({ALLOWED})"
+    )

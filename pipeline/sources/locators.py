@@ -1,79 +1,181 @@
-"""Locators: the one spelling under which a source is known, and where its bytes can be opened.
+"""Locators: the one spelling under which a source is known, and the address where its bytes can be opened.
 
 Two different things, kept apart:
 
 - the *locator* (`Origin.locator`) is public and stable. It is written into the dataset, and removal, split and the lock
   file go by it. It is `youtube:ID`, a URL without secrets, or a path relative to its list, with `/` between the parts;
-- *where to open it* (`Located.open_at`) is what this machine needs now: an absolute path, or the URL as it was given,
-  with its password or its signature. It is written nowhere.
+- the *address* (`Located.address`) is what this machine needs now: an absolute path, or the URL as it was given, with
+  its password or its signature. It is parsed once, when a list is read, and written nowhere.
 
 Clip ids depend on neither: they come from the bytes.
 """
 
+import functools
 import posixpath
 import re
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
-
-import fsspec
+from urllib.parse import unquote
 
 from manifests.record import Origin
+from pipeline.sources.printable import no_scheme, without_login
+from pipeline.sources.urls import (
+    WEB,
+    YOUTUBE,
+    YOUTUBE_ID,
+    bare_url,
+    host_of,
+    split_url,
+    watch_url,
+    youtube_id,
+)
 
 LONGEST = 4096  # characters: the longest path that POSIX systems promise to take
 
-YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
-YOUTUBE_HOSTS = frozenset({"youtube.com", "youtube-nocookie.com", "youtubekids.com"})
-YOUTUBE_PATHS = frozenset({"shorts", "embed", "live", "v", "e"})
 SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 CHAIN = re.compile(r"::[A-Za-z0-9+.-]+://")
-WEB = frozenset({"http", "https"})
 LOCAL = frozenset({"file", "local"})
-SECRETS = re.compile(
-    r"(x-amz-|x-goog-|utm_)|(signature|sig|awsaccesskeyid|googleaccessid)$", re.IGNORECASE
-)
-PORTS = {"http": 80, "https": 443}
+LOGINS = frozenset({"ftp", "ftps", "sftp", "ssh", "smb"})  # schemes whose URLs take user:password@
 
 
 class LocatorError(ValueError):
     """A text that cannot be a locator; the message says the value found and the values allowed."""
 
 
+class MissingPackage(Exception):
+    """A file system that is known, and a package it needs that is not installed here."""
+
+
+class Kind(StrEnum):
+    """How the bytes behind an address are had."""
+
+    LOCAL = "local"  # a path of this machine
+    YOUTUBE = "youtube"
+    WEB = "web"  # http(s): a file or a page
+    STORE = "store"  # a file of any other file system of fsspec
+    NOWHERE = "nowhere"  # a row that cannot be read
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where bytes lie, parsed."""
+
+    kind: Kind
+    scheme: str  # in small letters; `file` for a path
+    host: str  # what answers: host:port, youtube.com, s3://bucket, or the folder of a share
+    path: str  # a path, the id of a YouTube video, or what follows the host
+    spelling: str  # how it may be written down
+    text: str = field(repr=False)  # what opens it; may hold a password
+
+    @property
+    def is_web(self) -> bool:
+        """Whether yt-dlp asks for it."""
+        return self.kind in (Kind.WEB, Kind.YOUTUBE)
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether it names its scheme or its root, so that it does not lie beside a list."""
+        return self.kind is not Kind.LOCAL or self.path.startswith("/")
+
+    @property
+    def name(self) -> str:
+        """The last part of the path, without a query; a store without folders has files where others have hosts."""
+        if self.kind is Kind.LOCAL:
+            return posixpath.basename(self.path)
+        path = self.text if self.kind is Kind.STORE else self.path
+        return posixpath.basename(path.split("?", 1)[0])
+
+
+NOWHERE = Address(Kind.NOWHERE, "", "", "", "", "")
+
+
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A source and where its bytes can be opened from here; see the module for what is written where."""
+    """A source and where its bytes can be opened from here; see the module for what is written where.
+
+    fault: why the row of a list that this stands for cannot be a source; empty for every other.
+    """
 
     origin: Origin
-    open_at: str = field(repr=False)  # may hold a password
+    address: Address
+    fault: str = ""
 
     @property
     def locator(self) -> str:
         """The public name of the source."""
         return self.origin.locator
 
+    @property
+    def open_at(self) -> str:
+        """A path or URL that opens it; may hold a password."""
+        return self.address.text
 
-def normalise(text: str) -> str:
-    """The locator of a URL, of `youtube:ID`, or of a relative path. Idempotent.
+    @property
+    def host(self) -> str:
+        """What answers for it: a web host, a bucket, or the folder of a share."""
+        return self.address.host
 
-    Every address of one YouTube video gives the same `youtube:ID`. Of other URLs, scheme and host are lowered, and the
-    default port, the fragment, user and password, tracking parameters and the signatures of object stores are left out.
-    Paths lose `.`, `//` and inner `..`. Raises LocatorError for an empty, over-long or unprintable text, a
-    `youtube:` that is followed by anything but an id, and a chain of file systems (`::`).
+
+def parse(text: str) -> Address:
+    """The address of a URL, of `youtube:ID`, or of a path, `~/` resolved; a relative path stays one.
+
+    Raises LocatorError for an empty, over-long or unprintable text, a `youtube:` that no id follows,
+    a web address without a host, and a chain of file systems (`::`).
     """
     text = plain(text)
     if CHAIN.search(text):
-        raise LocatorError(f"a locator names one file system, got the chain {text!r}")
-    if text.lower().startswith("youtube:"):
-        return "youtube:" + youtube_id_of(text)
+        raise LocatorError(
+            f"a locator names one file system, got the chain {without_login(text)!r}"
+        )
+    if text[:8].lower() == "youtube:":
+        return youtube(text[8:], text)
     found = SCHEME.match(text)
     if found is None:
-        return posixpath.normpath(text)
-    scheme = found[1].lower()
+        return local(str(Path(text).expanduser()) if text.startswith("~/") else text)
+    scheme, rest = found[1].lower(), text[found.end() :]
     if scheme in LOCAL:
-        return posixpath.normpath(unquote(text[found.end() :]))
-    if scheme not in WEB:
-        return f"{scheme}://{text[found.end() :]}"
-    return web_locator(text)
+        return local(plain(unquote(rest)))
+    return web(text) if scheme in WEB else store(scheme, rest)
+
+
+def local(path: str, *, share: str | None = None) -> Address:
+    """The address of a path. share: the folder that answers for it; none: the first two folders."""
+    host = share if share is not None else "/".join(path.split("/")[:3])
+    spelling = no_scheme(posixpath.normpath(path))
+    return Address(Kind.LOCAL, "file", host, path, spelling, path)
+
+
+def youtube(video: str, text: str) -> Address:
+    """The address of a YouTube video."""
+    if not YOUTUBE_ID.fullmatch(video):
+        raise LocatorError(f"youtube: is followed by 11 of A-Z a-z 0-9 _ -, got {text!r}")
+    return Address(Kind.YOUTUBE, "youtube", YOUTUBE, video, f"youtube:{video}", watch_url(video))
+
+
+def web(text: str) -> Address:
+    """The address of an http(s) URL; of every spelling of a YouTube video the same."""
+    try:
+        parts = split_url(text)
+    except ValueError as error:
+        shown = without_login(text)
+        raise LocatorError(
+            f"a web address has a host and a path, got {shown!r}: {error}"
+        ) from error
+    if (video := youtube_id(parts)) is not None:
+        return youtube(video, text)
+    return Address(
+        Kind.WEB, parts.scheme.lower(), host_of(parts), parts.path, bare_url(parts), text
+    )
+
+
+def store(scheme: str, rest: str) -> Address:
+    """The address of a file of another file system: a bucket, a server, a memory."""
+    host, slash, path = rest.partition("/")
+    if scheme in LOGINS:
+        host = host.rpartition("@")[2]
+    spelling = f"{scheme}://{host}{slash}{path}"
+    return Address(Kind.STORE, scheme, f"{scheme}://{host}", path, spelling, f"{scheme}://{rest}")
 
 
 def plain(text: str) -> str:
@@ -88,104 +190,34 @@ def plain(text: str) -> str:
     return text
 
 
-def web_locator(url: str) -> str:
-    """The locator of an http(s) URL."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError as error:
-        raise LocatorError(f"a web address has a host and a path, got {url!r}: {error}") from error
-    if not parts.hostname:
-        raise LocatorError(f"a web address has a host and a path, got {url!r}")
-    if (video := youtube_id(parts)) is not None:
-        return f"youtube:{video}"
-    return bare_url(parts)
+def normalise(text: str) -> str:
+    """The locator of a URL, of `youtube:ID`, or of a path. Idempotent.
+
+    Every address of one YouTube video gives the same `youtube:ID`. Of other URLs, scheme and host are lowered, and the
+    default port, the fragment, user and password, tracking parameters and the signatures of object stores are left out.
+    Paths lose `.`, `//` and inner `..`. Raises LocatorError as `parse` does.
+    """
+    return parse(text).spelling
 
 
-def bare_url(parts: SplitResult) -> str:
-    """A web address without user, password, fragment, tracking and signature."""
-    host = parts.hostname or ""
-    port = parts.port
-    host = f"[{host}]" if ":" in host else host
-    if port is not None and port != PORTS[parts.scheme.lower()]:
-        host += f":{port}"
-    path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=~-._")
-    kept = [
-        pair for pair in parts.query.split("&") if pair and not SECRETS.match(pair.split("=", 1)[0])
-    ]
-    query = "?" + quote("&".join(kept), safe="/%:@!$&'()*+,;=~-._?") if kept else ""
-    return f"{parts.scheme.lower()}://{host}{path}{query}"
+def check_opener(address: Address) -> None:
+    """Raises LocatorError where no file system opens the address, MissingPackage where one is not installed."""
+    if address.kind is Kind.STORE:
+        try:
+            check_scheme(address.scheme)
+        except LocatorError as error:
+            raise LocatorError(f"{error}, got {address.spelling!r}") from error
 
 
-def public_url(url: str) -> str:
-    """A web address that may be written down; other texts, and addresses that are none, as they are."""
-    try:
-        parts = urlsplit(url)
-        return bare_url(parts) if parts.scheme.lower() in WEB and parts.hostname else url
-    except ValueError:
-        return url
+@functools.cache
+def check_scheme(scheme: str) -> None:
+    """Ask fsspec once for each scheme."""
+    import fsspec  # needed only by those who read from elsewhere
 
-
-def without_secrets(text: str) -> str:
-    """A message with every web address in it made public."""
-    return re.sub(r"https?://[^\s'\"<>]+", lambda found: public_url(found[0]), text)
-
-
-def youtube_id(parts: SplitResult) -> str | None:
-    """The video id of a YouTube address (watch, youtu.be, shorts, embed, live), or None for any other page."""
-    host = (parts.hostname or "").removeprefix("www.").removeprefix("m.").removeprefix("music.")
-    steps = [step for step in parts.path.split("/") if step]
-    found: str | None = None
-    if host == "youtu.be" and steps:
-        found = steps[0]
-    elif host in YOUTUBE_HOSTS and steps[:1] == ["watch"]:
-        found = dict(parse_qsl(parts.query)).get("v") or (steps[1] if len(steps) > 1 else None)
-    elif host in YOUTUBE_HOSTS and len(steps) > 1 and steps[0] in YOUTUBE_PATHS:
-        found = steps[1]
-    return found if found is not None and YOUTUBE_ID.fullmatch(found) else None
-
-
-def youtube_id_of(locator: str) -> str:
-    """The id in `youtube:ID`. Raises LocatorError where it is not one."""
-    found = locator.partition(":")[2]
-    if not YOUTUBE_ID.fullmatch(found):
-        raise LocatorError(f"youtube: is followed by 11 of A-Z a-z 0-9 _ -, got {locator!r}")
-    return found
-
-
-def scheme_of(text: str) -> str | None:
-    """`youtube`, the scheme of a URL in small letters, or None for a local path (`file://` included)."""
-    if text.lower().startswith("youtube:"):
-        return "youtube"
-    found = SCHEME.match(text)
-    scheme = found[1].lower() if found else None
-    return None if scheme in LOCAL else scheme
-
-
-def local_path(text: str) -> str:
-    """A path or `file://` URL as a path, `~` resolved."""
-    found = SCHEME.match(text)
-    if found:
-        return unquote(text[found.end() :])
-    return str(Path(text).expanduser()) if text.startswith("~/") else text
-
-
-def check_scheme(text: str) -> None:
-    """Raises LocatorError where no file system here opens this URL, with the package that is missing if that is why."""
-    scheme = scheme_of(text)
-    if scheme is None or scheme == "youtube" or scheme in WEB:
-        return
     try:
         fsspec.get_filesystem_class(scheme)
     except ValueError as error:
         allowed = "youtube:, http(s)://, file://, s3://, gs://, az:// or another scheme of fsspec"
-        raise LocatorError(f"a locator begins with {allowed}, got {text!r}") from error
+        raise LocatorError(f"a locator begins with {allowed}") from error
     except ImportError as error:
-        raise LocatorError(f"{scheme}:// cannot be opened here: {error}, got {text!r}") from error
-
-
-def page_url(locator: str) -> str:
-    """The web address of `youtube:ID`; other locators are returned as they are."""
-    if scheme_of(locator) == "youtube":
-        return "https://www.youtube.com/watch?" + urlencode({"v": youtube_id_of(locator)})
-    return locator
+        raise MissingPackage(f"{scheme}:// cannot be opened here: {error}") from error

@@ -5,10 +5,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar
 
-from manifests.record import Fetched, Source
-from pipeline.fetching import FetchError, FetchSettings, Lock, fetch, read_lock, wanted_of
-from pipeline.fetching.store import Folder
-from pipeline.sources.locators import Located, scheme_of
+from manifests.record import Fetched, Source, Why
+from pipeline.fetching import (
+    FetchError,
+    FetchSettings,
+    Lock,
+    LockMismatch,
+    Unreachable,
+    fetch,
+    known,
+    read_lock,
+)
+from pipeline.sources.locators import Located
 from pipeline.store import Store
 from pipeline.verdict import Refusal
 
@@ -30,7 +38,8 @@ class FetchSource:
     update: bool = False
 
     def __call__(self, located: Located, store: Store, /) -> Source:
-        """Raises Refusal; a passing fault of the network is raised as it is, so that it is tried again."""
+        """Raises Refusal for what is a fact about the source; Unreachable, which is none, is raised as it is."""
+        check_row(located)
         try:
             fetched = fetch(
                 located,
@@ -39,29 +48,44 @@ class FetchSource:
                 lock=self.pins(),
                 update=self.update,
             )
+        except Unreachable:
+            raise
         except FetchError as error:
-            if error.transient:
-                raise
             raise Refusal(error.why, error.detail) from error
         return Source(origin=located.origin, fetched=fetched)
 
     def held(self, located: Located, store: Store) -> Fetched | None:
-        """What is here already, without asking anybody; None where it is not here or may not be had."""
-        shelf = Folder(store.media.absolute())
-        pin = self.pins().get(located.locator)
-        receipt = shelf.receipt(located.locator, wanted_of(located.open_at, self.settings))
-        here = scheme_of(located.open_at) is None or receipt is not None
-        if not here and (pin is None or shelf.find(pin.sha256) is None):
-            return None
+        """What is here already, without reading media or asking anybody; None where a worker has to look.
+
+        Raises Refusal where the list alone, or what is here, says that the source may not be had.
+        """
+        check_row(located)
         try:
-            return self(located, store).fetched
-        except (Refusal, FetchError):
-            return None
+            return known(
+                located,
+                folder=store.media,
+                settings=self.settings,
+                lock=self.pins(),
+                update=self.update,
+            )
+        except FetchError as error:
+            raise Refusal(error.why, error.detail) from error
+        except (LockMismatch, OSError):
+            return None  # the worker says so
 
     def pins(self) -> Lock:
         """The lock as it was when the run began."""
-        stamp = self.lock.stat().st_mtime_ns if self.lock.is_file() else 0
+        try:
+            stamp = self.lock.stat().st_mtime_ns
+        except FileNotFoundError:
+            stamp = 0
         return read_once(self.lock, stamp)
+
+
+def check_row(located: Located) -> None:
+    """Raises Refusal for a row of a list that could not be read."""
+    if located.fault:
+        raise Refusal(Why.BAD_ROW, located.fault)
 
 
 @lru_cache(maxsize=2)

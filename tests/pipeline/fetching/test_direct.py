@@ -22,13 +22,12 @@ from pipeline.fetching import (
     fetch,
 )
 from pipeline.fetching.store import Folder
-from pipeline.sources.locators import Located, normalise
-
-from .conftest import Answer, Site
+from pipeline.sources.locators import Located, normalise, parse
+from tests.site import Answer, Site
 
 
 def at(url: str, **facts: str) -> Located:
-    return Located(Origin(locator=normalise(url), **facts), url)
+    return Located(Origin(locator=normalise(url), **facts), parse(url))
 
 
 def sha256(content: bytes) -> str:
@@ -102,9 +101,9 @@ import sys
 from pathlib import Path
 from manifests.record import Origin
 from pipeline.fetching import FetchSettings, fetch
-from pipeline.sources.locators import Located
+from pipeline.sources.locators import Located, parse
 
-source = Located(Origin(locator=sys.argv[1]), sys.argv[1])
+source = Located(Origin(locator=sys.argv[1]), parse(sys.argv[1]))
 fetch(source, folder=Path(sys.argv[2]), settings=FetchSettings(rate_limit=200_000, proxy=""))
 """
 

@@ -19,9 +19,8 @@ from pipeline.fetching import (
     write_lock,
 )
 from pipeline.sources.lists import read_sources
-from pipeline.sources.locators import Located
-
-from .conftest import Answer, Site
+from pipeline.sources.locators import Located, parse
+from tests.site import Answer, Site
 
 A, B = "a" * 64, "b" * 64
 
@@ -100,7 +99,7 @@ def test_other_bytes_are_an_error_that_names_both_hashes(
 ) -> None:
     path = tmp_path / "talk.mp4"
     path.write_bytes(clip.read_bytes())
-    source = Located(Origin(locator="talk.mp4"), str(path))
+    source = Located(Origin(locator="talk.mp4"), parse(str(path)))
     first = fetch(source, folder=tmp_path / "f", settings=settings)
     lock = Lock().with_fetched([("talk.mp4", first)])
     assert fetch(source, folder=tmp_path / "f", settings=settings, lock=lock) == first
@@ -117,7 +116,7 @@ def test_a_remote_source_that_changed_is_an_error_until_the_update(
     site: Site, clip: Path, other_clip: Path, tmp_path: Path, settings: FetchSettings
 ) -> None:
     answer = site.answers["/x.mp4"] = Answer(clip.read_bytes())
-    source = Located(Origin(locator=site.url("/x.mp4")), site.url("/x.mp4"))
+    source = Located(Origin(locator=site.url("/x.mp4")), parse(site.url("/x.mp4")))
     first = fetch(source, folder=tmp_path / "one", settings=settings)
     lock = Lock().with_fetched([(source.locator, first)])
     answer.body, answer.tag = other_clip.read_bytes(), '"two"'
@@ -133,7 +132,7 @@ def test_a_locked_file_that_is_here_needs_no_server(
 ) -> None:
     memory = fsspec.filesystem("memory")
     memory.pipe("/lock/x.mp4", clip.read_bytes())
-    source = Located(Origin(locator="memory://lock/x.mp4"), "memory://lock/x.mp4")
+    source = Located(Origin(locator="memory://lock/x.mp4"), parse("memory://lock/x.mp4"))
     first = fetch(source, folder=tmp_path, settings=settings)
     memory.rm("/lock/x.mp4")
     (tmp_path / "receipts").rename(tmp_path / "lost")
@@ -144,5 +143,5 @@ def test_a_locked_file_that_is_here_needs_no_server(
     out = tmp_path / "out.txt"
     out.write_text("uploader: SOMEONE\n")
     strict = settings.model_copy(update={"opt_outs": out})
-    with pytest.raises(OptedOut, match="Someone"):
+    with pytest.raises(OptedOut, match="someone"):
         fetch(source, folder=tmp_path, settings=strict, lock=lock)

@@ -1,17 +1,14 @@
-"""Licences by their normal names, opt-out lists, and the words of robots."""
-
-from pathlib import Path
+"""Licences by their normal names, and the words of robots."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.fetching import OptedOut, OptOutError
+from pipeline.fetching import OptedOut
 from pipeline.fetching.policy import (
     check_robots,
     licence_allowed,
     normal_licence,
-    read_opt_outs,
 )
 
 
@@ -65,62 +62,6 @@ def test_an_allowed_name_covers_its_versions_and_nothing_more(
     licence: str, allowed: tuple[str, ...], expected: bool
 ) -> None:
     assert licence_allowed(licence, allowed) is expected
-
-
-def test_an_opt_out_list_leaves_out_what_it_names(tmp_path: Path) -> None:
-    path = tmp_path / "out.txt"
-    path.write_text(
-        "# asked for in March\n"
-        "https://youtu.be/dQw4w9WgXcQ?si=abc   # by mail\n"
-        "uploader: Some One\n"
-        "site: example.org\n"
-        "./talks//a.mp4\n"
-        f"sha256:{'A' * 64}\n"
-    )
-    outs = read_opt_outs(path)
-    for locator in (
-        "youtube:dQw4w9WgXcQ",
-        "https://www.example.org/x.mp4",
-        "https://example.org/",
-        "talks/a.mp4",
-    ):
-        with pytest.raises(OptedOut, match=r"out\.txt"):
-            outs.check(locator)
-    with pytest.raises(OptedOut):
-        outs.check("https://mirror.test/x", "https://cdn.example.org/x")
-    with pytest.raises(OptedOut):
-        outs.check_uploader("x", (None, "SOME ONE"))
-    with pytest.raises(OptedOut):
-        outs.check_bytes("x", "a" * 64)
-    outs.check("https://notexample.org/x")
-    outs.check("youtube:dQw4w9WgXcR")
-    outs.check_uploader("x", ("Some",))
-
-
-def test_a_site_can_be_youtube(tmp_path: Path) -> None:
-    (tmp_path / "out.txt").write_text("site:youtube.com")
-    with pytest.raises(OptedOut):
-        read_opt_outs(tmp_path / "out.txt").check("youtube:dQw4w9WgXcQ")
-
-
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("sha256:abc", "line 2: sha256: is followed by 64 hexadecimal digits, got 'abc'"),
-        ("uploader:", "line 2: uploader: is followed by a name, got ''"),
-        ("youtube:short", "line 2: youtube: is followed by 11 of"),
-    ],
-)
-def test_a_bad_line_of_an_opt_out_list_is_named(tmp_path: Path, line: str, said: str) -> None:
-    (tmp_path / "out.txt").write_text(f"# list\n{line}\n")
-    with pytest.raises(OptOutError, match=said):
-        read_opt_outs(tmp_path / "out.txt")
-
-
-def test_a_missing_opt_out_list_is_an_error_and_none_is_not(tmp_path: Path) -> None:
-    with pytest.raises(OptOutError, match=r"none\.txt"):
-        read_opt_outs(tmp_path / "none.txt")
-    read_opt_outs(None).check("anything")
 
 
 @pytest.mark.parametrize(

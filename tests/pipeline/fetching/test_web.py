@@ -4,7 +4,7 @@ import pickle
 from pathlib import Path
 
 import pytest
-from yt_dlp.networking.exceptions import TransportError
+from yt_dlp.networking.exceptions import CertificateVerifyError, IncompleteRead, TransportError
 from yt_dlp.utils import (
     DownloadError,
     ExtractorError,
@@ -18,6 +18,7 @@ from pipeline.fetching import (
     FetchError,
     FetchSettings,
     LicenceNotAllowed,
+    NoAnswer,
     NotMediaPage,
     OptedOut,
     Private,
@@ -29,13 +30,12 @@ from pipeline.fetching import (
 from pipeline.fetching.session import classify, parameters, session
 from pipeline.fetching.store import sha256_of
 from pipeline.fetching.web import choice, clean, page_of, uploaders_of
-from pipeline.sources.locators import Located, normalise
-
-from .conftest import Answer, Site
+from pipeline.sources.locators import Located, normalise, parse
+from tests.site import Answer, Site
 
 
 def at(url: str, **facts: str) -> Located:
-    return Located(Origin(locator=normalise(url), **facts), url)
+    return Located(Origin(locator=normalise(url), **facts), parse(url))
 
 
 def video_page(site: Site) -> Answer:
@@ -239,8 +239,10 @@ def test_what_pages_say_has_a_reason(message: str, kind: type[FetchError], trans
         (UnsupportedError("http://127.0.0.1/x"), NotMediaPage),
         (GeoRestrictedError("not in your country"), Unreachable),
         (UserNotLive(), NotMediaPage),
-        (TransportError("timed out"), Unreachable),
-        (ExtractorError("Unable to download", cause=TransportError("reset")), Unreachable),
+        (TransportError("timed out"), NoAnswer),
+        (ExtractorError("Unable to download", cause=TransportError("reset")), NoAnswer),
+        (IncompleteRead(partial=3, expected=4), Unreachable),
+        (CertificateVerifyError("self signed"), Unreachable),
     ],
 )
 def test_kinds_of_errors_have_a_reason(inner: Exception, kind: type[FetchError]) -> None:
@@ -313,6 +315,8 @@ def test_what_youtube_needs_is_said_with_its_cure() -> None:
 
 def test_errors_survive_a_pickle() -> None:
     error = Unreachable("x", "gone", True)
+    error.host = "a.org"
     again = pickle.loads(pickle.dumps(error))
     assert (type(again), str(again), again.transient) == (Unreachable, "x: gone", True)
+    assert again.host == "a.org"
     assert pickle.loads(pickle.dumps(at("x"))) == at("x")

@@ -1,20 +1,15 @@
 """Locators: one spelling for one source, and nothing secret in it."""
 
+import pickle
 import string
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sources.locators import (
-    LocatorError,
-    check_scheme,
-    normalise,
-    page_url,
-    public_url,
-    scheme_of,
-    without_secrets,
-)
+from manifests.record import Origin
+from pipeline.sources.locators import Kind, Located, LocatorError, check_opener, normalise, parse
+from pipeline.sources.urls import public_url, site_of, web_host, without_secrets
 
 IDS = st.text(string.ascii_letters + string.digits + "_-", min_size=11, max_size=11)
 HOSTS = st.sampled_from(
@@ -38,7 +33,7 @@ def test_every_address_of_a_youtube_video_is_one_locator(
         f"https://www.youtube-nocookie.com/embed/{video}{query}",
         f"youtube:{video}",
         f"YouTube:{video}",
-        page_url(f"youtube:{video}"),
+        parse(f"youtube:{video}").text,
     ):
         assert normalise(url) == f"youtube:{video}"
 
@@ -115,16 +110,56 @@ def test_what_cannot_be_a_locator_says_why(text: str, said: str) -> None:
 def test_a_scheme_nobody_opens_is_refused_with_the_allowed_ones() -> None:
     for text in ("s3x://a/b", "javascript://x"):
         with pytest.raises(LocatorError, match=r"s3://.*got"):
-            check_scheme(text)
+            check_opener(parse(text))
     for text in ("memory://a", "https://a.org", "youtube:dQw4w9WgXcQ", "a.mp4", "file:///a"):
-        check_scheme(text)
+        check_opener(parse(text))
 
 
-def test_schemes_are_told_from_paths() -> None:
-    assert scheme_of("C:/videos/a.mp4") is None
-    assert scheme_of("file:///a") is None
-    assert scheme_of("GS://a") == "gs"
-    assert scheme_of("youtube:x") == "youtube"
+@pytest.mark.parametrize(
+    ("text", "kind", "host", "path"),
+    [
+        ("C:/videos/a.mp4", Kind.LOCAL, "C:/videos/a.mp4", "C:/videos/a.mp4"),
+        ("file:///data/x/a%20b.mp4", Kind.LOCAL, "/data/x", "/data/x/a b.mp4"),
+        ("/mnt/nas/talks/a.mp4", Kind.LOCAL, "/mnt/nas", "/mnt/nas/talks/a.mp4"),
+        ("GS://Bucket/a/b.mp4", Kind.STORE, "gs://Bucket", "a/b.mp4"),
+        ("s3://bucket", Kind.STORE, "s3://bucket", ""),
+        ("sftp://me:pw@Host:22/a.mp4", Kind.STORE, "sftp://Host:22", "a.mp4"),
+        ("https://u:pw@A.org:8443/x?y=1", Kind.WEB, "a.org:8443", "/x"),
+        ("http://[::1]:80/x", Kind.WEB, "[::1]", "/x"),
+        ("youtube:dQw4w9WgXcQ", Kind.YOUTUBE, "youtube.com", "dQw4w9WgXcQ"),
+        ("https://youtu.be/dQw4w9WgXcQ", Kind.YOUTUBE, "youtube.com", "dQw4w9WgXcQ"),
+    ],
+)
+def test_an_address_says_who_answers_for_it(text: str, kind: Kind, host: str, path: str) -> None:
+    address = parse(text)
+    assert (address.kind, address.host, address.path) == (kind, host, path)
+
+
+def test_an_address_opens_what_was_given_and_shows_no_secret() -> None:
+    for text in ("https://me:secret@a.org/x?sig=secret", "sftp://me:secret@host/a.mp4"):
+        source = Located(Origin(locator=normalise(text)), parse(text))
+        assert source.open_at == text
+        assert "secret" not in repr(source) + source.locator + source.host
+        assert pickle.loads(pickle.dumps(source)) == source
+
+
+def test_a_password_in_an_address_that_is_none_is_not_repeated() -> None:
+    for text in ("https://me:secret@[::1/x", "zip://a::https://me:secret@a.org/x"):
+        with pytest.raises(LocatorError) as raised:
+            parse(text)
+        assert "secret" not in str(raised.value)
+
+
+def test_a_file_called_like_a_youtube_locator_is_a_file() -> None:
+    assert parse("./youtube:abc.mp4").kind is Kind.LOCAL
+    assert normalise("./youtube:abc.mp4") == r"youtube\x3aabc.mp4"
+
+
+def test_one_site_has_one_name() -> None:
+    for host in ("youtu.be", "www.youtube.com", "M.youtube.com", "youtube-nocookie.com"):
+        assert site_of(host) == "youtube.com"
+    assert site_of("Example.org:8080") == "example.org"
+    assert (web_host("https://A.org:443/x"), web_host("s3://a"), web_host("x")) == ("a.org", "", "")
 
 
 def test_messages_keep_no_secrets() -> None:

@@ -1,7 +1,8 @@
-"""Local files in place, and files behind fsspec URLs: a memory file system and a real S3 server on loopback."""
+"""Files behind fsspec URLs: a memory file system and a real S3 server on loopback."""
 
 import hashlib
 import os
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,114 +12,25 @@ import pytest
 from manifests.record import Origin
 from pipeline.fetching import (
     FetchSettings,
-    LicenceNotAllowed,
+    NoAnswer,
     NotMediaPage,
-    OptedOut,
-    Private,
     Removed,
     Unreachable,
     fetch,
 )
 from pipeline.fetching import store as store_module
-from pipeline.sources.lists import read_sources
-from pipeline.sources.locators import Located, normalise
+from pipeline.sources.lists import SourceListError, read_sources
+from pipeline.sources.locators import Located, normalise, parse
 
 BUCKET = "talks"
 
 
-def local(path: Path, **facts: str) -> Located:
-    return Located(Origin(locator=path.name, **facts), str(path))
-
-
 def remote(url: str) -> Located:
-    return Located(Origin(locator=normalise(url)), url)
+    return Located(Origin(locator=normalise(url)), parse(url))
 
 
 def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-# ---- local files -----------------------------------------------------------------------------------------------------
-
-
-def test_a_local_file_stays_where_it_is(
-    clip: Path, tmp_path: Path, settings: FetchSettings
-) -> None:
-    fetched = fetch(local(clip, licence="CC0"), folder=tmp_path, settings=settings)
-    assert fetched.path == str(clip)
-    assert (fetched.sha256, fetched.bytes) == (sha256(clip.read_bytes()), clip.stat().st_size)
-    assert fetched.licence == "CC0"
-    assert not list(tmp_path.rglob("*.mp4"))
-
-
-def test_a_local_file_is_read_once(
-    clip: Path, tmp_path: Path, settings: FetchSettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: list[Path] = []
-    true = store_module.sha256_of
-    monkeypatch.setattr(store_module, "sha256_of", lambda path: reads.append(path) or true(path))
-    first = fetch(local(clip), folder=tmp_path, settings=settings)
-    assert fetch(local(clip), folder=tmp_path, settings=settings) == first
-    assert reads == [clip]
-
-
-def test_a_file_that_changed_is_read_again_even_under_its_old_date(
-    clip: Path, tmp_path: Path, settings: FetchSettings
-) -> None:
-    copy = tmp_path / "copy.mp4"
-    copy.write_bytes(clip.read_bytes())
-    dates = (copy.stat().st_atime_ns, copy.stat().st_mtime_ns)
-    before = fetch(local(copy), folder=tmp_path / "f", settings=settings)
-    copy.write_bytes(clip.read_bytes()[:-1] + b"\xff")
-    os.utime(copy, ns=dates)
-    after = fetch(local(copy), folder=tmp_path / "f", settings=settings)
-    assert after.bytes == before.bytes
-    assert after.sha256 == sha256(copy.read_bytes()) != before.sha256
-
-
-def test_what_is_not_there_or_no_file_has_its_reason(
-    tmp_path: Path, settings: FetchSettings
-) -> None:
-    os.mkfifo(tmp_path / "pipe.mp4")
-    (tmp_path / "empty.mp4").touch()
-    (tmp_path / "folder.mp4").mkdir()
-    for name, kind in (
-        ("gone.mp4", Removed),
-        ("pipe.mp4", NotMediaPage),
-        ("empty.mp4", NotMediaPage),
-        ("folder.mp4", NotMediaPage),
-    ):
-        with pytest.raises(kind):
-            fetch(local(tmp_path / name), folder=tmp_path / "f", settings=settings)
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_we_may_not_read_is_private(
-    clip: Path, tmp_path: Path, settings: FetchSettings
-) -> None:
-    closed = tmp_path / "closed.mp4"
-    closed.write_bytes(clip.read_bytes())
-    closed.chmod(0)
-    with pytest.raises(Private):
-        fetch(local(closed), folder=tmp_path / "f", settings=settings)
-
-
-def test_licences_and_opt_outs_hold_for_local_files_too(
-    clip: Path, tmp_path: Path, settings: FetchSettings
-) -> None:
-    strict = settings.model_copy(update={"licences": ("cc-by",)})
-    with pytest.raises(LicenceNotAllowed):
-        fetch(local(clip), folder=tmp_path, settings=strict)
-    out = tmp_path / "out.txt"
-    for line in (f"./{clip.name}", f"sha256:{sha256(clip.read_bytes())}"):
-        out.write_text(line + "  # asked on 3 May\n" * 2)
-        with pytest.raises(OptedOut, match=r"out\.txt"):
-            fetch(
-                local(clip),
-                folder=tmp_path,
-                settings=settings.model_copy(update={"opt_outs": out}),
-            )
-        os.utime(out, ns=(0, 0))
 
 
 # ---- a memory file system --------------------------------------------------------------------------------------------
@@ -173,14 +85,14 @@ def test_an_object_of_a_bucket_comes_here_and_is_gone_on_with(
     fetched = fetch(source, folder=tmp_path, settings=settings)
     assert fetched.sha256 == sha256(content)
     partial = store_module.Folder(tmp_path / "again").partial(source.locator)
-    from pipeline.fetching.files import attempt, validator_of
+    from pipeline.fetching.stores import attempt, validator_of
 
     facts = bucket.info(f"{BUCKET}/day/talk.mp4")
     state = {"validator": validator_of(facts), "total": str(len(content)), "suffix": ".mp4"}
     assert "ETag" in state["validator"]
     partial.begin(state)
     partial.file.write_bytes(content[:100_000])
-    attempt(source.locator, source.open_at, partial, settings)
+    attempt(source, partial, settings, lambda: None)
     assert partial.file.read_bytes() == content
 
 
@@ -205,8 +117,32 @@ def test_what_is_not_in_a_bucket_has_its_reason(
 ) -> None:
     with pytest.raises(Removed):
         fetch(remote(f"s3://{BUCKET}/none.mp4"), folder=tmp_path, settings=settings)
-    with pytest.raises((Removed, Private)):
+    with pytest.raises(Unreachable, match="bucket does not exist"):
         fetch(remote("s3://no-such-bucket/x.mp4"), folder=tmp_path, settings=settings)
+
+
+def ask_for_credentials(after: float) -> None:
+    """Let the server check who asks, after so many requests."""
+    url = f"{os.environ['AWS_ENDPOINT_URL']}/moto-api/reset-auth"
+    headers = {"Content-Type": "text/plain"}
+    request = urllib.request.Request(url, str(after).encode(), headers, method="POST")
+    urllib.request.urlopen(request).close()
+
+
+def test_credentials_that_are_not_accepted_say_nothing_about_the_object(
+    bucket: fsspec.AbstractFileSystem, clip: Path, tmp_path: Path, settings: FetchSettings
+) -> None:
+    """A HEAD is answered by 403 alone, as for an object that is closed to us; a GET says which of the two it is."""
+    bucket.pipe(f"{BUCKET}/open.mp4", clip.read_bytes())
+    ask_for_credentials(0)
+    try:
+        with pytest.raises(Unreachable, match="InvalidAccessKeyId") as raised:
+            fetch(remote(f"s3://{BUCKET}/open.mp4"), folder=tmp_path, settings=settings)
+        assert not raised.value.transient
+        with pytest.raises(SourceListError, match="access refused"):
+            read_sources(f"s3://{BUCKET}/list.csv")
+    finally:
+        ask_for_credentials(float("inf"))
 
 
 def test_a_list_in_a_bucket_names_its_neighbours(
@@ -231,7 +167,7 @@ def test_an_object_store_that_is_away_is_unreachable(
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     fsspec.get_filesystem_class("s3").clear_instance_cache()
     hasty = settings.model_copy(update={"retries": 0})
-    with pytest.raises(Unreachable) as raised:
+    with pytest.raises(NoAnswer) as raised:
         fetch(remote(f"s3://{BUCKET}/x.mp4"), folder=tmp_path, settings=hasty)
-    assert raised.value.transient
+    assert (raised.value.transient, raised.value.host) == (True, f"s3://{BUCKET}")
     fsspec.get_filesystem_class("s3").clear_instance_cache()
