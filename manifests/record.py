@@ -37,6 +37,7 @@ class Why(StrEnum):
     """
 
     # fetch
+    BAD_ROW = "unreadable_row"
     UNREACHABLE = "unreachable"
     REMOVED = "removed"
     PRIVATE = "private"
@@ -65,6 +66,7 @@ class Why(StrEnum):
     CLOSE_UP = "close_up"
     FACE_TURNED = "face_turned"
     FROZEN = "frozen_picture"
+    LOW_PICTURE_RATE = "few_new_pictures"
     # pose and posture
     NO_POSE = "no_pose"
     UPPER_BODY_MISSING = "upper_body_missing"
@@ -193,6 +195,13 @@ class Media(Record):
         return min(self.upright_size)
 
 
+class Interval(Record):
+    """A stretch of grid frames."""
+
+    start: int
+    stop: int
+
+
 class Shot(Record):
     """One camera setting between two cuts."""
 
@@ -205,6 +214,11 @@ class Shot(Record):
         default=None,
         description="median change of the liveliest 400th of the picture over 0.4 s, grey levels; None: too short",
     )
+    new_pictures: tuple[float | None, ...] = Field(
+        default=(),
+        description="new pictures per second in each of 4 by 4 cells of the picture, row by row; None: too little "
+        "moves there to tell; empty: not measured",
+    )
 
 
 class Shots(Record):
@@ -212,7 +226,13 @@ class Shots(Record):
 
     backend: Backend
     shots: tuple[Shot, ...]
-    decoded_until: int = Field(description="grid frames before which every frame could be decoded")
+    decoded_until: int = Field(
+        description="grid frames before which every frame could be decoded, but for `undecodable`"
+    )
+    undecodable: tuple[Interval, ...] = Field(
+        default=(),
+        description="grid frames before `decoded_until` that show what does not decode, or was built on it",
+    )
 
 
 class Turn(Record):
@@ -223,13 +243,6 @@ class Turn(Record):
     speaker: int = Field(
         description="number of the voice within this source, from 0 in order of first appearance"
     )
-
-
-class Interval(Record):
-    """A stretch of grid frames."""
-
-    start: int
-    stop: int
 
 
 class Speech(Record):
@@ -397,6 +410,11 @@ class ClipShot(Record):
     change: float | None = Field(
         default=None,
         description="median change of the liveliest 400th of the shot's picture over 0.4 s, grey levels",
+    )
+    new_pictures: float | None = Field(
+        default=None,
+        description="new pictures per second of the shot where the person is; the source's own rate where too little "
+        "moves to tell; None: not measured",
     )
 
 

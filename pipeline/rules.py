@@ -8,7 +8,7 @@ reason's name (`rules: {static: 0.06}`), and no pixel is read again for that.
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Literal
 
 from pydantic import BaseModel
@@ -47,12 +47,12 @@ class Rule:
 
     @property
     def section(self) -> str:
-        return self.measurement.split(".")[0]
+        return parts(self.measurement)[0]
 
     def value(self, section: BaseModel) -> float | None:
         """The measured number in a section of the record; None where there was nothing to measure it by."""
-        value: object = reduce(getattr, self.measurement.split(".")[1:], section)
-        return float(value) if isinstance(value, int | float) else None
+        value: object = reduce(getattr, parts(self.measurement)[1:], section)
+        return float(value) if isinstance(value, NUMBER) else None
 
     def passes(self, value: float | None) -> bool:
         """Whether the rule keeps. What could not be measured (no shoulder ever seen) is not kept."""
@@ -68,6 +68,15 @@ class Rule:
 
     def proven_for(self, backend: str) -> bool:
         return "*" in self.proven or backend in self.proven
+
+
+NUMBER = (int, float)
+
+
+@lru_cache(maxsize=256)
+def parts(measurement: str) -> tuple[str, ...]:
+    """A dotted name as its parts; a run asks this of a few names a million times."""
+    return tuple(measurement.split("."))
 
 
 COUNTED = ("*",)
@@ -150,6 +159,15 @@ CLIP_RULES: tuple[Rule, ...] = (
         4.0,
         "grey levels",
         "one picture under grain 2 at most, people in view 11 and more: docs/truth.md", proven=ON_EMBEDDED_SHOTS,
+    ),
+    Rule(
+        Why.LOW_PICTURE_RATE,
+        "spans",
+        "shot.new_pictures",
+        ">=",
+        12.0,
+        "new pictures per second",
+        "an arm swings at 6 Hz at most, and footage has 10 or 12.5: docs/truth.md", proven=ON_EMBEDDED_SHOTS,
     ),
     Rule(
         Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames",

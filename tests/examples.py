@@ -58,10 +58,13 @@ def media(frames: int, *, audible: tuple[int, int] | None = None) -> Media:
     )
 
 
-def track(person: int, frames: range, *, x: float = 600.0) -> Track:
+def track(
+    person: int, frames: range, *, x: float = 600.0, y: float = 200.0, size: float = 100.0
+) -> Track:
+    box = (x, y, 0.8 * size, size)
     return Track(
         person=person,
-        samples=tuple(FaceSample(frame=f, box=(x, 200.0, 80.0, 100.0), score=0.9) for f in frames),
+        samples=tuple(FaceSample(frame=f, box=box, score=0.9) for f in frames),
     )
 
 
@@ -141,7 +144,7 @@ def clip(
             face_height=0.14,
             facing=0.95,
         ),
-        shot=ClipShot(backend=BACKEND, camera_motion=0.0, change=40.0),
+        shot=ClipShot(backend=BACKEND, camera_motion=0.0, change=40.0, new_pictures=25.0),
         speech=ClipSpeech(
             backend=BACKEND, voices=BLOB, speaker=0, voiced=0.9, overlap=0.0, music=0.0
         ),

@@ -66,7 +66,7 @@ def through(folder: Path, *, cascade: bool) -> Pass:
     return Pass(
         frozenset(clip.id for clip in kept if isinstance(clip, Clip)),
         len(clips),
-        sum(sum(outcome.books.decoded.values()) for outcome in clips),
+        sum(sum(outcome.costs.decoded.values()) for outcome in clips),
         seconds,
     )
 

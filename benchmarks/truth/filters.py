@@ -367,6 +367,7 @@ def of_survey(clip: Clip) -> dict[str, float | None]:
         Why.CLOSE_UP: clip.person.face_height,
         Why.FACE_TURNED: clip.person.facing,
         Why.FROZEN: clip.shot.change,
+        Why.LOW_PICTURE_RATE: clip.shot.new_pictures,
     }
 
 

@@ -24,8 +24,7 @@ from pipeline.media.decode import Count
 from pipeline.perception import posture
 from pipeline.perception.faces import Sampling
 from pipeline.run.frames import SpanFrames
-from pipeline.run.ledger import Ledger
-from pipeline.run.survey import survey
+from pipeline.run.step import watched
 from pipeline.stage import need
 from pipeline.stages.s040_shots import FindShots
 from pipeline.stages.s050_people import FindPeople
@@ -44,13 +43,12 @@ class Eyes:
 
     flow: Flow
     store: Store
-    ledger: Ledger
     every: float = 0.4
 
     @classmethod
     def open(cls, work: Path, *, every: float = 0.4) -> "Eyes":
         run = Run(work=work)
-        return cls(build(run), Store(work), Ledger(work), every)
+        return cls(build(run), Store(work), every)
 
     def source(self, file: Path) -> Source:
         """Probed and surveyed, with a voice that is said to speak all the time."""
@@ -67,7 +65,7 @@ class Eyes:
         )  # fmt: skip
         media = need(source.media, "media").model_copy(update={"audible": (0, frames)})
         source = source.model_copy(update={"speech": speech, "media": media})
-        return survey(source, self.watchers, self.store, self.ledger, Count())
+        return watched(source, self.watchers, self.store, Count())
 
     @property
     def watchers(self) -> tuple[FindShots, FindPeople]:

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from manifests.geometry import grid_to_source
+from pipeline.media.intact import Intact, Lost
 from pipeline.media.picture import Eye, Picture, Stored
 from pipeline.media.probe import (
     MediaError,
@@ -65,8 +66,9 @@ def survey(
     """Every source frame that decodes, in order, once.
 
     exact: False leaves the deblocking filter out of frames that no other is built on, which saves up to a fifth of the
-    decode and is not seen at the survey's size; True gives the bytes that `span` gives. A damaged stretch is skipped;
-    a file that breaks off ends there. timeline: as in `Probed`. Raises NotMedia, NoVideo.
+    decode and is not seen at the survey's size; True gives the bytes that `span` gives. Frames that do not decode are
+    left out, with those that are built on them (`intact`); a file that breaks off ends there. timeline: as in `Probed`.
+    Raises NotMedia, NoVideo.
     """
     with open_media(path) as container:
         if not exact and (stream := video_stream(container)) is not None:
@@ -148,8 +150,10 @@ def _pictures(
     if stream is None:
         raise NoVideo(f"{container.name} has no video stream that can be decoded")
     packets, timeless = _packets(container, stream, target)
+    reorders = bool(stream.codec_context.has_b_frames)
+    intact = Intact(begun=target is None or timeless, reorders=reorders)
     before, order = -1, -1
-    for frame in _decoded(packets):
+    for frame in intact.of(_decoded(packets, timeless=timeless)):
         order += 1
         if frame is None:
             continue
@@ -178,16 +182,13 @@ def _packets(
     return packets_of(container, stream), False
 
 
-def _decoded(packets: Iterator[Packet]) -> Iterator[VideoFrame | None]:
-    """Frames as they leave the decoder; None for a packet that fails or a broken frame."""
+def _decoded(packets: Iterator[Packet], *, timeless: bool) -> Iterator[VideoFrame | Lost]:
+    """What leaves the decoder."""
     for packet in packets:
         try:
-            frames = packet.decode()
+            yield from packet.decode()
         except FFmpegError:
-            yield None
-            continue
-        for frame in frames:
-            yield None if frame.is_corrupt else frame
+            yield Lost(None if timeless else time_of(packet))
 
 
 def _index(timeline: NDArray[np.int64], frame: VideoFrame) -> int:

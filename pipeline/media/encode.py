@@ -16,27 +16,13 @@ from av.video.reformatter import Colorspace
 from numpy.typing import NDArray
 
 from manifests.geometry import FPS, SAMPLE_RATE, square_size, upright_size
+from pipeline.media.encoding import Encoding
 from pipeline.media.picture import Picture, Stored, matrix_of
 from pipeline.media.probe import MediaError
 
 
 class EncodeError(MediaError):
     """The encoder failed, or was given pictures or sound of another length than it was promised."""
-
-
-@dataclass(frozen=True, slots=True)
-class Encoding:
-    """How a clip is stored.
-
-    size: (width, height) in pixels; crf and preset: x264's; audio_rate: Hz; audio_bitrate: bit/s per
-    channel.
-    """
-
-    size: tuple[int, int] = (512, 512)
-    crf: int = 18
-    preset: str = "veryfast"
-    audio_rate: int = 48_000
-    audio_bitrate: int = 96_000
 
 
 @dataclass(frozen=True, slots=True)

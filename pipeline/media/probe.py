@@ -99,6 +99,16 @@ def probe(path: Path) -> Probed:
         return _describe(container.format.name, video, scan)
 
 
+@dataclass(slots=True)
+class Breaks:
+    """How often reading a file broke off in this process: by the file or by a fault of the disk, which look alike."""
+
+    count: int = 0
+
+
+BREAKS = Breaks()
+
+
 # ---- opening -------------------------------------------------------------------------------------
 
 
@@ -147,8 +157,11 @@ def audio_stream(container: InputContainer) -> SoundStream | None:
 def packets_of(container: InputContainer, *streams: VideoStream | SoundStream) -> Iterator[Packet]:
     """The packets of streams, the empty ones that flush decoders last, until the file breaks off."""
     try:
-        yield from container.demux(*streams)
+        for packet in container.demux(*streams):
+            BREAKS.count += packet.is_corrupt
+            yield packet
     except FFmpegError:
+        BREAKS.count += 1
         return
     except IndexError:  # At its end PyAV (18.1) looks for streams that damage made appear midway.
         return

@@ -33,6 +33,7 @@ from manifests.record import (
     Turn,
     Why,
 )
+from pipeline.perception.shots.new_pictures import of_person
 from pipeline.stage import need
 
 # How far a person reaches from the middle of the face, in heights of the detector's face box, which runs from the brows
@@ -52,7 +53,7 @@ class Spans:
     """
 
     name: ClassVar = "spans"
-    version: ClassVar = 5
+    version: ClassVar = 6
     reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
 
     shortest: float = 5.0
@@ -103,8 +104,9 @@ class Spans:
             mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
         if source.shots is not None and source.people is not None:
             self.look_at_people(reasons, source)
-            for frame in range(source.shots.decoded_until, media.grid_frames):
-                reasons[frame] = Why.UNDECODABLE
+            rest = Interval(start=source.shots.decoded_until, stop=media.grid_frames)
+            for hole in (*source.shots.undecodable, rest):
+                mark(reasons, hole.start, hole.stop, why=Why.UNDECODABLE)
         return reasons
 
     def look_at_people(self, reasons: list[Why | None], source: Source) -> None:
@@ -136,7 +138,7 @@ def audible_turns(media: Media, speech: Speech) -> Iterator[tuple[Turn, int, int
 
 
 def runs(source: Source) -> Iterator[tuple[Turn, Shot, Track, int, int]]:
-    """Every stretch of one voice, one shot and one visible person, whatever its length."""
+    """Every stretch of one voice, one shot and one visible person that decodes throughout, whatever its length."""
     media, speech = need(source.media, "media"), need(source.speech, "speech")
     shots, people = need(source.shots, "shots"), need(source.people, "people")
     for turn, start, stop in audible_turns(media, speech):
@@ -147,8 +149,18 @@ def runs(source: Source) -> Iterator[tuple[Turn, Shot, Track, int, int]]:
                 seen, gone = presence(track, shot, people)
                 begin = max(start, shot.start, seen)
                 end = min(stop, shot.stop, gone, shots.decoded_until)
-                if end > begin:
-                    yield turn, shot, track, begin, end
+                for part in around(begin, end, shots.undecodable):
+                    yield turn, shot, track, *part
+
+
+def around(start: int, stop: int, holes: tuple[Interval, ...]) -> Iterator[tuple[int, int]]:
+    """What is left of [start, stop) between holes, which are in order and apart."""
+    for hole in holes:
+        if start < min(hole.start, stop):
+            yield start, min(hole.start, stop)
+        start = max(start, hole.stop)
+    if start < stop:
+        yield start, stop
 
 
 def presence(track: Track, shot: Shot, people: People) -> tuple[int, int]:
@@ -232,6 +244,7 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
             camera_motion=shot.camera_motion or 0.0,
             camera_seen=shot.camera_motion is not None,
             change=shot.change,
+            new_pictures=new_pictures(shot, person.face, media),
         ),
         speech=ClipSpeech(
             backend=speech.backend,
@@ -242,6 +255,14 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
             music=None if speech.music is None else share(speech.music, start, stop),
         ),
     )
+
+
+def new_pictures(shot: Shot, face: Box, media: Media) -> float | None:
+    """New pictures per second where a person is: no more than the source has; that many where nothing tells less."""
+    if not shot.new_pictures:
+        return None
+    told = of_person(shot.new_pictures, face, media.upright_size)
+    return float(media.rate) if told is None else min(told, float(media.rate))
 
 
 def who(track: Track, people: People, media: Media, start: int, stop: int) -> Person:

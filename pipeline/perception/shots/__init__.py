@@ -13,6 +13,7 @@ from pipeline.perception.shots.detector import (
     Stretch,
 )
 from pipeline.perception.shots.gradual import Gradual
+from pipeline.perception.shots.new_pictures import NewPictures
 from pipeline.perception.shots.pyscenedetect import PySceneDetect
 
 BACKENDS: dict[str, Callable[[], ShotDetector]] = {
@@ -27,6 +28,7 @@ __all__ = [
     "Cuts",
     "Gradual",
     "Kind",
+    "NewPictures",
     "PySceneDetect",
     "ShotDetector",
     "ShotError",

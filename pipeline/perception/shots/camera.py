@@ -7,11 +7,10 @@ hand that reaches into one of them does not move the other, so the slower border
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
-ENOUGH = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 10, 0.03)  # steps, pixels
+ENOUGH = (10, 0.03)  # steps, pixels: whichever comes first
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +36,8 @@ class CameraMotion:
 
         None where a border shows too little texture to be followed.
         """
+        import cv2
+
         height, width = before.shape
         rows, side = slice(0, round(self.floor * height)), round(self.side * width)
         left = self._corners(before[rows, :side])
@@ -51,7 +52,7 @@ class CameraMotion:
             np.empty_like(points[:, None]),
             winSize=(11, 11),
             maxLevel=2,
-            criteria=ENOUGH,
+            criteria=(cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, *ENOUGH),
         )
         lengths = np.linalg.norm(moved[:, 0] - points, axis=-1)
         seen = found.ravel() == 1
@@ -62,6 +63,8 @@ class CameraMotion:
 
     def _corners(self, part: UInt8[np.ndarray, "h w"]) -> Float[np.ndarray, "corner 2"]:
         """The strongest corners of one border, at least 3 pixels apart, as (x, y)."""
+        import cv2
+
         if min(part.shape) < 3:
             return np.empty((0, 2), dtype=np.float32)
         texture = cv2.cornerMinEigenVal(part, 3)

@@ -7,7 +7,6 @@ new picture is the old one shifted; an inset or a fast hand does, but leaves mos
 from dataclasses import dataclass
 from math import log
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int16, UInt8
 
@@ -139,6 +138,8 @@ def distance(
     a: UInt8[np.ndarray, "frame h w"], b: UInt8[np.ndarray, "frame h w"]
 ) -> Float[np.ndarray, "frame"]:
     """Mean absolute difference of pairs of pictures, grey levels."""
+    import cv2
+
     found = [np.zeros(0)]
     for first in range(0, len(a), BLOCK):
         pair = [
@@ -175,6 +176,8 @@ def alike(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> 
 
     1 where hardly any contours are left to ask.
     """
+    import cv2
+
     dim = cv2.dilate(((after > BURNT) | (after < DARK)).astype(np.uint8), AROUND) == 0
     on = dim & (np.maximum(relief(before), relief(after)) > CONTOUR)
     if on.sum() < 20:
@@ -205,6 +208,8 @@ CONTOUR = 12  # grey levels between the lightest and the darkest of 3x3 pixels: 
 
 def relief(picture: UInt8[np.ndarray, "h w"]) -> Int16[np.ndarray, "h w"]:
     """The lightest less the darkest of the 3x3 pixels around each."""
+    import cv2
+
     return cv2.morphologyEx(picture, cv2.MORPH_GRADIENT, AROUND).astype(np.int16)
 
 
@@ -215,6 +220,8 @@ def left_when_shifted(
 
     Compared where all shifts overlap; 1 where the pictures are too small for that.
     """
+    import cv2
+
     reach = 2 * farthest
     a, b = (
         cv2.resize(p, (2 * p.shape[1], 2 * p.shape[0]), interpolation=cv2.INTER_LINEAR).astype(

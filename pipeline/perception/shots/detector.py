@@ -1,6 +1,7 @@
 """Shots from one pass over small pictures.
 
-`cuts` finds the hard ones, `gradual` and `blends` the transitions, `camera` the background's motion.
+`cuts` finds the hard ones, `gradual` and `blends` the transitions, `camera` the background's motion, `new_pictures`
+how often the picture is another one.
 """
 
 from dataclasses import dataclass, field
@@ -8,14 +9,16 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar, Protocol
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
+from numpy.typing import NDArray
 
+from pipeline.packages import opencv_version
 from pipeline.perception.shots.blends import Blends
 from pipeline.perception.shots.camera import CameraMotion, median_speed
 from pipeline.perception.shots.cuts import Cuts
 from pipeline.perception.shots.gradual import Gradual
+from pipeline.perception.shots.new_pictures import NewPictures, smoothed, step
 from pipeline.perception.shots.rolling import Rolling
 
 THUMB = 32  # pixels: longer side of the grey pictures in which boundaries are looked for
@@ -41,6 +44,9 @@ class Stretch:
     kind: Kind
     camera_motion: float | None  # median background speed, frame widths/s; None: not measured
     change: float | None  # median of `picture_change` over its looks, grey levels; None: one look
+    new_pictures: tuple[
+        float | None, ...
+    ]  # as `NewPictures.rates` gives them; empty in a transition
 
 
 class Boundaries(Protocol):
@@ -64,9 +70,10 @@ class ShotDetector:
     gradual: Gradual = field(default_factory=Gradual)
     blends: Blends = field(default_factory=Blends)
     camera: CameraMotion = field(default_factory=CameraMotion)
+    new_pictures: NewPictures = field(default_factory=NewPictures)
 
     name: ClassVar[str] = "embedded"
-    version: ClassVar[str] = f"7+opencv-{cv2.__version__}"
+    version: ClassVar[str] = f"8+opencv-{opencv_version()}"
     weights: ClassVar[str | None] = None
     coloured: ClassVar[bool] = False
     """Whether it wants BGR pictures; else grey ones, which cost next to nothing."""
@@ -75,11 +82,16 @@ class ShotDetector:
         """What looks for boundaries in one video."""
         return Thumbs(Rolling(self.cuts, self.gradual, self.blends, rate=float(rate)))
 
-    def start(self, rate: Fraction) -> "ShotWatcher":
-        """A watcher for one video of this mean frame rate, in frames per second."""
+    def start(
+        self, rate: Fraction, seconds: Float[np.ndarray, "frame"] | None = None
+    ) -> "ShotWatcher":
+        """A watcher for one video of this mean frame rate, in frames per second.
+
+        seconds: of each source frame; None where all are equally far apart.
+        """
         if rate <= 0:
             raise ShotError(f"a frame rate must be positive, got {rate}")
-        return ShotWatcher(self, rate)
+        return ShotWatcher(self, rate, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +112,15 @@ class Thumbs:
 class ShotWatcher:
     """Sees the pictures of one video in order and says at the end which shots they make."""
 
-    def __init__(self, detector: ShotDetector, rate: Fraction) -> None:
+    def __init__(
+        self,
+        detector: ShotDetector,
+        rate: Fraction,
+        seconds: Float[np.ndarray, "frame"] | None = None,
+    ) -> None:
         self._detector = detector
         self._rate = rate
+        self._seconds = seconds
         self._boundaries = detector.boundaries(rate)
         self._camera_step = _step(rate, detector.camera.steps_per_second)
         self._frames: list[int] = []
@@ -111,22 +129,25 @@ class ShotWatcher:
         self._shifts: list[tuple[int, int, float]] = []
         self._changes: list[tuple[int, int, float]] = []
         self._last_look = 0
+        self._last_smooth: UInt8[np.ndarray, "h w"] | None = None
+        self._steps: list[NDArray[np.uint8]] = []
 
     def see(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
         """Take the next picture, BGR where the detector is `coloured`, else grey; `index` is its source frame number.
 
         Raises ShotError where numbers do not rise or the size changes.
         """
+        import cv2
+
         self._check(index, picture)
         place = len(self._frames)
         self._frames.append(index)
         self._shape = picture.shape
         self._boundaries.see(picture)
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if self._detector.coloured else picture
+        self._see_step(smoothed(grey))
         if place % self._camera_step == 0:
-            coloured = self._detector.coloured
-            self._see_camera(
-                place, cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if coloured else picture
-            )
+            self._see_camera(place, grey)
 
     def finish(self) -> tuple[Stretch, ...]:
         """Shots and transitions: contiguous, half-open, covering every picture seen."""
@@ -139,6 +160,11 @@ class ShotWatcher:
             raise ShotError(f"frame numbers must rise, got {index} after {self._frames[-1]}")
         if self._shape is not None and picture.shape != self._shape:
             raise ShotError(f"pictures must keep the shape {self._shape}, got {picture.shape}")
+
+    def _see_step(self, smooth: UInt8[np.ndarray, "h w"]) -> None:
+        last = smooth if self._last_smooth is None else self._last_smooth
+        self._steps.append(step(last, smooth))
+        self._last_smooth = smooth
 
     def _see_camera(self, place: int, grey: UInt8[np.ndarray, "h w"]) -> None:
         if self._last_grey is not None:
@@ -169,7 +195,16 @@ class ShotWatcher:
         motion = median_speed(self._speeds(first, stop)) if kind is Kind.SHOT else None
         changes = [change for a, b, change in self._changes if first <= a and b < stop]
         change = float(np.median(changes)) if changes and kind is Kind.SHOT else None
-        return Stretch(self._frames[first], end, kind, motion, change)
+        return Stretch(
+            self._frames[first], end, kind, motion, change, self._new_pictures(first, stop, kind)
+        )
+
+    def _new_pictures(self, first: int, stop: int, kind: Kind) -> tuple[float | None, ...]:
+        if kind is not Kind.SHOT:
+            return ()
+        frames = np.array(self._frames[first:stop])
+        times = frames / float(self._rate) if self._seconds is None else self._seconds[frames]
+        return self._detector.new_pictures.rates(np.stack(self._steps[first:stop]), times)
 
     def _speeds(self, first: int, stop: int) -> Float[np.ndarray, "step"]:
         per_second = float(self._rate)
@@ -188,6 +223,8 @@ def picture_change(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h
     The signed difference is averaged over 3x3 pixels, which takes two thirds of independent grain out; what grain is
     left is told from the calmer three quarters of the picture, as if it were Gaussian there (`benchmarks/frozen.py`).
     """
+    import cv2
+
     step = cv2.blur(np.subtract(after, before, dtype=np.float32), (3, 3))
     changed = np.abs(step, out=step).ravel()
     calm, lively = changed.size * 3 // 4, changed.size - 1 - changed.size // 400
@@ -201,6 +238,8 @@ GRAIN = 5.87
 
 def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     """A picture of which the longer side is THUMB pixels at most."""
+    import cv2
+
     shrink = max(1.0, max(grey.shape) / THUMB)
     size = max(1, round(grey.shape[1] / shrink)), max(1, round(grey.shape[0] / shrink))
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

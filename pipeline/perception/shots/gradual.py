@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from jaxtyping import Bool, Float, Int16, Int64, UInt8
 
@@ -215,12 +214,14 @@ def _off(
     a: UInt8[np.ndarray, "window h w"], b: UInt8[np.ndarray, "window h w"]
 ) -> UInt8[np.ndarray, "window h w"]:
     """By how much each pixel of b is outside of what the 3x3 pixels of a around it span."""
+    import cv2
+
     high, low = _around(a, cv2.dilate, 0), _around(a, cv2.erode, 255)
     return np.where(b > high, b - high, np.where(b < low, low - b, 0))
 
 
 def _around(
-    a: UInt8[np.ndarray, "window h w"], pick: Callable[..., cv2.typing.MatLike], seam: int
+    a: UInt8[np.ndarray, "window h w"], pick: Callable[..., np.ndarray], seam: int
 ) -> UInt8[np.ndarray, "window h w"]:
     """The least or the greatest of the 3x3 pixels around each; all pictures in one, with a seam between them."""
     count, high, wide = a.shape

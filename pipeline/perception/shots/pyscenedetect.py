@@ -6,13 +6,12 @@ boundaries is in docs/decisions/0008.
 
 from dataclasses import dataclass
 from fractions import Fraction
-from importlib import metadata
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from pipeline.packages import opencv_version, version_of
 from pipeline.perception.shots.detector import Boundaries, ShotDetector
 
 
@@ -29,9 +28,7 @@ class PySceneDetect(ShotDetector):
     )
 
     name: ClassVar[str] = "pyscenedetect"
-    version: ClassVar[str] = (
-        f"1+scenedetect-{metadata.version('scenedetect')}+opencv-{cv2.__version__}"
-    )
+    version: ClassVar[str] = f"1+scenedetect-{version_of('scenedetect')}+opencv-{opencv_version()}"
     coloured: ClassVar[bool] = True
 
     def boundaries(self, rate: Fraction) -> Boundaries:

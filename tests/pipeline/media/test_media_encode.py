@@ -12,7 +12,8 @@ import soundfile
 from av.video.frame import VideoFrame
 
 from pipeline.media.audio import read_sound
-from pipeline.media.encode import EncodeError, Encoding, Region, encode_clip, region_of, write_flac
+from pipeline.media.encode import EncodeError, Region, encode_clip, region_of, write_flac
+from pipeline.media.encoding import Encoding
 from pipeline.media.picture import Eye, Picture
 from pipeline.media.probe import probe
 

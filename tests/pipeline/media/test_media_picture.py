@@ -11,7 +11,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
 from manifests.geometry import apply, compose, crop_affine, upright_affine
-from pipeline.media.encode import Encoding, encode_clip
+from pipeline.media.encode import encode_clip
+from pipeline.media.encoding import Encoding
 from pipeline.media.picture import Eye, Picture
 
 SIZE = (400, 300)
