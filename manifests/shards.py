@@ -12,11 +12,14 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Union, get_args, get_origin
+from typing import IO, TYPE_CHECKING, BinaryIO, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from manifests.record import Clip
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 
@@ -125,16 +128,40 @@ def shard_name(split: str, prefix: str) -> str:
 # ---- tars ------------------------------------------------------------------------------------------------------------
 
 
+class HashingStream(io.RawIOBase):
+    """Writes to a stream, and knows the SHA-256 and the number of the bytes it was given."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__()
+        self.stream = stream
+        self.sha256 = hashlib.sha256()
+        self.bytes = 0
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        """Write and hash some bytes."""
+        self.sha256.update(content)
+        self.bytes += memoryview(content).nbytes
+        return self.stream.write(content)
+
+    def tell(self) -> int:
+        """Bytes so far."""
+        return self.bytes
+
+
 def write_tar(file: Path, shard: str, members: Iterable[tuple[str, bytes]]) -> tuple[Member, ...]:
     """Write a tar whose bytes depend on names and contents alone; returns where each member lies."""
+    with file.open("wb") as stream:
+        return stream_tar(stream, shard, members)
+
+
+def stream_tar(
+    stream: IO[bytes] | HashingStream, shard: str, members: Iterable[tuple[str, bytes]]
+) -> tuple[Member, ...]:
+    """Write a tar to a stream, as `write_tar` does to a file; one member at a time is held in memory."""
     written: list[Member] = []
-    with (
-        file.open("wb") as stream,
-        tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar,
-    ):
+    with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in members:
-            header = tarfile.TarInfo(name)
-            header.size, header.mode = len(content), 0o644
+            header = header_of(name, len(content))
             written.append(
                 Member(
                     shard,
@@ -146,6 +173,34 @@ def write_tar(file: Path, shard: str, members: Iterable[tuple[str, bytes]]) -> t
             )
             tar.addfile(header, io.BytesIO(content))
     return tuple(written)
+
+
+def header_of(name: str, size: int) -> tarfile.TarInfo:
+    """The header of a member: the same for the same name and size."""
+    header = tarfile.TarInfo(name)
+    header.size, header.mode = size, 0o644
+    return header
+
+
+def place(shard: str, facts: Iterable[tuple[str, int, str]]) -> tuple[Member, ...]:
+    """Where each member of a tar will lie, from names, sizes and hashes: a header block, then the bytes, then zeros."""
+    offset, placed = tarfile.BLOCKSIZE, list[Member]()
+    for name, size, sha256 in facts:
+        placed.append(Member(shard, name, offset, size, sha256))
+        offset = next_offset(placed[-1])
+    return tuple(placed)
+
+
+def next_offset(member: Member) -> int:
+    """Where the member after this one begins in its tar: whole blocks, then a header."""
+    blocks = -(-member.size // tarfile.BLOCKSIZE)
+    return member.offset + (blocks + 1) * tarfile.BLOCKSIZE
+
+
+def content_hash(members: Iterable[Member]) -> str:
+    """Hash of what a shard holds, in order: two shards of one content have the same bytes."""
+    held = [[member.name, member.sha256] for member in members]
+    return hashlib.sha256(json.dumps(held).encode()).hexdigest()
 
 
 def read_member(file: Path, *, offset: int, size: int) -> bytes:

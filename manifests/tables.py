@@ -1,19 +1,41 @@
 """The Parquet manifests: clips, decisions and sources as flat tables with one fixed schema each, and the root hash."""
 # pyright: basic
-# pyarrow has no types of its own.
+# pyarrow has no types of its own, and is slow to import: whoever only asks for columns or a root hash does without.
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from manifests.record import Clip, Decision, Source
-from manifests.shards import Member
+from manifests.shards import FAMILIES, Member, next_offset
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Row = dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The columns of one table in their order: name, and what pyarrow calls the type."""
+
+    kinds: tuple[tuple[str, str], ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [name for name, _ in self.kinds]
+
+    def schema(self, names: Sequence[str] | None = None) -> "pa.Schema":
+        """The same for pyarrow; names: some of the columns, in this order."""
+        import pyarrow as pa
+
+        kinds = dict(self.kinds)
+        wanted = self.names if names is None else names
+        return pa.schema([(name, pa.type_for_alias(kinds[name])) for name in wanted])
+
 
 MEMBER_COLUMNS = {
     "pose": "motion/pose.npy",
@@ -22,99 +44,99 @@ MEMBER_COLUMNS = {
     "mp4": "video/mp4",
 }
 
-CLIPS = pa.schema(
-    [
-        ("id", pa.string()),
-        ("revision", pa.string()),
-        ("split", pa.string()),
-        ("identity", pa.string()),
-        ("locator", pa.string()),
-        ("sha256", pa.string()),
-        ("speaker", pa.string()),
-        ("speech_type", pa.string()),
-        ("licence", pa.string()),
-        ("title", pa.string()),
-        ("language", pa.string()),
-        ("start", pa.int64()),
-        ("frames", pa.int64()),
-        ("seconds", pa.float64()),
-        ("person", pa.int64()),
-        ("people_in_view", pa.int64()),
-        ("face_height", pa.float64()),
-        ("camera_motion", pa.float64()),
-        ("voiced", pa.float64()),
-        ("upper_body", pa.float64()),
-        ("facing", pa.float64()),
-        ("stillness", pa.float64()),
-        ("hands", pa.float64()),
-        ("sync_offset", pa.int64()),
-        ("sync_confidence", pa.float64()),
-        ("enlarged", pa.float64()),
-        ("motion_shard", pa.string()),
-        ("video_shard", pa.string()),
-        *[
+CLIPS = Columns(
+    (
+        ("id", "string"),
+        ("revision", "string"),
+        ("split", "string"),
+        ("identity", "string"),
+        ("locator", "string"),
+        ("sha256", "string"),
+        ("speaker", "string"),
+        ("speech_type", "string"),
+        ("licence", "string"),
+        ("title", "string"),
+        ("language", "string"),
+        ("start", "int64"),
+        ("frames", "int64"),
+        ("seconds", "float64"),
+        ("person", "int64"),
+        ("people_in_view", "int64"),
+        ("face_height", "float64"),
+        ("camera_motion", "float64"),
+        ("voiced", "float64"),
+        ("upper_body", "float64"),
+        ("facing", "float64"),
+        ("stillness", "float64"),
+        ("hands", "float64"),
+        ("sync_offset", "int64"),
+        ("sync_confidence", "float64"),
+        ("enlarged", "float64"),
+        ("motion_shard", "string"),
+        ("video_shard", "string"),
+        *(
             (f"{name}_{fact}", kind)
             for name in MEMBER_COLUMNS
             for fact, kind in (
-                ("offset", pa.int64()),
-                ("size", pa.int64()),
-                ("sha256", pa.string()),
+                ("offset", "int64"),
+                ("size", "int64"),
+                ("sha256", "string"),
             )
-        ],
-    ]
+        ),
+    )
 )
 
-DECISIONS = pa.schema(
-    [
-        ("subject", pa.string()),
-        ("source", pa.string()),
-        ("start", pa.int64()),
-        ("stop", pa.int64()),
-        ("person", pa.int64()),
-        ("stage", pa.string()),
-        ("version", pa.int64()),
-        ("backend", pa.string()),
-        ("backend_version", pa.string()),
-        ("weights", pa.string()),
-        ("measurement", pa.string()),
-        ("value", pa.float64()),
-        ("unit", pa.string()),
-        ("comparator", pa.string()),
-        ("threshold", pa.float64()),
-        ("verdict", pa.string()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-    ]
+DECISIONS = Columns(
+    (
+        ("subject", "string"),
+        ("source", "string"),
+        ("start", "int64"),
+        ("stop", "int64"),
+        ("person", "int64"),
+        ("stage", "string"),
+        ("version", "int64"),
+        ("backend", "string"),
+        ("backend_version", "string"),
+        ("weights", "string"),
+        ("measurement", "string"),
+        ("value", "float64"),
+        ("unit", "string"),
+        ("comparator", "string"),
+        ("threshold", "float64"),
+        ("verdict", "string"),
+        ("reason", "string"),
+        ("detail", "string"),
+    )
 )
 
-SOURCES = pa.schema(
-    [
-        ("locator", pa.string()),
-        ("sha256", pa.string()),
-        ("bytes", pa.int64()),
-        ("speaker", pa.string()),
-        ("speech_type", pa.string()),
-        ("licence", pa.string()),
-        ("title", pa.string()),
-        ("language", pa.string()),
-        ("page_url", pa.string()),
-        ("page_uploader", pa.string()),
-        ("page_date", pa.string()),
-        ("container", pa.string()),
-        ("codec", pa.string()),
-        ("width", pa.int64()),
-        ("height", pa.int64()),
-        ("rotation", pa.int64()),
-        ("rate", pa.float64()),
-        ("variable_rate", pa.bool_()),
-        ("frames", pa.int64()),
-        ("seconds", pa.float64()),
-        ("frames_kept", pa.int64()),
-        ("frames_dropped", pa.string()),
-        ("person_frames", pa.int64()),
-        ("person_frames_kept", pa.int64()),
-        ("person_frames_dropped", pa.string()),
-    ]
+SOURCES = Columns(
+    (
+        ("locator", "string"),
+        ("sha256", "string"),
+        ("bytes", "int64"),
+        ("speaker", "string"),
+        ("speech_type", "string"),
+        ("licence", "string"),
+        ("title", "string"),
+        ("language", "string"),
+        ("page_url", "string"),
+        ("page_uploader", "string"),
+        ("page_date", "string"),
+        ("container", "string"),
+        ("codec", "string"),
+        ("width", "int64"),
+        ("height", "int64"),
+        ("rotation", "int64"),
+        ("rate", "float64"),
+        ("variable_rate", "bool"),
+        ("frames", "int64"),
+        ("seconds", "float64"),
+        ("frames_kept", "int64"),
+        ("frames_dropped", "string"),
+        ("person_frames", "int64"),
+        ("person_frames_kept", "int64"),
+        ("person_frames_dropped", "string"),
+    )
 )
 
 
@@ -155,6 +177,44 @@ def clip_row(clip: Clip, members: Mapping[str, Member]) -> Row:
     return row
 
 
+def members_of(row: Row) -> dict[str, Member]:
+    """The inverse of `clip_row` for the members, by `family/ending`.
+
+    A clip's JSON stands in both families with the same bytes; in `video` it follows the mp4. Raises KeyError for a
+    column that is not there and TypeError for a value of another type.
+    """
+    shards = {family: text(row[f"{family}_shard"]) for family in FAMILIES}
+    facts = {
+        path.split("/")[1]: tuple(row[f"{name}_{fact}"] for fact in ("offset", "size", "sha256"))
+        for name, path in MEMBER_COLUMNS.items()
+    }
+    held: dict[str, Member] = {}
+    for family, endings in FAMILIES.items():
+        for ending in endings:
+            offset, size, sha256 = facts[ending]
+            if f"{family}/{ending}" not in MEMBER_COLUMNS.values():
+                offset = next_offset(held[f"{family}/mp4"])
+            name = f"{text(row['id'])}.{ending}"
+            held[f"{family}/{ending}"] = Member(
+                shards[family], name, whole(offset), whole(size), text(sha256)
+            )
+    return held
+
+
+def text(value: object) -> str:
+    """A value that must be text. Raises TypeError."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def whole(value: object) -> int:
+    """A value that must be a whole number. Raises TypeError."""
+    if not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
+
+
 def decision_row(decision: Decision) -> Row:
     """One row of decisions.parquet."""
     return decision.model_dump(mode="json")
@@ -185,26 +245,43 @@ def source_row(source: Source, counts: Mapping[str, object]) -> Row:
     }
 
 
-def write(rows: Sequence[Row], schema: pa.Schema, file: Path) -> None:
-    """A table with exactly the schema's columns; a missing or unknown column is an error."""
-    names = set(schema.names)
+def write(rows: Sequence[Row], columns: Columns, file: Path) -> None:
+    """A table with exactly these columns; a missing or unknown one is an error."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = set(columns.names)
     for row in rows:
         if set(row) != names:
             raise ValueError(
                 f"{file.name}: columns {sorted(set(row) ^ names)} are missing or unknown"
             )
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), file, compression="zstd")
+    table = pa.Table.from_pylist(list(rows), schema=columns.schema())
+    pq.write_table(table, file, compression="zstd")
 
 
 def canonical(rows: Iterable[Row]) -> Iterator[str]:
     """Rows as sorted lines of canonical JSON, whatever order they came in."""
-    yield from sorted(json.dumps(row, sort_keys=True, ensure_ascii=False) for row in rows)
+    yield from sorted(map(canonical_line, rows))
+
+
+def canonical_line(row: Row) -> str:
+    """One row as canonical JSON."""
+    return json.dumps(row, sort_keys=True, ensure_ascii=False)
+
+
+def rows_hash(rows: Iterable[Row]) -> str:
+    """SHA-256 of a table's canonical rows."""
+    return hashlib.sha256("\n".join(canonical(rows)).encode()).hexdigest()
 
 
 def root_hash(members: Iterable[Member], tables: Mapping[str, Iterable[Row]]) -> str:
     """SHA-256 over the sorted (path, SHA-256) of all members and of the tables' canonical rows (DESIGN section 4)."""
+    return root_of(members, {name: rows_hash(rows) for name, rows in tables.items()})
+
+
+def root_of(members: Iterable[Member], hashes: Mapping[str, str]) -> str:
+    """The root hash where the tables' rows are hashed already. hashes: `rows_hash` by name."""
     lines = [f"{member.shard}/{member.name} {member.sha256}" for member in members]
-    for name, rows in tables.items():
-        text = "\n".join(canonical(rows))
-        lines.append(f"{name} {hashlib.sha256(text.encode()).hexdigest()}")
+    lines += [f"{name} {sha256}" for name, sha256 in hashes.items()]
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

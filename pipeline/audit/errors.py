@@ -5,3 +5,7 @@ from manifests.errors import UserError
 
 class LookError(UserError):
     """A folder that is no dataset, or a clip that is not in it."""
+
+
+class DatasetError(UserError):
+    """A folder that is no dataset, or one whose tables contradict each other."""

@@ -1,5 +1,6 @@
 """Clips to members and back, buckets, tars."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -13,11 +14,14 @@ from pyarrow import json as arrow_json
 
 from manifests.shards import (
     RUN_ONLY,
+    HashingStream,
     ShardError,
     buckets,
     from_json,
+    place,
     read_member,
     shard_name,
+    stream_tar,
     to_json,
     write_tar,
 )
@@ -100,6 +104,17 @@ def test_a_tar_has_the_same_bytes_each_time_and_its_members_lie_where_it_says(
         assert read_member(tmp_path / "one.tar", offset=member.offset, size=member.size) == content
     with tarfile.open(tmp_path / "one.tar") as tar:
         assert [m.offset_data for m in tar.getmembers()] == [m.offset for m in written]
+
+
+def test_a_tar_is_hashed_while_it_is_written_and_its_members_lie_where_they_were_placed() -> None:
+    parts = [("a.pose.npy", b"x" * 700), ("a.flac", b""), ("a.json", b"{}" * 256)]
+    out = io.BytesIO()
+    stream = HashingStream(out)
+    written = stream_tar(stream, "motion/one.tar", parts)
+    facts = [(name, len(c), hashlib.sha256(c).hexdigest()) for name, c in parts]
+    assert written == place("motion/one.tar", facts)
+    assert stream.bytes == len(out.getvalue())
+    assert stream.sha256.hexdigest() == hashlib.sha256(out.getvalue()).hexdigest()
 
 
 def test_a_shard_that_ends_early_is_refused_in_words(tmp_path: Path) -> None:
