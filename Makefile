@@ -15,7 +15,7 @@ export MPLBACKEND = Agg
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dataset train generate evaluate check test test-all bench ablation truth docs clean
+.PHONY: help setup dataset train generate evaluate check test test-all faults bench ablation truth docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ setup: .venv/.ready ## make .venv with everything in it
 .venv/.ready: pyproject.toml constraints.txt
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
+	@$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[test]'
 	@touch $@
 
 dataset: .venv/.ready ## build a dataset; without SOURCES, of the built-in sample
@@ -53,6 +53,9 @@ test: .venv/.ready ## what CI runs: checks and the fast tests
 
 test-all: .venv/.ready ## the slow tests too
 	@$(BIN)/pytest -n 2 --dist loadgroup -m "not gpu"
+
+faults: .venv/.ready ## 280 runs with a fault on purpose and 20 with real perception, and a table: an hour
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 bench: .venv/.ready ## the benchmarks, printed
 	@$(BIN)/python -m benchmarks
