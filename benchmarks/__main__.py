@@ -3,7 +3,22 @@
 import subprocess
 import sys
 
-MODULES = ("survey", "pipeline", "frozen", "tiny", "speech_turns", "truth.sync", "motion")
+MODULES = (
+    "survey",
+    "pipeline",
+    "frozen",
+    "tiny",
+    "speech_turns",
+    "truth.sync",
+    "motion",
+    "decisions",
+    "start",
+    "rerun",
+    "ledger",
+    "engine",
+    "verify",
+    "versions",
+)
 
 
 def main() -> int:

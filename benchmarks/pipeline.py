@@ -142,8 +142,8 @@ def ours_on(run: Run) -> tuple[Spent, dict[str, list[Clip]], dict[str, float]]:
         facts["source_frames"] += media.source_frames if media else 0
         facts["grid_frames"] += media.grid_frames if media else 0
         for outcome in [found.source, *found.clips]:
-            facts["decoded"] += sum(outcome.books.decoded.values())
-            for stage, seconds in outcome.books.seconds.items():
+            facts["decoded"] += sum(outcome.costs.decoded.values())
+            for stage, seconds in outcome.costs.seconds.items():
                 stages[stage] = stages.get(stage, 0.0) + seconds
         facts["pose_frames"] += sum(
             o.subject.span.frames

@@ -6,13 +6,16 @@ import resource
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from manifests.record import Clip, Source
 from pipeline.config import Run
-from pipeline.run.drive import sources_of
-from pipeline.run.step import Bench, Outcome, measure_clip, measure_source
+from pipeline.flow import build
+from pipeline.run.job import Job
+from pipeline.run.listing import sources_of
+from pipeline.run.step import clip_means, source_means
+from pipeline.run.walk import Outcome, walk_clip, walk_source
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +63,23 @@ class Measured:
 
     @property
     def kept(self) -> list[Clip]:
-        return [
-            o.subject
-            for o in self.clips
-            if o.drop is None and o.failure is None and isinstance(o.subject, Clip)
-        ]
+        return [o.subject for o in self.clips if o.alive and isinstance(o.subject, Clip)]
 
 
 def measure(run: Run, *, cascade: bool = True) -> Iterator[tuple[str, Measured]]:
     """Every source of a run measured in this process, without Dask: (locator, outcomes)."""
+    flow = build(run)
+    job = Job(flow, run.work_folder, "here", run.retries, run.step_minutes)
     for located in sources_of(run):
-        bench = Bench.open(run)
-        outcome = measure_source(bench, located)
-        found = Measured(outcome)
+        means = source_means(job, located.locator)
+        outcome = walk_source(flow, located, Source(origin=located.origin), means)
+        found = Measured(replace(outcome, costs=means.costs))
         source = outcome.subject
-        if isinstance(source, Source) and outcome.drop is None and source.people is not None:
-            for clip in bench.flow.spans(source):
-                found.clips.append(measure_clip(Bench.open(run), source, clip, cascade=cascade))
+        if isinstance(source, Source) and outcome.alive:
+            for clip in flow.candidates(source):
+                at_clip = clip_means(job, source, clip)
+                measured = walk_clip(flow, clip, at_clip, cascade=cascade)
+                found.clips.append(replace(measured, costs=at_clip.costs))
         yield located.locator, found
 
 

@@ -23,9 +23,15 @@ BLOCK = 1 << 20  # bytes read at once
 
 
 def sha256_of(file: Path) -> str:
-    """SHA-256 of a file's bytes, read in blocks."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """SHA-256 of a file's bytes, read in blocks. Raises OSError, always with the file's name."""
+    try:
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        error.filename = error.filename or str(
+            file
+        )  # a disk that fails while it is read does not name the file
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,19 @@ def put_in_place(finished: Path, file: Path) -> None:
     sync(finished)
     finished.replace(file)
     sync(file.parent)
+
+
+def append_line(file: Path, line: bytes) -> None:
+    """Append a line durably. What a crash left of the line before it ends there, and does not spoil this one."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a+b") as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - 1))
+        cut = stream.read(1) not in (b"", b"\n")
+        stream.write((b"\n" if cut else b"") + line + b"\n")
+        sync_stream(stream)
+    if size == 0:
+        sync(file.parent)
 
 
 def sync(place: Path) -> None:

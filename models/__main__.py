@@ -1,14 +1,13 @@
 """The command `csg-model`: train a system on a dataset, generate motion with it, measure it."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from manifests.errors import run_command
+from manifests.errors import UserError, run_command
+from pipeline.console import console as open_console
 
 app = typer.Typer(
     help="From a voice and one picture to a moving skeleton.",
@@ -18,8 +17,7 @@ app = typer.Typer(
 )
 TRAINING = ("accelerate", "diffusers", "matplotlib", "safetensors", "transformers")
 """What only the extra `train` installs."""
-console = Console()
-errors = Console(stderr=True)
+console = open_console()
 
 Model = Annotated[Path, typer.Option(help="Folder of a training run, or of an exported model.")]
 Overrides = Annotated[
@@ -232,15 +230,17 @@ def counted(what: str):
 
 def main() -> None:
     """The command; a user's mistake is one sentence and exit code 2."""
+    run_command(with_training, program="csg-model")
+
+
+def with_training() -> None:
+    """The command line. Raises UserError where the extra that all of it needs is not installed."""
     try:
-        run_command(app)
+        app()
     except ModuleNotFoundError as error:
         if error.name not in TRAINING:
             raise
-        errors.print(
-            f"csg-model needs {error.name}: install cospeech[train]", style="red", markup=False
-        )
-        sys.exit(2)
+        raise UserError(f"{error.name} is needed: install cospeech[train]") from error
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """The command `csg-data`: build a dataset, look at what a run would do, check the machine and its weights."""
 
-import json
-import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from manifests.errors import run_command
-from pipeline.config import Run, load
+from pipeline import commands
+from pipeline.commands import ConfigFile, Override, settings
+from pipeline.config import Run
+from pipeline.console import console as open_console
 
 app = typer.Typer(
     help="Talking-person video into a co-speech gesture dataset.",
@@ -22,20 +21,37 @@ weights_app = typer.Typer(
     help="List, fetch and verify the weights of the reference backends.", no_args_is_help=True
 )
 app.add_typer(weights_app, name="weights")
-console = Console()
+for command in commands.ALL:
+    app.command()(command)
+console = open_console()
 
-Override = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        "-s",
-        metavar="KEY=VALUE",
-        help="Any setting, such as spans.shortest=6 or rules.static=0.1.",
-    ),
-]
-ConfigFile = Annotated[
-    Path | None, typer.Option(help="Settings as YAML; every key can be overridden with --set.")
-]
+
+def show_version(wanted: bool) -> None:
+    """Print what runs here in one line, and end."""
+    if wanted:
+        import platform
+
+        from pipeline.packages import version_of
+
+        version = version_of("cospeech") or "not installed"
+        python = f"{platform.python_implementation()} {platform.python_version()}"
+        typer.echo(f"cospeech {version}, {python}, {platform.platform()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            callback=show_version,
+            is_eager=True,
+            help="Print the version, Python and the platform, and end.",
+        ),
+    ] = False,
+) -> None:
+    """Talking-person video into a co-speech gesture dataset."""
 
 
 @app.command()
@@ -48,7 +64,7 @@ def build(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the dataset.  [default: dataset]")
+        str | None, typer.Option(help="Folder of the dataset.  [default: dataset]")
     ] = None,
     workers: Annotated[
         int | None, typer.Option(help="Worker processes.  [default: one per core]")
@@ -56,36 +72,68 @@ def build(
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="First N sources only.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="First N sources only: a trial, which replaces no fuller dataset."),
+    ] = None,
+    max_failed: Annotated[
+        int | None,
+        typer.Option(
+            help="Stop and commit nothing if more fail.  [default: a whole silent host stops it]"
+        ),
+    ] = None,
+    allow_shrink: Annotated[
+        bool | None,
+        typer.Option(
+            "--allow-shrink", help="Commit even where clips are lost that nothing may take away."
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what is done and what would be; do nothing.")
     ] = False,
     set_: Override = None,
 ) -> None:
-    """Build a dataset. Repeating the same line does only what is left."""
+    """Build a dataset. Repeating the same line does only what is left.
+
+    Exit codes: 0 done; 1 nothing was kept; 2 a mistake in settings or list; 3 stopped by an outage or by --max-failed,
+    nothing committed; 4 clips would have been lost, nothing committed; 130 interrupted.
+    """
     given = {
         "sources": sources,
         "out": out,
         "workers": workers,
         "scheduler": scheduler,
         "limit": limit,
+        "max_failed": max_failed,
+        "allow_shrink": allow_shrink,
     }
     run = settings(config, given, set_)
     if dry_run:
-        from pipeline.run.build import check, with_sample
-        from pipeline.run.dry import plan
-
-        check(run)
-        run = with_sample(run, console)
-        if run.work_folder.exists():
-            console.print(plan(run))
-            return
-        with tempfile.TemporaryDirectory() as nothing_yet:
-            console.print(plan(run.model_copy(update={"work": Path(nothing_yet)})))
+        show_status(run)
         return
     from pipeline.run.build import build as build_dataset
 
     raise typer.Exit(build_dataset(run, console))
+
+
+@app.command()
+def status(
+    config: ConfigFile = None,
+    sources: Annotated[str | None, typer.Option(help="As for build.")] = None,
+    out: Annotated[str | None, typer.Option(help="Folder of the dataset.")] = None,
+    limit: Annotated[int | None, typer.Option(help="First N sources only.")] = None,
+    set_: Override = None,
+) -> None:
+    """Say what is on record, what is left to measure, what is stale and why. Measures and changes nothing."""
+    show_status(settings(config, {"sources": sources, "out": out, "limit": limit}, set_))
+
+
+def show_status(run: Run) -> None:
+    """The state of a run, printed."""
+    from pipeline.run.status import state
+
+    for line in state(run):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -151,10 +199,13 @@ WeightsFolder = Annotated[
 @weights_app.command("list")
 def list_weights(to: WeightsFolder = None) -> None:
     """Show all known weights and whether they are here."""
+    from rich.table import Table
+
     from pipeline.weights import folder, states
 
     place = to or folder()
-    table = Table(box=None, pad_edge=False, title=str(place), title_justify="left")
+    console.print(str(place), soft_wrap=True)  # as a title it would be folded to the table's width
+    table = Table(box=None, pad_edge=False)
     for column in ("name", "state", "MB", "licence", "used by"):
         table.add_column(column, overflow="fold")
     for item, state in states(place):
@@ -191,21 +242,6 @@ def verify_weights(to: WeightsFolder = None) -> None:
     if not found:
         console.print(f"no weights in {to or folder()}")
     raise typer.Exit(int(any(state == "other bytes" for _, state in found)))
-
-
-SAMPLE_SETTINGS = Path(__file__).parents[1] / "manifests" / "sources" / "sample.yaml"
-
-
-def settings(config: Path | None, given: dict[str, object], overrides: list[str] | None) -> Run:
-    """The settings of a command line: the file, then its own options, then --set; the sample's without any sources."""
-    told = [
-        f"{key}={json.dumps(str(value) if isinstance(value, Path) else value)}"
-        for key, value in given.items()
-        if value is not None
-    ]
-    if config is None and given.get("sources") is None:
-        config = SAMPLE_SETTINGS
-    return load(config, (*told, *(overrides or ())))
 
 
 def main() -> None:

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from manifests.errors import UserError
 from pipeline.fetching.settings import FetchSettings
@@ -126,9 +134,22 @@ class Identity(Settings):
 class Split(Settings):
     """Which identities go where."""
 
+    mode: Literal["auto", "balanced", "hashed"] = Field(
+        default="auto",
+        description="balanced: new people go to sides that have nobody; hashed: they do not; auto: in small sets",
+    )
     salt: str = "cospeech"
     val: float = Field(default=0.05, ge=0, le=1)
     test: float = Field(default=0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def shares_of_one(self) -> Self:
+        """What is neither val nor test is train."""
+        if self.val + self.test > 1:
+            raise ValueError(
+                f"val and test are 1 at most together, got {self.val:g} and {self.test:g}"
+            )
+        return self
 
 
 class Pack(Settings):
@@ -139,11 +160,14 @@ class Pack(Settings):
     )
 
 
+SAMPLE = "sample"
+
+
 class Run(Settings):
     """Everything one run of `csg-data build` depends on."""
 
     sources: str = Field(
-        default="sample", description="list, folder, file or URL; `sample`: the built-in one"
+        default=SAMPLE, description="list, folder, file or URL; `sample`: the built-in one"
     )
     out: Path = Path("dataset")
     work: Path | None = Field(
@@ -151,12 +175,33 @@ class Run(Settings):
     )
     lock: Path | None = Field(default=None, description="lock file; default: in the work folder")
     update_lock: bool = Field(default=False, description="accept sources whose bytes changed")
+    allow_shrink: bool = Field(
+        default=False,
+        description="commit even where clips would be lost that nothing may take away",
+    )
+    max_failed: int | None = Field(
+        default=None,
+        ge=0,
+        description="stop, commit nothing, if more fail; none: unless a whole host is silent",
+    )
+    keep_versions: int = Field(default=1, ge=0, description="earlier versions that stay restorable")
     name: str = "co-speech gestures"
     limit: int | None = Field(default=None, ge=1, description="first N sources only")
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     scheduler: str | None = Field(default=None, description="address of a running Dask scheduler")
+    worker_wait: float = Field(
+        default=30.0, gt=0, description="seconds without a worker before the run stops"
+    )
+    silent_seconds: float = Field(
+        default=30.0,
+        gt=0,
+        description="seconds without a sign of life before a worker's tasks go elsewhere",
+    )
     dashboard: int = Field(
-        default=8787, description="port of the Dask dashboard on this machine; 0: any"
+        default=8787,
+        ge=-1,
+        le=65535,
+        description="port of the Dask dashboard on this machine; 0: any, -1: none",
     )
     retries: int = Field(default=1, ge=0, description="further tries of a step that raised or died")
     step_minutes: float = Field(
@@ -176,6 +221,35 @@ class Run(Settings):
     rules: dict[str, FiniteFloat] = Field(
         default={}, description="thresholds moved, by the name of the reason"
     )
+
+    @field_validator("out", "work", "lock", mode="before")
+    @classmethod
+    def on_a_disk(cls, value: object) -> object:
+        """A run writes to folders; an object store has no move in one step."""
+        if isinstance(value, str) and "://" in value:
+            raise ValueError(
+                "a folder on a disk is needed; upload the finished one to an object store"
+            )
+        return value
+
+    @property
+    def sample(self) -> bool:
+        """Whether the built-in sample is asked for."""
+        return self.sources == SAMPLE
+
+    def resolved(self) -> "Run":
+        """The run with every path of its own absolute: workers may run in other folders."""
+        paths = {
+            name: path.absolute()
+            for name in ("out", "work", "lock")
+            if isinstance(path := getattr(self, name), Path)
+        }
+        fetch = {
+            name: path.absolute()
+            for name in ("cookies", "opt_outs")
+            if isinstance(path := getattr(self.fetch, name), Path)
+        }
+        return self.model_copy(update={**paths, "fetch": self.fetch.model_copy(update=fetch)})
 
     @property
     def work_folder(self) -> Path:

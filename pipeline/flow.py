@@ -26,7 +26,7 @@ from typing import TypeVar
 
 from manifests.record import Backend, Clip, Decision, Source
 from pipeline.config import Pose, Run, Speech
-from pipeline.media.encode import Encoding
+from pipeline.media.encoding import Encoding
 from pipeline.perception import pose, shots, speech, sync
 from pipeline.perception.faces import Sampling
 from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
@@ -91,6 +91,18 @@ class Flow:
         held = {stage.name: stage.version for stage in self.stages}
         return {**held, SURVEY: self.on_survey[0].version, RUN: 1}
 
+    def candidates(self, subject: Source | Clip) -> tuple[Clip, ...]:
+        """The candidates of a measured source; none of a clip, or where nobody was looked for."""
+        if isinstance(subject, Clip) or subject.people is None:
+            return ()
+        return self.spans(subject)
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """What a run spends its time on, in order, up to crop; the survey's stages are the one decode they share."""
+        sources = (self.fetch.name, *(stage.name for stage in self.on_source), SURVEY)
+        return (*sources, *(stage.name for stage in self.on_clip))
+
     def decide(self, subject: Source | Clip) -> tuple[Decision, ...]:
         """Every rule whose measurement the subject carries, in the order of the rules."""
         rules = self.clip_rules if isinstance(subject, Clip) else self.source_rules
@@ -136,7 +148,9 @@ def _build(settings: str) -> Flow:
             similarity=run.identity.similarity or ears.same_voice,
             encoder=Backend(name=ears.name, version=ears.version, weights=ears.weights),
         ),
-        split=Splitting(salt=run.split.salt, val=run.split.val, test=run.split.test),
+        split=Splitting(
+            salt=run.split.salt, val=run.split.val, test=run.split.test, mode=run.split.mode
+        ),
         pack=Packing(shard_mib=run.pack.shard_mib),
         source_rules=with_thresholds(SOURCE_RULES, run.rules),
         clip_rules=with_thresholds(CLIP_RULES, run.rules),

@@ -14,15 +14,17 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import ClassVar, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from manifests.record import Clip, Source
-from pipeline.media.decode import Picture
 from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from pipeline.media.picture import Picture  # the libraries behind it are slow to import
 
 Section = TypeVar("Section", bound=BaseModel)
 
@@ -55,7 +57,7 @@ class SourceStage(StageFacts, Protocol):
 class Watcher(Protocol):
     """Sees the survey's pictures in order, then says what they were."""
 
-    def see(self, picture: Picture, /) -> None: ...
+    def see(self, picture: "Picture", /) -> None: ...
 
     def finish(self, source: Source, /) -> Source: ...
 
@@ -73,7 +75,7 @@ class Frames(Protocol):
     store: Store
     source: Source
 
-    def __iter__(self) -> Iterator[tuple[int, Picture]]: ...
+    def __iter__(self) -> Iterator[tuple[int, "Picture"]]: ...
 
     def faces(self) -> NDArray[np.uint8] | None: ...
 

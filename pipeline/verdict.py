@@ -52,15 +52,34 @@ def decide(
     )
 
 
+def first_drop(subject: Source | Clip, rules: Iterable[Rule]) -> Rule | None:
+    """The rule of the first row of `decide` that drops, or None, without making the rows: asked after every stage."""
+    for rule in rules:
+        section = section_of(subject, rule)
+        if section is None:
+            continue
+        if verdict_of(rule, backend_of(section), rule.value(section)) is Verdict.DROPPED:
+            return rule
+    return None
+
+
+def verdict_of(rule: Rule, backend: Backend, value: float | None) -> Verdict:
+    """What a rule says of a value that a backend measured."""
+    if not rule.proven_for(backend.name):
+        return Verdict.UNKNOWN
+    return Verdict.KEPT if rule.passes(value) else Verdict.DROPPED
+
+
+def backend_of(section: BaseModel) -> Backend:
+    """Who measured a section; ourselves where it names nobody."""
+    backend = getattr(section, "backend", None)
+    return backend if isinstance(backend, Backend) else OWN
+
+
 def judge(subject: Source | Clip, rule: Rule, section: BaseModel, *, version: int) -> Decision:
     """One rule on one subject."""
-    value = rule.value(section)
-    backend = getattr(section, "backend", None)
-    backend = backend if isinstance(backend, Backend) else OWN
-    if not rule.proven_for(backend.name):
-        verdict = Verdict.UNKNOWN
-    else:
-        verdict = Verdict.KEPT if rule.passes(value) else Verdict.DROPPED
+    value, backend = rule.value(section), backend_of(section)
+    verdict = verdict_of(rule, backend, value)
     return decision(
         subject,
         stage=(rule.stage, version),

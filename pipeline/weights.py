@@ -6,7 +6,6 @@ COSPEECH_WEIGHTS names another.
 
 import os
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,6 +153,8 @@ def get(
 
 def download(weights: Weights, target: Path, timeout: float) -> None:
     """Stream the publisher's file; never more than the pinned size and a byte, so that nobody fills the disk."""
+    import urllib.request
+
     if not weights.url.startswith("https://"):
         raise WeightsError(f"weights: {weights.url} is not https")
     with (

@@ -1,17 +1,36 @@
-"""What every test shares: where the real media lie, and small settings for hypothesis."""
+"""What every test shares: where the real media lie, a small finished dataset, small settings for hypothesis."""
 
 import os
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.cases import Case
+
+if TYPE_CHECKING:
+    from tests.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")
+
+
+@pytest.fixture
+def site() -> "Iterator[Site]":
+    """A web server on loopback that says what a test tells it to."""
+    from tests.site import Site  # the tests are not yet on the path when this file is read
+
+    opened = Site()
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +42,33 @@ def shared() -> Path:
             "the real clips are not beside this project (COSPEECH_SHARED names their folder)"
         )
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Case"]:
+    """A dataset that is built once, not to be changed. Its stages note their calls in one folder for all cases."""
+    from tests.cases import Case
+    from tests.faults.made import make_sources
+    from tests.faults.orders import FOLDER
+
+    folder = tmp_path_factory.mktemp("case") / "made"
+    control = folder.with_name("control")
+    for new in (folder, control):
+        new.mkdir()
+    make_sources(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(FOLDER, str(control))
+        code, said = Case(folder).build()
+        assert code == 0, said
+        yield Case(folder)
+
+
+@pytest.fixture
+def case(finished: "Case", tmp_path: Path) -> "Case":
+    """The same in a folder of its own, its files with new inodes as after a copy by hand; built once more there."""
+    from tests.cases import Case
+
+    folder = tmp_path / "made"
+    shutil.copytree(finished.folder, folder, copy_function=shutil.copy2)
+    assert Case(folder).build()[0] == 0
+    return Case(folder)

@@ -1,14 +1,14 @@
 """ONNX Runtime as this project uses it: one session a file and process, the same answer on every machine of a kind."""
 
 import hashlib
-import importlib.metadata
 import importlib.util
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from manifests.errors import UserError
-from manifests.files import sha256_of
+from pipeline.packages import version_of
+from pipeline.weight_hashes import known_sha256
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -48,15 +48,12 @@ def session(
 
     threads: of one operator; the order of sums, so the last digits of an answer, depends on it.
     """
-    found = file_hash(path)
-    if sha256 is not None and found != sha256:
-        raise WeightsError(f"{path.name} has SHA-256 {found}, wanted {sha256}")
-    return _session(path, path.stat().st_mtime_ns, device, threads)
+    return _session(path, path.stat().st_mtime_ns, device, threads, sha256)
 
 
 def file_hash(path: Path) -> str | None:
     """SHA-256 of a file, computed once until it changes; None where there is none."""
-    return _sha256(path, path.stat().st_mtime_ns) if path.is_file() else None
+    return known_sha256(path) if path.is_file() else None
 
 
 def joint_hash(*hashes: str | None) -> str | None:
@@ -75,29 +72,26 @@ def version() -> str:
     if importlib.util.find_spec("onnxruntime") is None:
         return "none"
     names = ("onnxruntime", "onnxruntime-gpu")
-    installed = {d.metadata["Name"] for d in importlib.metadata.distributions()}
-    return next((importlib.metadata.version(n) for n in names if n in installed), "unknown")
+    return next((found for name in names if (found := version_of(name)) is not None), "unknown")
 
 
 @cache
-def _session(path: Path, stamp: int, device: Device, threads: int) -> "InferenceSession":
+def _session(
+    path: Path, stamp: int, device: Device, threads: int, sha256: str | None
+) -> "InferenceSession":
     import onnxruntime
 
+    content = path.read_bytes()
+    if sha256 is not None and (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise WeightsError(f"{path.name} has SHA-256 {found}, wanted {sha256}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        path.read_bytes(), sess_options=options, providers=_PROVIDERS[device]
-    )
+    return onnxruntime.InferenceSession(content, sess_options=options, providers=_PROVIDERS[device])
 
 
 def _available() -> list[str]:
     import onnxruntime
 
     return onnxruntime.get_available_providers()
-
-
-@cache
-def _sha256(path: Path, stamp: int) -> str:
-    return sha256_of(path)

@@ -1,4 +1,4 @@
-"""One step of the run: the stages of one source, or of one candidate, in order, stopping at the first drop.
+"""One step of the run, in a worker: the stages of one source, or of one candidate, until a rule drops it.
 
 This file holds the one place where an exception becomes a record.
 """
@@ -6,132 +6,133 @@ This file holds the one place where an exception becomes a record.
 import faulthandler
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import cv2
-from pydantic import BaseModel
 
-from manifests.record import Blob, Clip, Decision, Source, Why
-from pipeline.config import Run
-from pipeline.fetching import FetchError
-from pipeline.flow import Flow, build
+from manifests.record import Clip, Source, Why
+from pipeline.fetching.errors import FetchError
+from pipeline.flow import RUN, SURVEY
 from pipeline.media.decode import Count
+from pipeline.media.decode import survey as decode
+from pipeline.media.probe import MediaError
+from pipeline.run.entry import Entry
 from pipeline.run.frames import SpanFrames
-from pipeline.run.ledger import Ledger
-from pipeline.run.survey import survey
+from pipeline.run.job import Job
+from pipeline.run.journal import Journal
+from pipeline.run.keys import key_of, survey_keys
+from pipeline.run.marks import Marks
+from pipeline.run.outage import broken_place, outage_in
+from pipeline.run.sure import sure
+from pipeline.run.walk import Costs, Outcome, refusal_of, walk_clip, walk_source
 from pipeline.sources.locators import Located
-from pipeline.stage import StageFacts, digest, fingerprint
-from pipeline.store import Store
-from pipeline.verdict import Failed, Refusal, dropped, refused
+from pipeline.stage import SourceStage, SpanStage, SurveyStage, need
+from pipeline.store import CorruptBlob, Store
+from pipeline.verdict import Failed, Refusal
 
 Subject = TypeVar("Subject", Source, Clip)
 
 cv2.setNumThreads(1)  # a worker has one core; Dask has the others
 
 
-@dataclass(slots=True)
-class Books:
-    """What a step cost, by stage; outside of every key and of the root hash."""
-
-    seconds: dict[str, float] = field(default_factory=dict[str, float])
-    decoded: dict[str, int] = field(default_factory=dict[str, int])
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of a step: the record as far as it got, the decisions, and the failure if there was one."""
-
-    subject: Source | Clip
-    decisions: tuple[Decision, ...] = ()
-    failure: Failed | None = None
-    books: Books = field(default_factory=Books)
-
-    @property
-    def drop(self) -> Decision | None:
-        return dropped(self.decisions)
-
-
-@dataclass(slots=True)
-class Bench:
-    """Where a step works: its settings, the flow, the store, the ledger, and what it is doing right now."""
-
-    run: Run
-    flow: Flow
-    store: Store
-    ledger: Ledger
-    books: Books = field(default_factory=Books)
-    doing: str = "run"
-    reached: Source | Clip | None = (
-        None  # the subject as far as it was measured, for a step that fails
-    )
-
-    @classmethod
-    def open(cls, run: Run) -> "Bench":
-        return cls(run, build(run), Store(run.work_folder), Ledger(run.work_folder))
-
-    @contextmanager
-    def timed(self, stage: str, count: Count) -> Iterator[None]:
-        """Book what the block costs under a stage's name."""
-        self.doing = stage
-        began, before = time.perf_counter(), count.decoded
-        try:
-            yield
-        finally:
-            seconds = time.perf_counter() - began
-            self.books.seconds[stage] = self.books.seconds.get(stage, 0.0) + seconds
-            self.books.decoded[stage] = self.books.decoded.get(stage, 0) + count.decoded - before
-
-
 # ---- the two steps ---------------------------------------------------------------------------------------------------
 
 
-def source_step(run: Run, run_id: str, located: Located) -> Outcome:
-    """Measure one source: fetch, probe, speech, and the survey if anybody speaks long enough."""
-    bench = Bench.open(run)
-    subject = Source(origin=located.origin)
-    return guarded(
-        bench, run_id, subject, located.origin.locator, lambda: measure_source(bench, located)
-    )
+def run_source(job: Job, located: Located, source: Source) -> Outcome:
+    """Measure what a source lacks. source: as far as it is on record."""
+    means = source_means(job, located.origin.locator)
+    if source.fetched is None:
+        return guarded(means, source, lambda: fetched(job, located, source, means))
+    return guarded(means, source, lambda: walk_source(job.flow, located, source, means))
 
 
-def clip_step(run: Run, run_id: str, source: Source, clip: Clip) -> Outcome:
-    """Measure one candidate as far as its rules let it, and store it if they all do."""
-    bench = Bench.open(run)
-    return guarded(bench, run_id, clip, clip.id, lambda: measure_clip(bench, source, clip))
+def fetched(job: Job, located: Located, source: Source, means: "Measuring") -> Outcome:
+    """The source with its bytes and nothing more: by their hash the driver knows what is on record already."""
+    try:
+        return Outcome(means.fetch(located, source), fetched_only=True)
+    except Refusal as refusal:
+        return refusal_of(job.flow, source, refusal, (job.flow.fetch.name, job.flow.fetch.version))
 
 
-def guarded(
-    bench: Bench, run_id: str, subject: Source | Clip, name: str, work: Callable[[], Outcome]
-) -> Outcome:
+def run_clip(job: Job, source: Source, clip: Clip) -> Outcome:
+    """Measure what a candidate lacks, and store it if no rule drops it."""
+    means = clip_means(job, source, clip)
+    return guarded(means, clip, lambda: walk_clip(job.flow, clip, means))
+
+
+def source_means(job: Job, locator: str) -> "Measuring":
+    """The means by which one source is measured in this process."""
+    return Measuring(job, Store(job.work), journal(job.work, job.run_id), locator)
+
+
+def clip_means(job: Job, source: Source, clip: Clip) -> "Measuring":
+    """The means by which one candidate is measured in this process, with its frames."""
+    flow, store = job.flow, Store(job.work)
+    frames = SpanFrames(source, clip, store, face_size=flow.face_size, face_margin=flow.face_margin)
+    return Measuring(job, store, journal(job.work, job.run_id), clip.id, frames)
+
+
+@lru_cache(maxsize=1)
+def journal(work: Path, run_id: str) -> Journal:
+    """This process's journal of a run."""
+    return Journal(work, run_id)
+
+
+def guarded(means: "Measuring", subject: Source | Clip, work: Callable[[], Outcome]) -> Outcome:
     """Run a step; what it raises becomes one `Failed`, and a step that kills its process is not tried for ever.
 
     Native code cannot be interrupted, so a step over its time takes its process with it (faulthandler's own thread ends
     it even while a decoder hangs); the mark it left tells the next try that it died.
     """
-    deaths, stack = bench.ledger.begin(run_id, name), bench.ledger.stack(run_id, name)
-    if deaths > bench.run.retries:
-        bench.ledger.end(run_id, name)
-        error = f"its worker died or ran over {bench.run.step_minutes:g} minutes, {deaths} times"
-        doing = stack.read_text() if stack.is_file() else ""
-        return Outcome(subject, failure=Failed(name, "run", error, doing))
+    job, name, marks = means.job, means.name, Marks(means.job.work)
     try:
-        with time_limit(bench.run.step_minutes * 60.0, stack):
+        deaths, stack = marks.begin(job.run_id, name), marks.stack(job.run_id, name)
+        if deaths > job.retries:
+            return died(marks, job, name, subject, deaths)
+        with time_limit(job.step_minutes * 60.0, stack):
             outcome = work()
+        marks.end(job.run_id, name)
+    except CorruptBlob as error:
+        outcome = Outcome(subject, damaged=(error.blob,))
     except Exception as error:  # noqa: BLE001 - the one place where a surprise becomes a record (DESIGN rule 10)
-        words = f"{type(error).__name__}: {error}"
-        why = error.why if isinstance(error, FetchError) else Why.FAILED
-        failure = Failed(name, bench.doing, words, traceback.format_exc(limit=20), why)
-        outcome = Outcome(bench.reached or subject, failure=failure, books=bench.books)
-    bench.ledger.end(run_id, name)
-    return outcome
+        outcome = surprise(means, subject, error)
+    return replace(outcome, costs=means.costs, entries=tuple(means.entries))
+
+
+def died(marks: Marks, job: Job, name: str, subject: Source | Clip, deaths: int) -> Outcome:
+    """What becomes of a subject whose step took its process with it too often."""
+    stack = marks.stack(job.run_id, name)
+    error = f"its worker died or ran over {job.step_minutes:g} minutes, {deaths} times"
+    doing = stack.read_text() if stack.is_file() else ""
+    marks.end(job.run_id, name)
+    return Outcome(subject, failure=Failed(name, RUN, error, doing))
+
+
+def surprise(means: "Measuring", subject: Source | Clip, error: Exception) -> Outcome:
+    """What becomes of a subject at which something was raised: an outage of the whole run, or one failure."""
+    reading = isinstance(error, MediaError)
+    if (outage := outage_in(error, means.job.work, reading=reading)) is not None:
+        return Outcome(subject, outage=f"{means.name}, {means.doing}: {outage}")
+    Marks(means.job.work).end(means.job.run_id, means.name)
+    words = f"{type(error).__name__}: {error}"
+    failure = Failed(means.name, means.doing, words, traceback.format_exc(limit=20), why_of(error))
+    return Outcome(means.reached or subject, failure=failure)
+
+
+def why_of(error: Exception) -> Why:
+    """The reason of a failure: a source that cannot be read is as unreachable as one that does not answer."""
+    if isinstance(error, FetchError):
+        return error.why
+    return Why.UNREACHABLE if broken_place(error) else Why.FAILED
 
 
 @contextmanager
-def time_limit(seconds: float, stack: Path) -> Iterator[None]:
+def time_limit(seconds: float, stack: Path) -> Generator[None]:
     """End this process, and write to `stack` what it was doing, if the block takes longer; else leave no file."""
     with stack.open("w") as file:
         faulthandler.dump_traceback_later(seconds, exit=True, file=file)
@@ -142,111 +143,100 @@ def time_limit(seconds: float, stack: Path) -> Iterator[None]:
     stack.unlink(missing_ok=True)
 
 
-def measure_source(bench: Bench, located: Located) -> Outcome:
-    """The source half of the flow."""
-    flow, source, count = bench.flow, Source(origin=located.origin), Count()
-    try:
-        with bench.timed(flow.fetch.name, count):
-            source = flow.fetch(located, bench.store)
-        for stage in flow.on_source:
-            with bench.timed(stage.name, count):
-                source = measured(
-                    bench, stage, source, lambda s, stage=stage: stage(s, bench.store)
-                )
-            bench.reached = source
-            decisions = flow.decide(source)
-            if dropped(decisions):
-                return Outcome(source, decisions, books=bench.books)
-        if flow.spans.worth_a_look(source):
-            with bench.timed("survey", count):
-                source = survey(source, flow.on_survey, bench.store, bench.ledger, count)
-        return Outcome(source, flow.decide(source), books=bench.books)
-    except Refusal as refusal:
-        rows = (
-            *flow.decide(source),
-            refused(source, refusal, stage=(bench.doing, flow.versions[bench.doing])),
-        )
-        return Outcome(source, rows, books=bench.books)
+# ---- measuring -------------------------------------------------------------------------------------------------------
 
 
-def measure_clip(bench: Bench, source: Source, clip: Clip, *, cascade: bool = True) -> Outcome:
-    """The candidate half of the flow: each stage only while no rule drops (DESIGN rule 2).
+@dataclass(slots=True)
+class Measuring:
+    """Sections measured on the spot, each in the journal before the next one begins.
 
-    cascade: False measures everything on everything, for comparing the two keep-sets.
+    name: of the subject. doing: the stage at work. reached: the source as far as it was measured.
     """
-    flow = bench.flow
-    frames = SpanFrames(
-        source, clip, bench.store, face_size=flow.face_size, face_margin=flow.face_margin
-    )
-    decisions = flow.decide(clip)
-    for stage in flow.on_clip:
-        if cascade and dropped(decisions):
-            break
-        try:
-            with bench.timed(stage.name, frames.count):
-                clip = measured(bench, stage, clip, lambda c, stage=stage: stage(c, frames))
-        except Refusal as refusal:
-            return Outcome(
-                clip,
-                (*decisions, refused(clip, refusal, stage=(stage.name, stage.version))),
-                books=bench.books,
+
+    job: Job
+    store: Store
+    journal: Journal
+    name: str
+    frames: SpanFrames | None = None
+    costs: Costs = field(default_factory=Costs)
+    entries: list[tuple[str, Entry]] = field(default_factory=list[tuple[str, Entry]])
+    doing: str = RUN
+    reached: Source | None = None
+
+    def fetch(self, located: Located, source: Source, /) -> Source:
+        with self.timed(self.job.flow.fetch.name, Count()):
+            return self.job.flow.fetch(located, self.store)
+
+    def measure_source(self, stage: SourceStage, source: Source, /) -> Source:
+        with self.timed(stage.name, Count()):
+            self.reached = self.noted(
+                key_of(stage, source), stage.writes, source, lambda: stage(source, self.store)
             )
-        decisions = flow.decide(clip)
-    return Outcome(clip, decisions, books=bench.books)
+        return self.reached
+
+    def survey(self, source: Source, /) -> Source:
+        count, stages = Count(), self.job.flow.on_survey
+        with self.timed(SURVEY, count):
+            surveyed = sure(lambda: watched(source, stages, self.store, count), source)
+            for stage, key in zip(stages, survey_keys(source, stages), strict=True):
+                self.note(key, Entry.of(section=getattr(surveyed, stage.writes)))
+        return surveyed
+
+    def measure_clip(self, stage: SpanStage, clip: Clip, /) -> Clip:
+        frames = self.frames
+        if frames is None:
+            raise TypeError("a candidate is measured with its frames")
+        with self.timed(stage.name, frames.count):
+            return self.noted(key_of(stage, clip), stage.writes, clip, lambda: stage(clip, frames))
+
+    def noted(
+        self, key: str, writes: str, subject: Subject, compute: Callable[[], Subject]
+    ) -> Subject:
+        """What a stage says of a subject, be it a section or a refusal, noted for the ledger."""
+        source = subject if isinstance(subject, Source) else self.source
+        try:
+            measured = sure(compute, source)
+        except Refusal as refusal:
+            self.note(key, Entry.of(refusal=refusal))
+            raise
+        self.note(key, Entry.of(section=getattr(measured, writes)))
+        return measured
+
+    @property
+    def source(self) -> Source:
+        """The source of the candidate that is measured."""
+        if self.frames is None:
+            raise TypeError("a candidate is measured with its frames")
+        return self.frames.source
+
+    def note(self, key: str, entry: Entry) -> None:
+        """Durably, before anything that stands on it."""
+        named = replace(entry, stage=self.doing, subject=self.name)
+        self.journal.append(key, named)
+        self.entries.append((key, named))
+
+    @contextmanager
+    def timed(self, stage: str, count: Count) -> Generator[None]:
+        """Count what the block costs under a stage's name."""
+        self.doing = stage
+        began, before = time.perf_counter(), count.decoded
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            held = self.costs
+            held.seconds[stage] = held.seconds.get(stage, 0.0) + seconds
+            held.decoded[stage] = held.decoded.get(stage, 0) + count.decoded - before
 
 
-# ---- measured once ---------------------------------------------------------------------------------------------------
-
-
-def measured(
-    bench: Bench, stage: StageFacts, subject: Subject, compute: Callable[[Subject], Subject]
-) -> Subject:
-    """The subject with the stage's section, from the ledger if it was measured before on the same content."""
-    key = key_of(stage, subject)
-    entry = bench.ledger.get(key)
-    if entry is not None and entry.refusal is not None:
-        raise Refusal(*entry.refusal)
-    if entry is not None and entry.section is not None:
-        section = section_type(subject, stage.writes).model_validate(entry.section)
-        if all(bench.store.has(blob) for blob in blobs(section)):
-            return subject.model_copy(update={stage.writes: section})
-    try:
-        subject = compute(subject)
-    except Refusal as refusal:
-        bench.ledger.put(key, section=None, refusal=refusal)
-        raise
-    bench.ledger.put(key, section=getattr(subject, stage.writes), refusal=None)
-    return subject
-
-
-def key_of(stage: StageFacts, subject: Source | Clip) -> str:
-    """Hash of everything a stage's result depends on: the bytes, the sections it reads, and the stage itself."""
-    reads = {
-        name: section.model_dump(mode="json")
-        for name in sorted(stage.reads - {"fetched"})
-        if isinstance(section := getattr(subject, name), BaseModel)
-    }
-    return digest({"content": content_of(subject), "stage": fingerprint(stage), "reads": reads})
-
-
-def content_of(subject: Source | Clip) -> str:
-    """SHA-256 of the media bytes behind a subject."""
-    if isinstance(subject, Clip):
-        return subject.origin.sha256
-    return subject.fetched.sha256 if subject.fetched else ""
-
-
-def section_type(subject: Source | Clip, name: str) -> type[BaseModel]:
-    """The model class of a section: the `X` of `X | None`."""
-    annotation = type(subject).model_fields[name].annotation
-    return next(kind for kind in get_args(annotation) if issubclass(kind, BaseModel))
-
-
-def blobs(section: BaseModel) -> Iterator[Blob]:
-    """Every blob a section refers to, at any depth of nested records."""
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Blob):
-            yield value
-        elif isinstance(value, BaseModel):
-            yield from blobs(value)
+def watched(source: Source, stages: Sequence[SurveyStage], store: Store, count: Count) -> Source:
+    """The source with the section of every survey stage, from its one low-resolution decode."""
+    media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
+    watchers = [stage.watch(source, store) for stage in stages]
+    timeline = store.read_timeline(media)
+    for picture in decode(Path(fetched.path), media, timeline, count=count):
+        for watcher in watchers:
+            watcher.see(picture)
+    for watcher in watchers:
+        source = watcher.finish(source)
+    return source

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from manifests.record import Media, Source, Why
-from pipeline.media.probe import MediaError, NoFrames, NotMedia, NoVideo, probe
 from pipeline.stage import need
 from pipeline.store import Store
 from pipeline.verdict import Refusal
-
-REASONS = {NotMedia: Why.NOT_MEDIA, NoVideo: Why.NO_VIDEO, NoFrames: Why.UNDECODABLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +21,13 @@ class Probe:
     writes: ClassVar = "media"
 
     def __call__(self, source: Source, store: Store, /) -> Source:
+        from pipeline.media.probe import MediaError, NotMedia, NoVideo, probe
+
+        reasons = {NotMedia: Why.NOT_MEDIA, NoVideo: Why.NO_VIDEO}
         try:
             probed = probe(Path(need(source.fetched, "fetched").path))
         except MediaError as error:
-            raise Refusal(REASONS.get(type(error), Why.UNDECODABLE), str(error)) from error
+            raise Refusal(reasons.get(type(error), Why.UNDECODABLE), str(error)) from error
         facts = {field.name: getattr(probed, field.name) for field in dataclasses.fields(probed)}
         return source.model_copy(
             update={

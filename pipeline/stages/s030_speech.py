@@ -9,7 +9,6 @@ import numpy as np
 
 from manifests.geometry import FPS, SAMPLES_PER_FRAME
 from manifests.record import Backend, Interval, Source, Speech, Turn, Why
-from pipeline.media.audio import NoAudio, read_all
 from pipeline.perception.speech import Listen, SpeechBackend
 from pipeline.stage import need
 from pipeline.store import Store
@@ -28,6 +27,8 @@ class HearSpeech:
     backend: SpeechBackend
 
     def __call__(self, source: Source, store: Store, /) -> Source:
+        from pipeline.media.audio import NoAudio, read_all
+
         media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
         try:
             track = read_all(Path(fetched.path), media)

@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from manifests.geometry import grid_to_source
 from manifests.record import Backend, Media, People, Source
-from pipeline.media.decode import Picture
 from pipeline.perception.faces import Face, FaceDetector, FaceFinder, FaceWatcher, Sampling, follow
 from pipeline.stage import need
 from pipeline.store import Store
+
+if TYPE_CHECKING:
+    from pipeline.media.picture import Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Looking:
     size: tuple[int, int]
     shown: NDArray[np.int64]  # the source frame at each grid frame
 
-    def see(self, picture: Picture, /) -> None:
+    def see(self, picture: "Picture", /) -> None:
         if self.watcher.wants(picture.index):
             self.watcher.see(picture.index, picture.rgb(self.size))
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from manifests.geometry import SAMPLES_PER_FRAME, apply, crop_affine
 from manifests.record import Box, Clip, Crop
-from pipeline.media.encode import Encoding, encode_clip, write_flac
+from pipeline.media.encoding import Encoding
 from pipeline.stage import Frames, need
 
 
@@ -24,6 +24,8 @@ class CropClip:
     encoding: Encoding
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:
+        from pipeline.media.encode import encode_clip, write_flac
+
         pose, framing = need(clip.pose, "pose"), need(clip.framing, "framing")
         shift = need(clip.sync, "sync").shifted
         sound = frames.sound(shift=shift)

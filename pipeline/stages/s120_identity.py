@@ -6,18 +6,14 @@ moves a speaker. Where new material ties two frozen groups together, that materi
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
-from manifests.files import write_whole
 from manifests.record import Backend, Clip, Identity
 from pipeline.perception.identity import fingerprint, group_voices, near_duplicates
 from pipeline.stage import need
@@ -140,7 +136,9 @@ def declared_voices(clips: Sequence[Clip]) -> dict[Voice, str]:
 
 def sound_of(clip: Clip, store: Store) -> NDArray[np.int16]:
     """The clip's 16 kHz sound."""
-    samples, _ = soundfile.read(store.path(need(clip.crop, "crop").audio), dtype="int16")
+    import soundfile
+
+    samples, _ = soundfile.read(store.vouched_path(need(clip.crop, "crop").audio), dtype="int16")
     return samples.astype(np.int16)
 
 
@@ -177,16 +175,3 @@ def freeze(
 def key(voice: Voice) -> str:
     """A voice as text."""
     return f"{voice[0]}:{voice[1]}"
-
-
-def read_names(file: Path) -> dict[str, str]:
-    """The frozen names; none where there is no file yet."""
-    try:
-        return json.loads(file.read_text())
-    except FileNotFoundError:
-        return {}
-
-
-def write_names(file: Path, names: Mapping[str, str]) -> None:
-    """Freeze names: whole or not at all."""
-    write_whole(file, json.dumps(dict(sorted(names.items())), indent=0) + "\n")

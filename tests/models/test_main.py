@@ -75,15 +75,7 @@ class Said:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
-    monkeypatch.setattr("models.__main__.errors", _wide())
     return Said(monkeypatch, capsys)
-
-
-def _wide() -> object:
-    """A console that does not break a path over lines."""
-    from rich.console import Console
-
-    return Console(stderr=True, width=2_000)
 
 
 # ---- the story ----------------------------------------------------------------------------------------------

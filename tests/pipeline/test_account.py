@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.record import Decision, Span, Verdict, Why
+from manifests.record import Decision, Interval, Span, Verdict, Why
 from pipeline.audit.account import Account, account, account_whole
 from pipeline.stages.s060_spans import Spans
 from tests.examples import source, track
@@ -83,12 +83,18 @@ def test_the_sums_are_exact_for_any_source(data: st.DataObject, frames: int) -> 
     measured = source(
         frames, turns=data.draw(spans(frames)), shots=shots, tracks=people, audible=audible[0]
     )
+    holes = tuple(Interval(start=a, stop=b) for a, b in data.draw(spans(frames)))
+    assert measured.shots is not None
+    shots_held = measured.shots.model_copy(update={"undecodable": holes})
+    measured = measured.model_copy(update={"shots": shots_held})
     flow = Spans()
     chance = random.Random(data.draw(st.integers()))
     candidates = [
         (clip.span, chance.choice([None, *map(drop, CLIP_REASONS)])) for clip in flow(measured)
     ]
     found = account(flow.leftovers(measured), candidates)
+    lost = sum(hole.stop - hole.start for hole in holes)
+    assert not lost or found.dropped[Why.UNDECODABLE] == lost
     assert found.frames == frames == found.kept + sum(found.dropped.values())
     assert found.person_frames == found.person_kept + sum(found.person_dropped.values())
     total = found + account_whole(5, Why.NO_AUDIO) + Account()

@@ -26,7 +26,7 @@ from pipeline.audit.errors import LookError
 from pipeline.audit.look import write_sheets
 from pipeline.config import ConfigError, Run, load
 from pipeline.run.build import build
-from pipeline.run.dry import plan
+from pipeline.run.plan import plan
 from pipeline.sample import make_sample
 
 pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900)]
@@ -207,10 +207,16 @@ def test_hugging_face_datasets_reads_it_with_one_line_of_features(
         assert loaded.features["json"]["posture"]["facing"].dtype == "float64"
 
 
-def test_a_second_run_decodes_nothing_and_gives_the_same_root(built: Built) -> None:
-    before = built.facts["root"]
-    code, _ = run_build(built.run)
+def test_a_second_run_decodes_nothing_and_gives_the_same_root(built: Built, sample: Path) -> None:
+    before, version = built.facts["root"], built.run.out.stat().st_ino
+    code, text = run_build(built.run)
     assert (code, built.facts["root"]) == (0, before)
+    assert "nothing to do" in text and f"root {before}" in text
+    assert built.run.out.stat().st_ino == version
+    (sample / "ada.mp4").touch()
+    code, text = run_build(built.run)
+    assert (code, built.facts["root"]) == (0, before)
+    assert "nothing to do" not in text
     assert built.timing["frames_decoded"] == 0
 
 
@@ -265,14 +271,14 @@ def test_a_tighter_threshold_decodes_nothing_and_a_looser_one_only_what_it_admit
         "source == 'tiny.mp4' and measurement == 'pose.found'"
     )
     frames = int((tiny.stop - tiny.start).sum())
-    assert stages["survey"]["decoded"] == 0
+    assert "survey" not in stages
     assert frames > 0
     assert frames <= stages["pose"]["decoded"] < 1.5 * frames + 250
 
 
 def test_the_plan_of_a_finished_run_has_nothing_to_do(built: Built) -> None:
-    found = plan(built.run)
-    assert not found.to_do
+    found = plan(built.run, flow.build(built.run))
+    assert not found.left
     assert found.kept == len(built.table("clips"))
 
 

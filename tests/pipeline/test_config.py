@@ -104,3 +104,19 @@ def test_one_line_chooses_who_finds_people_and_poses_and_where(tmp_path: Path) -
     people = PersonDetector(run.pose.detector or Path(), device="cuda")
     assert eyes == OnnxPose(run.pose.weights or Path(), people=people, device="cuda")
     assert [line for line in flow.lacking(run) if line.startswith("pose.backend: onnx cannot run")]
+
+
+def test_a_run_knows_its_folders_by_absolute_paths_wherever_workers_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = load(None, ("out=set", "lock=pins.jsonl", "fetch.opt_outs=out.txt")).resolved()
+    assert (run.out, run.work_folder) == (tmp_path / "set", tmp_path / "set.work")
+    assert (run.lock_file, run.fetch.opt_outs) == (tmp_path / "pins.jsonl", tmp_path / "out.txt")
+    assert run.resolved() == run
+
+
+@pytest.mark.parametrize("key", ["out", "work", "lock"])
+def test_an_object_store_is_no_folder(key: str) -> None:
+    with pytest.raises(ConfigError, match=f"{key}: .*a folder on a disk is needed"):
+        load(None, (f"{key}=s3://bucket/set",))

@@ -1,12 +1,14 @@
 """The table of filters and the function that applies it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from manifests.record import Backend, Verdict, Why
 from pipeline import flow
 from pipeline.config import Run
 from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, RuleError, with_thresholds
-from pipeline.verdict import Refusal, decide, dropped, refused
+from pipeline.verdict import Refusal, decide, dropped, first_drop, refused
 from tests.examples import clip, source
 
 VERSIONS = flow.build(Run()).versions
@@ -98,6 +100,19 @@ def test_silence_is_dropped_by_the_voice_detector_it_was_shown_with(
     rows = decide(silent.model_copy(update={"speech": speech}), SOURCE_RULES, VERSIONS)
     assert next(row for row in rows if row.stage == "speech").verdict is verdict
     assert (dropped(rows) is None) is (verdict is Verdict.UNKNOWN)
+
+
+@given(
+    st.dictionaries(st.sampled_from([str(rule.why) for rule in RULES]), st.floats(-4, 4)),
+    st.sets(st.sampled_from(["pose", "posture", "sync", "framing"])),
+)
+def test_the_first_rule_that_drops_is_that_of_the_first_row_that_does(
+    moved: dict[str, float], unmeasured: set[str]
+) -> None:
+    rules = with_thresholds(CLIP_RULES, moved)
+    made = clip().model_copy(update=dict.fromkeys(unmeasured))
+    rule, row = first_drop(made, rules), dropped(decide(made, rules, VERSIONS))
+    assert (rule and rule.why) == (row and row.reason)
 
 
 def test_a_section_that_no_stage_has_written_is_judged_by_no_rule() -> None:

@@ -5,8 +5,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.record import Source, Why
-from pipeline.stages.s060_spans import Spans, clip_id, cut_at_pauses, region
+from manifests.record import Interval, Source, Why
+from pipeline.stages.s060_spans import Spans, around, clip_id, cut_at_pauses, region
 from tests.examples import source, track
 
 
@@ -83,6 +83,48 @@ def test_what_does_not_decode_is_said_to_be_so() -> None:
     why = Spans().leftovers(measured.model_copy(update={"shots": shots}))
     assert why[299] is None and why[300] is Why.UNDECODABLE
     assert spans_of(measured.model_copy(update={"shots": shots}))[-1][1] == 300
+
+
+def with_holes(measured: Source, *holes: tuple[int, int]) -> Source:
+    assert measured.shots is not None
+    undecodable = tuple(Interval(start=a, stop=b) for a, b in holes)
+    shots = measured.shots.model_copy(update={"undecodable": undecodable})
+    return measured.model_copy(update={"shots": shots})
+
+
+def test_candidates_end_before_what_does_not_decode_and_begin_behind_it() -> None:
+    talk = with_holes(source(400, turns=((0, 400),)), (150, 153), (390, 400))
+    assert spans_of(talk) == [(0, 150), (153, 390)]
+    why = Spans().leftovers(talk)
+    assert why[149] is None and why[153] is None
+    assert [why[frame] for frame in (150, 152, 390, 399)] == [Why.UNDECODABLE] * 4
+
+
+def test_a_piece_beside_a_hole_that_is_short_says_so() -> None:
+    talk = with_holes(source(400, turns=((0, 400),)), (100, 101))
+    assert spans_of(talk) == [(101, 400)]
+    why = Spans().leftovers(talk)
+    assert set(why[:100]) == {Why.SPAN_TOO_SHORT}
+    assert why[100] is Why.UNDECODABLE
+
+
+def test_a_hole_outside_any_turn_costs_no_candidate() -> None:
+    talk = source(400, turns=((100, 400),))
+    assert spans_of(with_holes(talk, (40, 60))) == spans_of(talk)
+
+
+@given(
+    st.lists(st.integers(0, 400), max_size=8, unique=True), st.integers(0, 400), st.integers(0, 400)
+)
+def test_what_is_left_around_holes_is_all_that_is_in_none(
+    edges: list[int], start: int, stop: int
+) -> None:
+    edges = sorted(edges)
+    holes = tuple(Interval(start=a, stop=b) for a, b in zip(edges[::2], edges[1::2], strict=False))
+    left = [frame for a, b in around(start, stop, holes) for frame in range(a, b)]
+    lost = {frame for hole in holes for frame in range(hole.start, hole.stop)}
+    assert left == [frame for frame in range(start, stop) if frame not in lost]
+    assert all(a < b for a, b in around(start, stop, holes))
 
 
 def test_an_id_depends_on_content_and_not_on_who_was_counted_first() -> None:

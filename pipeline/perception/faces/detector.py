@@ -1,7 +1,5 @@
 """Finds faces in one picture with the network that MediaPipe carries (BlazeFace, full range)."""
 
-import hashlib
-import importlib.metadata
 import importlib.util
 import math
 import re
@@ -16,8 +14,10 @@ from jaxtyping import Float, UInt8
 
 from manifests.geometry import centre
 from manifests.record import Box
+from pipeline.packages import version_of
 from pipeline.perception.faces.looks import Look
 from pipeline.perception.quiet import without
+from pipeline.weight_hashes import known_sha256
 
 MODEL = "modules/face_detection/face_detection_full_range_sparse.tflite"
 NOISE = re.compile(
@@ -257,11 +257,11 @@ def _root() -> Path | None:
 
 @cache
 def _version() -> str:
-    return importlib.metadata.version("mediapipe") if _root() is not None else "none"
+    return "none" if _root() is None else version_of("mediapipe") or "none"
 
 
 @cache
 def _weights() -> str:
     root = _root()
     assert root is not None
-    return hashlib.sha256((root / MODEL).read_bytes()).hexdigest()
+    return known_sha256(root / MODEL)

@@ -1,6 +1,5 @@
 """What somebody looks like besides their face: the colours of head and chest, to tell apart people who come close."""
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -36,6 +35,8 @@ def look(rgb: UInt8[np.ndarray, "h w 3"], face: Box) -> Look:
 
 def colours(rgb: UInt8[np.ndarray, "h w 3"], box: Box) -> Float[np.ndarray, " shares"]:
     """The three histograms of a box, one after the other, each with the sum 1."""
+    import cv2
+
     left, top = max(0, round(box[0])), max(0, round(box[1]))
     patch = rgb[top : max(0, round(box[1] + box[3])), left : max(0, round(box[0] + box[2]))]
     if patch.size == 0:

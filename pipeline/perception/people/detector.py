@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import cv2
 import numpy as np
 from jaxtyping import Float, Float32, Integer, UInt8
 
@@ -141,6 +140,8 @@ def letterbox(
     rgb: UInt8[np.ndarray, "h w 3"], side: int
 ) -> tuple[UInt8[np.ndarray, "side side 3"], float]:
     """The picture scaled into the upper left of a grey square, and by how much it was scaled."""
+    import cv2
+
     scale = min(side / rgb.shape[0], side / rgb.shape[1])
     width, height = max(1, int(rgb.shape[1] * scale)), max(1, int(rgb.shape[0] * scale))
     square = np.full((side, side, 3), GREY, dtype=np.uint8)
@@ -197,6 +198,8 @@ def surest(
     overlap: float,
 ) -> list[int]:
     """Which boxes stay, the surest first, when those that overlap a surer one by more than `overlap` go."""
+    import cv2
+
     sides = corners[:, 2:] - corners[:, :2]
     left_top_sides = np.concatenate([corners[:, :2], sides], axis=1)
     kept = cv2.dnn.NMSBoxes(left_top_sides.tolist(), scores.tolist(), 0.0, overlap)

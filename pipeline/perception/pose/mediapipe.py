@@ -5,8 +5,6 @@
 what its confidence means.
 """
 
-import hashlib
-import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -20,8 +18,10 @@ import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
 from manifests.record import Box
+from pipeline.packages import version_of
 from pipeline.perception.pose.mediapipe_map import PARTS, Part, to_wholebody
 from pipeline.perception.quiet import without
+from pipeline.weight_hashes import known_sha256
 
 NOISE = re.compile(
     rb"inference_feedback_manager|landmark_projection_calculator|XNNPACK delegate"
@@ -193,14 +193,11 @@ def _root() -> Path | None:
 
 @cache
 def _version() -> str:
-    return importlib.metadata.version("mediapipe") if _root() is not None else "none"
+    return "none" if _root() is None else version_of("mediapipe") or "none"
 
 
 @cache
 def _weights() -> str:
     root = _root()
     assert root is not None
-    digest = hashlib.sha256()
-    for name in MODELS:
-        digest.update((root / "modules" / name).read_bytes())
-    return digest.hexdigest()
+    return known_sha256(*(root / "modules" / name for name in MODELS))

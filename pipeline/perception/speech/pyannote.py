@@ -7,8 +7,6 @@ and `embedding/`, and the `plda/` of community-1, which pyannote.audio 4 reads e
 not use it.
 """
 
-import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import warnings
@@ -22,6 +20,7 @@ import numpy as np
 import yaml
 from jaxtyping import Float32, Int16
 
+from pipeline.packages import version_of
 from pipeline.perception.speech.heard import (
     RATE,
     Heard,
@@ -32,6 +31,7 @@ from pipeline.perception.speech.heard import (
     turns_of,
 )
 from pipeline.perception.speech.voices import unit
+from pipeline.weight_hashes import hashed, known_sha256
 
 CONFIG = "config.yaml"
 CHECKPOINTS = ("segmentation/pytorch_model.bin", "embedding/pytorch_model.bin")
@@ -111,7 +111,7 @@ class Pyannote:
     @property
     def version(self) -> str:
         """This backend's own version, then the library's."""
-        return f"1 pyannote.audio={_installed() or 'none'}"
+        return f"1 pyannote.audio={version_of('pyannote.audio') or 'none'}"
 
     @property
     def weights(self) -> str | None:
@@ -128,7 +128,7 @@ class Pyannote:
 
     def missing(self) -> str | None:
         """What is absent of the library and the folder, or None."""
-        if _installed() is None:
+        if version_of("pyannote.audio") is None:
             return (
                 "pyannote.audio is not installed: pip install pyannote.audio==4.0.7, with a"
                 " torchaudio built for the installed torch"
@@ -156,8 +156,9 @@ class Pyannote:
         """
         if (lack := self.missing()) or self.folder is None:
             raise SpeechError(f"speech backend pyannote: {lack}")
-        if self.sha256 is not None and self.weights != self.sha256:
-            raise SpeechError(f"{self.folder} has SHA-256 {self.weights}, expected {self.sha256}")
+        found = self.sha256 and hashed(*(self.folder / part for part in PARTS))
+        if found != self.sha256:
+            raise SpeechError(f"{self.folder} has SHA-256 {found}, expected {self.sha256}")
         config = configuration(self.folder)
         if self.sha256 is None:
             for checkpoint in CHECKPOINTS:
@@ -272,16 +273,5 @@ def _pipeline(config: dict[str, object]) -> _Pipeline:
     return Pipeline.from_pretrained(config)
 
 
-def _installed() -> str | None:
-    try:
-        return importlib.metadata.version("pyannote.audio")
-    except importlib.metadata.PackageNotFoundError:
-        return None
-
-
-@cache
-def _sha256(*paths: Path) -> str:
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+_sha256 = cache(known_sha256)
+"""Once per process: what was loaded stays loaded, whatever becomes of the files."""

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 from jaxtyping import Float32, Int16
 
+from manifests.files import sha256_of
 from pipeline.perception.sessions import file_hash, joint_hash
 from pipeline.perception.speech.embedded import Embedded
 from pipeline.perception.speech.heard import (
@@ -127,7 +128,7 @@ def load_segmentation(path: Path) -> Segment:
 
     from pipeline.perception.speech.pyannet import POWERSET, PyanNet, averaged, renamed
 
-    if (found := file_hash(path)) != SHA256:
+    if (found := sha256_of(path)) != SHA256:
         raise SpeechError(f"{path} has SHA-256 {found}, expected {SHA256}")
     torch.set_num_threads(1)
     state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]

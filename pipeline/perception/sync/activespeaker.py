@@ -14,7 +14,6 @@ docs/decisions/0010-which-lips-speak.md.
 """
 
 from dataclasses import dataclass, field, replace
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +21,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int16, UInt8
 
 from manifests.geometry import FPS
+from pipeline.packages import version_of
 from pipeline.perception.sync.embedded import SIGNS, joined
 from pipeline.perception.sync.fitted import LIGHT_ASD, LIPS
 from pipeline.perception.sync.interface import (
@@ -105,7 +105,7 @@ class ActiveSpeaker:
     @property
     def version(self) -> str:
         """Of the method and torch."""
-        return f"4, torch {metadata.version('torch')}"
+        return f"4, torch {version_of('torch')}"
 
     @property
     def weights(self) -> str:

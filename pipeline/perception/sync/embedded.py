@@ -14,11 +14,11 @@ in the fit: docs/decisions/0010-which-lips-speak.md.
 """
 
 from dataclasses import dataclass, field
-from importlib import metadata
 
 import numpy as np
 from jaxtyping import Float, Int16
 
+from pipeline.packages import version_of
 from pipeline.perception.sync.fitted import LIPS
 from pipeline.perception.sync.interface import Lips, Scorer, SyncScore, check, trimmed
 from pipeline.perception.sync.lipvoice import Axes, Peak, agreement, bands, curve, mouth, peak
@@ -55,7 +55,7 @@ class Embedded:
     @property
     def version(self) -> str:
         """Of the method, numpy and scipy."""
-        return f"3, numpy {np.__version__}, scipy {metadata.version('scipy')}"
+        return f"3, numpy {np.__version__}, scipy {version_of('scipy')}"
 
     def missing(self) -> str | None:
         """Nothing is ever missing."""

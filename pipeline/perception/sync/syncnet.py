@@ -7,13 +7,13 @@ built, filled and driven the way the published scores are made.
 """
 
 from dataclasses import dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Float32, Int16, UInt8
 
+from pipeline.packages import version_of
 from pipeline.perception.sync.interface import REACH, Lips, Scorer, SyncError, SyncScore, check
 from pipeline.perception.sync.mfcc import STEPS_PER_FRAME, mfcc
 
@@ -55,7 +55,7 @@ class SyncNet:
     @property
     def version(self) -> str:
         """Of the method and torch."""
-        return f"1, torch {metadata.version('torch')}"
+        return f"1, torch {version_of('torch')}"
 
     @property
     def weights(self) -> str:
