@@ -20,6 +20,7 @@ import av
 import numpy as np
 from av import logging
 from av.error import FFmpegError
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from benchmarks.real import media_folder
@@ -148,6 +149,8 @@ def write(name: str, pictures: list[av.VideoFrame], file: Path) -> Path:
         stream = container.add_stream(
             codec, rate=25, options={"g": str(KEYS), "threads": "1", **options}
         )
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{codec} is no video codec")
         stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
         for number, frame in enumerate(pictures):
             frame.pts, frame.time_base, frame.pict_type = number, Fraction(1, 25), 0
@@ -159,8 +162,12 @@ def write(name: str, pictures: list[av.VideoFrame], file: Path) -> Path:
 def packets(film: Path) -> list[tuple[int, int, bool]]:
     """Byte, length and whether a key frame, of every packet from the tenth on."""
     with av.open(str(film)) as container:
-        found = [p for p in container.demux(video=0) if p.size and p.pos is not None]
-        return [(p.pos, p.size, p.is_keyframe) for p in found[10:]]
+        found = [
+            (p.pos, p.size, p.is_keyframe)
+            for p in container.demux(video=0)
+            if p.size and p.pos is not None
+        ]
+        return found[10:]
 
 
 def lumas(film: Path) -> dict[int, Luma]:
