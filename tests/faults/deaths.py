@@ -214,7 +214,7 @@ def cluster(
         for number in range(count)
     ]
     try:
-        until(file.exists, process=lead, seconds=PATIENCE)
+        until(lambda: address_in(file) is not None, process=lead, seconds=PATIENCE)
         yield lead, hands, f"scheduler={address_in(file)}"
     finally:
         for process in (lead, *hands):
@@ -222,9 +222,12 @@ def cluster(
             process.wait(PATIENCE)
 
 
-def address_in(file: Path) -> str:
-    """The address that a scheduler wrote down."""
-    return json.loads(file.read_text())["address"]
+def address_in(file: Path) -> str | None:
+    """The address that a scheduler wrote down; None while it has not, or not to the end."""
+    try:
+        return json.loads(file.read_text())["address"]
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def kill_the_scheduler(scene: Scene) -> Told:

@@ -5,7 +5,7 @@ import pytest
 from tests.faults.scenario import play
 from tests.faults.world import States
 
-pytestmark = [pytest.mark.xdist_group("faults"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 SEEDS = tuple(range(20))
 
@@ -17,7 +17,10 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> States:
     return made
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(seed, marks=pytest.mark.xdist_group(f"faults-{seed % 2}")) for seed in SEEDS],
+)
 def test_a_run_with_a_fault_and_the_same_again_equal_one_without(seed: int, states: States) -> None:
     result = play(seed, states)
     if result.skipped:
