@@ -16,7 +16,8 @@ from tests.faults.whole import look_at
 
 COLD, DONE = "cold", "done"
 """Where a scenario starts: with nothing measured, or with a finished dataset."""
-OLD_SETTINGS, NEW_SETTINGS = ("crop.margin=0.08",), ("crop.margin=0.12",)
+OLD_SETTINGS = ("crop.margin=0.08",)
+NEW_SETTINGS = ("crop.margin=0.12", "crop.crf=20")  # a real person may fill the picture: no margin
 PATIENCE = 300.0  # seconds that a run may take on a machine that is busy with others
 CHEAP, REAL = "tests.faults.driver", "pipeline"
 """The driver with the cheap flow, and the command itself, with real perception."""
