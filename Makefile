@@ -49,10 +49,10 @@ check: .venv/.ready ## format, lint, types, import contracts
 
 test: .venv/.ready ## what CI runs: checks and the fast tests
 	@$(MAKE) --no-print-directory check
-	@$(BIN)/pytest -n 2 --dist loadgroup
+	@$(BIN)/pytest -n 3 --dist loadgroup
 
 test-all: .venv/.ready ## the slow tests too
-	@$(BIN)/pytest -n 2 --dist loadgroup -m "not gpu"
+	@$(BIN)/pytest -n 3 --dist loadgroup -m "not gpu"
 
 faults: .venv/.ready ## 280 runs with a fault on purpose and 20 with real perception, and a table: an hour
 	@$(BIN)/python -m tests.faults $(ARGS)

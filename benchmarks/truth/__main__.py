@@ -25,6 +25,7 @@ SECTIONS = {
     "shots": "Shots: cuts and gradual transitions",
     "tracking": "Following several people, and their poses",
     "identity": "Who is who over the set",
+    "picture_rate": "New pictures a second",
     "cascade": "Cheap first, proven",
 }
 
