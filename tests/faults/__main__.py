@@ -47,7 +47,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--real-seed", type=int, nargs="+", default=(), help="these real ones alone"
     )
-    parser.add_argument("--at-once", type=int, default=2, help="scenarios at a time")
+    parser.add_argument("--at-once", type=int, default=3, help="scenarios at a time")
     return parser.parse_args(arguments)
 
 
