@@ -21,6 +21,12 @@ class Schedule:
     def steps(self) -> int:
         return len(self.signal)
 
+    @property
+    def betas(self) -> Float[Tensor, " steps"]:
+        """The variance that each step adds, float64, as diffusers' schedulers take it."""
+        before = torch.cat([torch.ones(1, dtype=self.signal.dtype), self.signal[:-1]])
+        return 1.0 - self.signal / before
+
     def at(self, t: Int[Tensor, " batch"]) -> tuple[Tensor, Tensor]:
         """(sqrt of signal, sqrt of noise) at each step, float32, shaped to scale (batch, time, values)."""
         signal = self.signal.to(t.device)[t][:, None, None]

@@ -2,9 +2,10 @@
 
 import pytest
 import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from torch import Tensor
 
-from models.diffusion.samplers import ancestral, ddim, dpm_solver, guided, spaced
+from models.diffusion.samplers import ancestral, ddim, dpm_solver, guided, run, trailing
 from models.diffusion.schedule import Schedule, cosine, from_x0, to_x0
 
 MEANS = torch.tensor([-2.0, 1.0])
@@ -58,6 +59,45 @@ def test_the_second_order_is_nearer_than_the_first_at_the_same_steps() -> None:
     assert (second - exact).abs().median() < (first - exact).abs().median()
 
 
+def gaussian(schedule: Schedule, *, mean: float, std: float):
+    """E[x0 | x_t] of one Gaussian."""
+
+    def denoise(x: Tensor, t: Tensor) -> Tensor:
+        signal, sigma = schedule.at(t)
+        gain = signal * std**2 / (signal**2 * std**2 + sigma**2)
+        return mean + gain * (x - signal * mean)
+
+    return denoise
+
+
+@pytest.mark.parametrize(("steps", "power"), [(1000, 2), (100, 4)])
+def test_eight_steps_give_a_gaussian_its_mean_and_most_of_its_width(steps: int, power: int) -> None:
+    schedule = cosine(steps, power=power)
+    x = torch.randn(1, 5000, 4, generator=torch.Generator().manual_seed(1))
+    drawn = dpm_solver(gaussian(schedule, mean=2.0, std=0.5), x, schedule, steps=8)
+    assert float(drawn.mean()) == pytest.approx(2.0, abs=0.02)
+    assert 0.4 < float(drawn.std()) < 0.5  # never more than there is: that would be jitter
+
+
+def test_few_steps_of_ddim_keep_the_mean_and_those_of_diffusers_do_not() -> None:
+    schedule, eight = cosine(100, power=4), 8
+    x = torch.randn(1, 5000, 4, generator=torch.Generator().manual_seed(1))
+    denoise = gaussian(schedule, mean=2.0, std=0.5)
+    scheduler = DDIMScheduler(
+        100, trained_betas=schedule.betas.tolist(), prediction_type="sample", clip_sample=False,
+        timestep_spacing="trailing",
+    )  # fmt: skip
+    scheduler.set_timesteps(eight)
+    theirs = float(run(scheduler, denoise, x).mean())  # type: ignore[arg-type]
+    ours = float(ddim(denoise, x, schedule, steps=eight).mean())
+    assert abs(ours - 2.0) < 0.01 < 0.03 < abs(theirs - 2.0)
+
+
+def test_few_steps_begin_at_the_noise_that_sampling_starts_from() -> None:
+    assert trailing(cosine(1000), 8) == [999, 874, 749, 624, 499, 374, 249, 124]
+    assert trailing(cosine(100), 100) == list(range(99, -1, -1))
+
+
 @pytest.mark.parametrize("kind", ["x0", "epsilon", "v"])
 def test_predictions_turn_into_each_other(kind) -> None:
     schedule = cosine(100, power=4)
@@ -88,4 +128,4 @@ def test_guidance_at_one_is_the_conditional_and_at_zero_the_null() -> None:
 @pytest.mark.parametrize("count", [0, 101])
 def test_steps_that_the_schedule_has_not_are_refused(count: int) -> None:
     with pytest.raises(ValueError, match="1 to 100 steps"):
-        spaced(cosine(100), count)
+        trailing(cosine(100), count)
