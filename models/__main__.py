@@ -107,7 +107,8 @@ def generate(
 ) -> None:
     """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
 
-    --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none), eta, overlap, device, precision,
+    --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none;
+    without it the scale that fitted validation clips best), eta, overlap, device, precision,
     and encoder (where its weights lie: wav2vec2=FOLDER).
     """
     from models.infer.generate import free_place, write_motion
@@ -124,6 +125,7 @@ def generate(
     free_place(out)
     trained = Trained.load(model, how)
     trained.check(how)
+    how = trained.resolved(how)
     person = person_of(reference, data, backend=trained.facts.get("pose_backend", "mediapipe"))
     if Path(audio).is_file():
         sound = read_voice(Path(audio))
@@ -181,6 +183,7 @@ def evaluate(
     how = overridden(Making(), set_ or [])
     trained = Trained.load(model, how)
     trained.check(how)
+    how = trained.resolved(how)
     training, held = evaluated(trained, data, split)
     voices = prepare(held, heard(trained.encoder), features)
     makers = {

@@ -9,6 +9,7 @@ def card(told: Mapping[str, Any], parameters: int) -> str:
     config, facts = told["config"], told["facts"]
     training, size = config["training"], config["size"]
     figures = facts.get("validation", {})
+    guidance = facts.get("guidance", {})
     rows = "\n".join(f"| {name} | {value:.4f} |" for name, value in figures.items())
     return f"""---
 library_name: diffusers
@@ -30,6 +31,7 @@ predicts `{config["noise"]["predicts"]}`, audio `{told["encoder"]["name"]}`
 | left out on purpose | {", ".join(facts.get("without", [])) or "nobody"} |
 | steps × batch | {facts.get("steps", training["steps"])} × {training["batch"]} |
 | seed | {training["seed"]} |
+| guidance scale | {guidance.get("scale", 1.0):g}, measured on {guidance.get("clips", 0)} validation clips |
 {rows}
 
 Made by `csg-model train`; every setting is in `system.json`. Motion comes in pixels of a 512 crop at 25 FPS.

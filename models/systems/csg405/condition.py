@@ -41,14 +41,14 @@ def denoising_error(
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How motion is drawn. scale: of guidance, 1 is none. eta: of DDIM.
+    """How motion is drawn. scale: of guidance, 1 is none; None: the one the model was measured best at. eta: of DDIM.
 
     overlap: frames that two windows share; None: a fifth of the window.
     """
 
     sampler: Literal["dpm", "ddim", "ancestral"] = "dpm"
     steps: int = 8
-    scale: float = 2.0
+    scale: float | None = None
     eta: float = 0.0
     overlap: int | None = None
 
@@ -56,7 +56,7 @@ class Sampling:
         """Refuse what no sampler does."""
         if self.steps < 1:
             raise SettingsError(f"steps is 1 or more, got {self.steps}")
-        if not math.isfinite(self.scale):
+        if self.scale is not None and not math.isfinite(self.scale):
             raise SettingsError(f"scale is a number, got {self.scale}")
         if not 0.0 <= self.eta <= 1.0:
             raise SettingsError(f"eta is 0 to 1, got {self.eta}")
@@ -107,7 +107,7 @@ def denoiser(
 
     def of_window(x: Tensor, t: Tensor, first: int) -> Tensor:
         voice, noisy = audio[:, first : first + x.shape[1]], x.to(precision)
-        if how.scale == 1.0:
+        if how.scale is None or how.scale == 1.0:
             return as_x0(network(noisy, t, voice, reference).float(), x, t)
         silent = torch.arange(2, device=x.device).repeat_interleave(len(x)).bool()
         both = network(

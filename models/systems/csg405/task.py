@@ -1,7 +1,7 @@
 """The system as the trainer sees it: network, batches, loss, validation, export."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from models.diffusion.schedule import Schedule
 from models.infer.video import write_skeleton_video
 from models.systems.csg405.condition import Sampling, denoising_error
 from models.systems.csg405.configs import Config
+from models.systems.csg405.guidance import measured_guidance
 from models.systems.csg405.trained import Trained
 
 CHANCES = 4
@@ -133,6 +134,9 @@ class Task:
             "without": list(self.without),
             "validation": {"validation/loss": self.held_loss(network)} if len(self.held) else {},
         }
+        told["guidance"] = asdict(
+            measured_guidance(self.trained(network, {}), self.held, self.heard)
+        )
         self.trained(network, told).save(folder)
 
 

@@ -4,9 +4,9 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -23,6 +23,8 @@ from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
 from models.train.settings import parsed, plain
+
+How = TypeVar("How", bound=Sampling)
 
 
 class ModelError(UserError):
@@ -43,7 +45,7 @@ class Making(Sampling):
 
 @dataclass(frozen=True)
 class Trained:
-    """What `csg-model train` exports. facts: where it came from; no part of what it computes."""
+    """What `csg-model train` exports. facts: where it came from; no part of what it computes but for `scale`."""
 
     config: Config
     network: Network
@@ -65,6 +67,10 @@ class Trained:
             network: Any = kind.from_pretrained(
                 folder, local_files_only=True, use_safetensors=True, torch_dtype=precision
             )
+            for tensor in (*network.parameters(), *network.buffers()):
+                tensor.data = (
+                    tensor.data.clone()
+                )  # aligned: within a file small products round otherwise
             statistics = Statistics.read(folder / "statistics.json")
         except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
@@ -112,6 +118,15 @@ class Trained:
         shutil.rmtree(folder, ignore_errors=True)
         temporary.rename(folder)
 
+    @property
+    def scale(self) -> float:
+        """Of guidance, where nobody asks for another: what was measured when the model was exported, else none (1)."""
+        return float(self.facts.get("guidance", {}).get("scale", 1.0))
+
+    def resolved(self, how: How) -> How:
+        """The same with the model's own scale of guidance where none is asked for."""
+        return replace(how, scale=self.scale) if how.scale is None else how
+
     @torch.inference_mode()
     def generate(
         self,
@@ -127,6 +142,7 @@ class Trained:
         """
         how = how or Sampling()
         self.check(how)
+        how = self.resolved(how)
         device = next(self.network.parameters()).device
         generator = torch.Generator().manual_seed(seed)
         heard = torch.from_numpy(np.asarray(features, np.float32))[None].to(device)

@@ -413,4 +413,4 @@ def test_a_card_of_a_model_that_tells_little_is_still_one(saved: Path) -> None:
 
 
 def test_what_is_told_about_making_has_its_own_defaults() -> None:
-    assert Making() == Making(sampler="dpm", steps=8, scale=2.0, overlap=None, device="cpu")
+    assert Making() == Making(sampler="dpm", steps=8, scale=None, overlap=None, device="cpu")
