@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -81,6 +82,20 @@ def put_in_place(finished: Path, file: Path) -> None:
     sync(finished)
     finished.replace(file)
     sync(file.parent)
+
+
+def make_folder(folder: Path, *, below: Path) -> None:
+    """Make a folder somewhere below another, each name on the way durably: who else made it may not have synced it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    while folder != below:
+        keep_name(folder)
+        folder = folder.parent
+
+
+@cache
+def keep_name(folder: Path) -> None:
+    """Wait until the name of a folder is on the disk; once in a process."""
+    sync(folder.parent)
 
 
 def append_line(file: Path, line: bytes) -> None:

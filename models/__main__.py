@@ -1,6 +1,7 @@
 """The command `csg-model`: train a system on a dataset, generate motion with it, measure it."""
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -103,6 +104,13 @@ def generate(
         str,
         typer.Option(help="Generators to write pose folders for: all, none, or names with commas."),
     ] = "all",
+    fit: Annotated[
+        bool,
+        typer.Option(
+            "--fit",
+            help="Scale and move the motion onto the reference's body (nose, neck, shoulders, hips, head).",
+        ),
+    ] = False,
     set_: Overrides = None,
 ) -> None:
     """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
@@ -111,6 +119,7 @@ def generate(
     without it the scale that fitted validation clips best), eta, overlap, device, precision,
     and encoder (where its weights lie: wav2vec2=FOLDER).
     """
+    from models.infer.fitting import fitted, misfit
     from models.infer.generate import free_place, write_motion
     from models.infer.guides import GUIDES
     from models.infer.reference import clip_of, person_of
@@ -137,12 +146,21 @@ def generate(
     heard = time.perf_counter()
     pose = trained.generate(features, person.pose, seed=seed, how=how)
     made = time.perf_counter()
+    found = misfit(pose, person.pose)
+    if fit:
+        pose = fitted(pose, person.pose)
+    elif found.large:
+        console.print(
+            f"the motion does not fit the reference: {found}; --fit scales and moves it onto the body",
+            style="yellow",
+        )
     facts = {
         "audio": audio,
         "reference": person.origin,
         "seed": seed,
         "making": plain(how),
         "model": dict(trained.facts),
+        "misfit": {**asdict(found), "fitted": fit},
     }
     write_motion(out, pose, sound=sound, person=person, guides=wanted, facts=facts)
     console.print(

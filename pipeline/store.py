@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from manifests.files import Seal, put_in_place, sha256_of
+from manifests.files import Seal, make_folder, put_in_place, sha256_of
 from manifests.record import Blob, Media
 
 NAME = re.compile(r"([0-9a-f]{64})(\.[\w.]+)?", re.ASCII)
@@ -118,7 +118,7 @@ class Store:
     def take(self, file: Path, blob: Blob) -> None:
         """Give a finished file of a scratch folder the name of its blob, durably."""
         path = self.path(blob)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, below=self.root)
         put_in_place(file, path)
 
     def put_array(self, array: NDArray[np.generic]) -> Blob:

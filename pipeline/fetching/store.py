@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from manifests.files import put_in_place, sha256_of, write_whole
+from manifests.files import make_folder, put_in_place, sha256_of, write_whole
 from manifests.record import Page, Record
 
 CHUNK = 1 << 16  # bytes read at once: what a broken connection can take away
@@ -120,7 +120,7 @@ class Folder:
     def commit(self, receipt: Receipt, file: Path) -> Path:
         """Move a finished file to its name, then say so in its receipt."""
         path = self.path(receipt)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, below=self.root.parent)
         put_in_place(file, path)
         self.remember(path, receipt.sha256)
         write_whole(self._receipt(receipt.locator), receipt.model_dump_json())

@@ -42,6 +42,7 @@ class Crew:
     without: float = 0.0  # seconds without a worker that could be used
     deaths: int = 0
     threads_said: bool = False
+    lost: bool = False  # whether a worker that was there is gone: what then lacks workers is an outage
     unfit: str = ""  # the last sentence about a worker that does not fit
 
     @contextmanager
@@ -96,6 +97,7 @@ class Crew:
             self._give_up(worker)
         for worker in (*changes.gone, *changes.silent):
             self._drop_check(worker)
+            self.lost = True
         for worker in self.roster.checked(Check.DUE):
             self._begin_check(worker)
         self._say_waits(elapsed)
@@ -140,7 +142,7 @@ class Crew:
     def _no_workers(self) -> Exception:
         paused = [w.named for w in self.roster.workers.values() if not w.seen.running]
         why = f": {paused[0]} is paused, its memory is full" if paused else ""
-        if self.strict:
+        if self.strict and not self.lost:
             return ConfigError(
                 f"scheduler: {self.link.address} has no workers after {self.worker_wait:g} s{why}; "
                 f"some are needed, started with: dask worker {self.link.address} --nthreads 1"

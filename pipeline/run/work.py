@@ -9,7 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from manifests.files import write_whole
+from manifests.files import sync, write_whole
 from pipeline.audit.work_check import LedgerState
 from pipeline.config import ConfigError, Run
 from pipeline.fetching import forget_hosts
@@ -50,6 +50,7 @@ def refuse_other_folder(out: Path) -> None:
 def held(work: Path) -> Generator[None]:
     """Alone with a work folder, which the system frees when its holder dies. Raises ConfigError where it is taken."""
     work.mkdir(parents=True, exist_ok=True)
+    sync(work.parent)
     lock, holder = FileLock(work / f".{HOLDER}"), work / HOLDER
     try:
         lock.acquire(timeout=0)

@@ -215,11 +215,17 @@ def cluster(
     ]
     try:
         until(lambda: address_in(file) is not None, process=lead, seconds=PATIENCE)
+        until(lambda: registered(world) >= count, process=lead, seconds=PATIENCE)
         yield lead, hands, f"scheduler={address_in(file)}"
     finally:
         for process in (lead, *hands):
             process.send(signal.SIGKILL)
             process.wait(PATIENCE)
+
+
+def registered(world: World) -> int:
+    """How many workers have come to the scheduler, by what it prints."""
+    return (world.folder / "scheduler.txt").read_text(errors="replace").count("Register worker")
 
 
 def address_in(file: Path) -> str | None:

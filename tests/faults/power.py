@@ -124,14 +124,16 @@ def cut_power(scene: Scene) -> Told:
 
 
 def note_promised(disk: Disk, world: World) -> None:
-    """Note the stage calls whose entries were synced to a journal: none of them may be made again."""
-    nodes = everything(disk.top, Path())
-    journals = [node for path, node in nodes if path.match("set.work/journal/*/*.jsonl")]
-    promised = (world.control / "calls").open("w")
-    with promised:
-        for journal in journals:
-            for line in journal.synced.splitlines() if isinstance(journal, File) else ():
-                promised.write(f"{call_of(line)}\n")
+    """Note the stage calls whose entries were synced to a journal: none of them may be made again.
+
+    The first entry of a journal whose name is not on the disk is still being written: its worker has not gone on.
+    """
+    named = {id(node) for _, node in walk(disk.top, Path())}
+    with (world.control / "calls").open("w") as promised:
+        for path, node in everything(disk.top, Path()):
+            if isinstance(node, File) and path.match("set.work/journal/*/*.jsonl"):
+                for line in node.synced.splitlines()[id(node) not in named :]:
+                    promised.write(f"{call_of(line)}\n")
 
 
 def move_seals(disk: Disk, held: Recorded, world: World) -> None:
