@@ -107,7 +107,6 @@ def kill_again_and_again(scene: Scene) -> Told:
         started, seen = disturbed(scene, scene.numbers.choice([moment, moment, last_moment])(scene))
         kill_all(scene.world.control)
         codes.append(finished(started, KILLED, OK))
-        scene.world.keep_journals()
         struck = struck or seen
     return Told(tuple(codes), struck=struck, most=12)
 

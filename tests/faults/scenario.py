@@ -117,7 +117,6 @@ def play_kind(kind: Kind, numbers: Random, states: States, result: Result) -> No
     after = look_at(world.out)
     result.state = state_of(after, old, wanted)
     result.faults += disk_wrong(after, told, result.state, start=result.start)
-    world.keep_journals()
     code = world.run(*(settings if told.again is None else told.again))
     compare(result, scene, told, wanted, code)
     if not result.faults:

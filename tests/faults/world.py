@@ -1,16 +1,19 @@
 """The world of one scenario: its folder, its runs, and the states that scenarios start from, made once."""
 
 import json
+import os
 import shutil
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.made import LIST, SHARE, make_real_sources, make_sources
 from tests.faults.orders import FOLDER, Orders
-from tests.faults.processes import Started, kill_all, start, workers
+from tests.faults.processes import LOOK, Started, kill_all, start, workers
 from tests.faults.shim import Rule, Shim
 from tests.faults.whole import look_at
 
@@ -46,7 +49,7 @@ class World:
     count: int = 2  # workers
     driver: str = CHEAP
     runs: list[Started] = field(default_factory=list[Started])
-    journals: dict[str, Counter[str]] = field(default_factory=dict[str, Counter[str]])
+    watches: list[threading.Thread] = field(default_factory=list[threading.Thread])
 
     @property
     def share(self) -> Path:
@@ -106,6 +109,9 @@ class World:
             given = ("build", *(part for setting in given for part in ("--set", setting)))
         started = start(self.driver, given, environment=self.environment, printed=printed)
         self.runs.append(started)
+        if self.driver == REAL:
+            self.watches.append(threading.Thread(target=self.keep_journals, args=(started,)))
+            self.watches[-1].start()
         return started
 
     def run(self, *settings: str) -> int:
@@ -124,13 +130,26 @@ class World:
         """How often each stage was called on each subject; of real stages, how often something came of it."""
         if self.driver == CHEAP:
             return self.orders.calls()
-        self.keep_journals()
-        return sum(self.journals.values(), Counter[str]())
+        for watch in self.watches:
+            watch.join(PATIENCE)
+        kept = sorted(self.kept.glob("*.jsonl"))
+        return Counter(call_of(line) for file in kept for line in whole_lines(file))
 
-    def keep_journals(self) -> None:
-        """Remember what the journals say, before the next run removes them."""
-        for file in self.work.glob("journal/*/*.jsonl"):
-            self.journals[file.name] = Counter(call_of(line) for line in whole_lines(file))
+    @property
+    def kept(self) -> Path:
+        """Where the journals of all runs stay."""
+        return self.folder / "journals"
+
+    def keep_journals(self, started: Started) -> None:
+        """Keep every journal of a run while it lasts: the run removes those whose entries the ledger has."""
+        self.kept.mkdir(exist_ok=True)
+        alive = True
+        while alive:
+            alive = started.alive
+            for file in self.work.glob("journal/*/*.jsonl"):
+                with suppress(FileNotFoundError):
+                    keep(file, self.kept / file.name)
+            time.sleep(10 * LOOK)
 
     # ---- looking at a run
 
@@ -157,6 +176,19 @@ class World:
         for pattern in LEFTOVERS:
             for path in self.place.glob(pattern):
                 yield path.relative_to(self.place).as_posix()
+
+
+def keep(file: Path, place: Path) -> None:
+    """Link a file that is still written to, or copy it, where the two lie on different disks."""
+    try:
+        os.link(file, place)
+    except FileExistsError:
+        if place.stat().st_ino != file.stat().st_ino:
+            shutil.copyfile(file, place)
+    except FileNotFoundError:
+        raise
+    except OSError:
+        shutil.copyfile(file, place)
 
 
 def whole_lines(file: Path) -> list[bytes]:
