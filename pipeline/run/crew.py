@@ -42,7 +42,9 @@ class Crew:
     without: float = 0.0  # seconds without a worker that could be used
     deaths: int = 0
     threads_said: bool = False
-    lost: bool = False  # whether a worker that was there is gone: what then lacks workers is an outage
+    lost: bool = (
+        False  # whether a worker that was there is gone: what then lacks workers is an outage
+    )
     unfit: str = ""  # the last sentence about a worker that does not fit
 
     @contextmanager
