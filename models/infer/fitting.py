@@ -15,6 +15,10 @@ from models.infer.openpose import BODY_NAMES, NECK, to_openpose
 FITTED = (0, 1, 2, 5, *range(8, 18))
 """Of OpenPose's 18: nose, neck, shoulders, hips, legs, eyes and ears, which gesture less than arms. The joints that
 Tencent/MimicMotion fits by (mimicmotion/dwpose/preprocess.py)."""
+LARGEST_RATIO = 1.17
+"""Of shoulder widths. 95 % of single frames of real people are within it of their own clip's: research/misfit.py."""
+FARTHEST_NECK = 0.26
+"""Shoulder widths from the reference's neck; measured in the same way."""
 SHOULDERS = (BODY_NAMES.index("right_shoulder"), BODY_NAMES.index("left_shoulder"))
 
 
