@@ -89,21 +89,25 @@ NECK = -1
 """Stands for the shoulders' midpoint in `ROOT_OF`; it is no joint and never an index."""
 
 
-def _root_of() -> NDArray[np.int64]:
+def _root_of(face: int) -> NDArray[np.int64]:
     roots = np.full(JOINTS, NECK, dtype=np.int64)
-    roots[FACE] = NOSE_TIP
-    roots[NOSE_TIP] = NECK
+    roots[FACE] = face
+    roots[face] = NECK
     roots[LEFT_HAND] = LEFT_WRIST
     roots[RIGHT_HAND] = RIGHT_WRIST
     roots.flags.writeable = False
     return roots
 
 
-ROOT_OF = _root_of()
+ROOT_OF = _root_of(NOSE_TIP)
 """What each joint's local position is measured from (paper 003, section 3.2): a joint or `NECK`.
 
 The nose tip and the wrists, themselves roots, are measured from the neck.
 """
+
+ROOTS_BY_FACE: dict[str, NDArray[np.int64]] = {"nose_tip": ROOT_OF, "nose": _root_of(NOSE)}
+"""Tables like `ROOT_OF`, by what the face is measured from: `nose_tip` in paper 003, `nose`, the
+body's, in its released code, where the nose tip is a joint of the face like any other."""
 
 # ---- left and right ------------------------------------------------------------------------------
 

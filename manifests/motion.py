@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from manifests import keypoints as kp
 
@@ -17,6 +17,7 @@ SMOOTHING_VERSION = 1
 LOCAL_VERSION = 1
 
 Pose = Float[np.ndarray, "time 133 3"]
+Roots = Int[np.ndarray, "133"]
 
 # ---- smoothing -----------------------------------------------------------------------------------
 
@@ -129,8 +130,8 @@ class Local:
     own trajectory.
 
     Face joints are measured from the nose tip, hand joints from the body's wrist of that side, all
-    others, the nose tip and the wrists among them, from the neck. Everything is in pixels, float64.
-    Missing joints are 0, 0.
+    others, the nose tip and the wrists among them, from the neck; or as another table of roots has
+    it. Everything is in pixels, float64. Missing joints are 0, 0.
     """
 
     neck: Float[np.ndarray, "time 2"]
@@ -138,24 +139,24 @@ class Local:
     confidence: Float[np.ndarray, "time 133"]
 
 
-def to_local(pose: Pose) -> Local:
+def to_local(pose: Pose, *, roots: Roots = kp.ROOT_OF) -> Local:
     """Positions relative to their roots. `to_global` gives the pose back: to 1e-6 px below 1e6 px.
 
-    A joint whose root is missing in that frame is measured from the neck. See `neck_path` for
+    roots: a table of `ROOTS_BY_FACE`; each root is itself measured from the neck. A joint whose root is missing in that frame is measured from the neck. See `neck_path` for
     frames without a neck.
     """
     points = pose[..., :2].astype(np.float64)
     confidence = pose[..., 2].astype(np.float64)
     neck = neck_path(pose)
-    joints = points - _origins(points, neck, confidence)
+    joints = points - _origins(points, neck, confidence, roots)
     joints[confidence <= 0.0] = 0.0
     return Local(neck=neck, joints=joints, confidence=confidence)
 
 
-def to_global(local: Local) -> Pose:
-    """The pose in pixels, float64: the inverse of `to_local`."""
+def to_global(local: Local, *, roots: Roots = kp.ROOT_OF) -> Pose:
+    """The pose in pixels, float64: the inverse of `to_local` with the same roots."""
     points = local.joints + _origins(
-        local.joints + local.neck[:, None], local.neck, local.confidence
+        local.joints + local.neck[:, None], local.neck, local.confidence, roots
     )
     points[local.confidence <= 0.0] = 0.0
     return np.concatenate([points, local.confidence[..., None]], axis=-1)
@@ -186,7 +187,8 @@ def _origins(
     points: Float[np.ndarray, "time 133 2"],
     neck: Float[np.ndarray, "time 2"],
     confidence: Float[np.ndarray, "time 133"],
+    roots: Roots,
 ) -> Float[np.ndarray, "time 133 2"]:
     """Where each joint's root lies; needs only the roots' own positions in `points`."""
-    by_neck = (kp.ROOT_OF == kp.NECK)[None, :] | (confidence[:, kp.ROOT_OF] <= 0.0)
-    return np.where(by_neck[..., None], neck[:, None], points[:, kp.ROOT_OF])
+    by_neck = (roots == kp.NECK)[None, :] | (confidence[:, roots] <= 0.0)
+    return np.where(by_neck[..., None], neck[:, None], points[:, roots])

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from manifests import keypoints as kp
 from manifests.files import replacing, write_whole
 from manifests.motion import LOCAL_VERSION, SMOOTHING_VERSION
 from manifests.shards import write_tar
@@ -65,7 +66,9 @@ def seen(skeleton: Skeleton) -> Recipe:
         values, known = skeleton.encode(motions.pose(number))
         return np.where(known, values, np.float32(np.nan))
 
-    facts = (skeleton, SMOOTHING_VERSION, LOCAL_VERSION)
+    facts: tuple[object, ...] = (skeleton, SMOOTHING_VERSION, LOCAL_VERSION)
+    if skeleton.roots is not kp.ROOT_OF:  # named only then: older features keep their name
+        facts = (*facts, skeleton.face_root)
     return Recipe(family("skeleton-1", facts, skeleton.size, np.float32), make)
 
 

@@ -1,9 +1,9 @@
 """Which numbers of a pose a network sees, and back: joints, local or global, with or without the body's translation."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float, Float32, Int
 
 from manifests import keypoints as kp
 from manifests.motion import SMOOTHINGS, Local, smooth, to_global, to_local
@@ -23,7 +23,9 @@ class Skeleton:
 
     local: face from the nose tip, hands from their wrists, the rest from the neck (paper 003, section 3.2); else all in
     the crop. neck: the body's translation, which the released code throws away. smoothing: a name of `SMOOTHINGS` or
-    None. valid_from: confidence from which a joint counts.
+    None. valid_from: confidence from which a joint counts. face_root: a name of `ROOTS_BY_FACE`, what the face is
+    measured from where the layout is local; the released code takes the body's nose. It is left out of the repr, of
+    which features have a hash in their name (`models.data.features.seen`).
     """
 
     joints: tuple[int, ...] = tuple(range(kp.JOINTS))
@@ -31,6 +33,7 @@ class Skeleton:
     neck: bool = True
     smoothing: str | None = "paper"
     valid_from: float = 0.5
+    face_root: str = field(default="nose_tip", repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a layout that cannot be read back."""
@@ -38,7 +41,11 @@ class Skeleton:
         known = set(joints) <= set(range(kp.JOINTS))
         if not known or not joints or len(set(joints)) < len(joints):
             raise ValueError(f"joints are some of 0 to {kp.JOINTS - 1}, each once, got {joints}")
-        if self.local and (away := {int(root) for root in kp.ROOT_OF[joints]} - {kp.NECK, *joints}):
+        if self.face_root not in kp.ROOTS_BY_FACE:
+            raise ValueError(
+                f"face_root is {' or '.join(kp.ROOTS_BY_FACE)}, got {self.face_root!r}"
+            )
+        if self.local and (away := {int(root) for root in self.roots[joints]} - {kp.NECK, *joints}):
             raise ValueError(
                 f"a local layout needs the roots of its joints: {min(away)} is not in it"
             )
@@ -48,6 +55,11 @@ class Skeleton:
             )
         if not 0.0 <= self.valid_from < np.inf:
             raise ValueError(f"valid_from is 0 or more, got {self.valid_from}")
+
+    @property
+    def roots(self) -> Int[np.ndarray, "133"]:
+        """What each joint is measured from where the layout is local: a joint or `NECK`."""
+        return kp.ROOTS_BY_FACE[self.face_root]
 
     @property
     def size(self) -> int:
@@ -62,11 +74,11 @@ class Skeleton:
         A joint counts as known where it and its root are.
         """
         steady = smooth(pose, SMOOTHINGS[self.smoothing]) if self.smoothing else pose
-        local, joints = to_local(steady), list(self.joints)
+        local, joints = to_local(steady, roots=self.roots), list(self.joints)
         known = (pose[..., 2] > 0.0) & (pose[..., 2] >= self.valid_from)
         if self.local:
             points = local.joints[:, joints] / HALF
-            roots = kp.ROOT_OF[joints]
+            roots = self.roots[joints]
             known = known[:, joints] & np.where(roots == kp.NECK, True, known[:, roots])
         else:
             points = (steady[:, joints, :2].astype(np.float64) - MIDDLE) / HALF
@@ -103,4 +115,5 @@ class Skeleton:
         if neck is None:
             raise ValueError("a local layout without a neck needs the neck's path to be decoded")
         placed[:, list(self.joints)] = points * HALF
-        return to_global(Local(neck=neck, joints=placed, confidence=confidence)).astype(np.float32)
+        local = Local(neck=neck, joints=placed, confidence=confidence)
+        return to_global(local, roots=self.roots).astype(np.float32)

@@ -56,6 +56,14 @@ def test_roots_are_measured_from_the_neck_and_nothing_is_two_roots_away() -> Non
     assert set(kp.ROOT_OF) == {kp.NECK, kp.NOSE_TIP, kp.LEFT_WRIST, kp.RIGHT_WRIST}
 
 
+def test_a_face_measured_from_the_bodys_nose_changes_the_roots_of_the_face_alone() -> None:
+    paper, released = kp.ROOTS_BY_FACE["nose_tip"], kp.ROOTS_BY_FACE["nose"]
+    assert paper is kp.ROOT_OF
+    assert set(released[kp.FACE]) == {kp.NOSE} and released[kp.NOSE] == kp.NECK
+    beside = np.r_[0 : kp.FACE.start, kp.FACE.stop : kp.JOINTS]
+    assert np.array_equal(released[beside], paper[beside])
+
+
 def test_the_mirror_table_is_its_own_inverse_and_swaps_left_with_right() -> None:
     assert np.array_equal(kp.MIRROR_OF[kp.MIRROR_OF], np.arange(kp.JOINTS))
     for joint, name in enumerate(kp.NAMES):

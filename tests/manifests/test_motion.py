@@ -138,9 +138,10 @@ def test_local_positions_of_a_pose_computed_by_hand() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(pose=poses)
-def test_global_of_local_is_the_pose_itself(pose: np.ndarray) -> None:
-    assert np.allclose(to_global(to_local(pose)), pose, atol=1e-6, rtol=0.0)
+@given(pose=poses, roots=st.sampled_from(list(kp.ROOTS_BY_FACE.values())))
+def test_global_of_local_is_the_pose_itself(pose: np.ndarray, roots: np.ndarray) -> None:
+    back = to_global(to_local(pose, roots=roots), roots=roots)
+    assert np.allclose(back, pose, atol=1e-6, rtol=0.0)
 
 
 @settings(max_examples=25, deadline=None)

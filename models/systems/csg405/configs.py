@@ -134,13 +134,15 @@ def paper() -> Config:
 def released() -> Config:
     """The released code, as far as it is known (MPI-Lab/Democratizing-CSG at 1bb12bf).
 
-    Its network, 123 joints without legs and neck, 25 frames before, 100 steps.
+    Its network, 123 joints without legs and neck, the face from the body's nose, 25 frames before, 100 steps.
     """
     kept = tuple(joint for joint in range(133) if joint not in LEGS)
     return replace(
         paper(),
         network="released",
-        skeleton=Skeleton(joints=kept, neck=False, smoothing="released", valid_from=0.7),
+        skeleton=Skeleton(
+            joints=kept, neck=False, smoothing="released", valid_from=0.7, face_root="nose"
+        ),
         reference=Reference(frames=25, repeated=0.3),
         noise=Noise(steps=100, power=4),
     )

@@ -255,6 +255,13 @@ def test_what_numbers_depend_on_names_the_family() -> None:
     assert len(names) == 7
     assert seen(Skeleton()).family == seen(Skeleton()).family
     assert seen(Skeleton(valid_from=0.4)).family.name != seen(Skeleton()).family.name
+    assert seen(Skeleton(face_root="nose")).family.name != seen(Skeleton()).family.name
+
+
+def test_features_of_the_default_layout_keep_the_name_they_had_before_there_was_another_face_root() -> (
+    None
+):
+    assert seen(Skeleton()).family.name == "skeleton-1@c7dfa093974d"
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(dataset: Path, tmp_path: Path) -> None:

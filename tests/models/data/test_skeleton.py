@@ -1,5 +1,7 @@
 """What a network sees of a pose, and back; the statistics that normalise it; the loss over what is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from manifests import keypoints as kp
 from models.data.skeleton import LEGS, Skeleton
 from models.data.statistics import Statistics
 from models.diffusion.loss import masked_error
+from models.systems.csg405.configs import released
 
 
 def pose(frames: int = 12) -> np.ndarray:
@@ -17,12 +20,55 @@ def pose(frames: int = 12) -> np.ndarray:
 
 
 @pytest.mark.parametrize("local", [True, False])
-def test_a_pose_comes_back(local: bool) -> None:
-    skeleton, given = Skeleton(local=local, smoothing=None), pose()
+@pytest.mark.parametrize("face_root", ["nose_tip", "nose"])
+def test_a_pose_comes_back(local: bool, face_root: str) -> None:
+    skeleton, given = Skeleton(local=local, smoothing=None, face_root=face_root), pose()
     values, known = skeleton.encode(given)
     assert values.shape == known.shape == (12, skeleton.size) == (12, 268)
     assert known.all()
     assert np.allclose(skeleton.decode(values), given, atol=1e-2)
+
+
+def as_released(given: np.ndarray) -> np.ndarray:
+    """The layout of the released code from its description (specs, section 1.3), in half crops, (F, 246): all from the
+    neck, then the face from joint 0 and each hand from joint 9 or 10; the legs, 13 to 22, and the neck are dropped."""
+    points = given[..., :2].astype(np.float64) / 256.0
+    local = points - (points[:, 5:6] + points[:, 6:7]) / 2.0
+    local[:, 23:91] -= local[:, 0:1].copy()
+    local[:, 91:112] -= local[:, 9:10].copy()
+    local[:, 112:133] -= local[:, 10:11].copy()
+    return np.delete(local, range(13, 23), axis=1).reshape(len(given), -1)
+
+
+def test_the_released_layout_is_exchanged_with_the_released_code_both_ways() -> None:
+    skeleton, given = replace(released().skeleton, smoothing=None), pose()
+    theirs = as_released(given)
+    ours, known = skeleton.encode(given)
+    assert known.all() and ours.shape == (12, 246)
+    assert np.allclose(ours, theirs, atol=1e-6)
+    neck = (given[:, 5, :2].astype(np.float64) + given[:, 6, :2]) / 2.0
+    back = skeleton.decode(theirs, neck=neck)
+    assert back.shape == given.shape and not back[:, list(LEGS)].any()
+    kept = list(skeleton.joints)
+    assert np.allclose(back[:, kept], given[:, kept], atol=1e-3)
+
+
+def test_what_the_face_is_measured_from_changes_the_face_alone() -> None:
+    given = pose()
+    paper, known = Skeleton().encode(given)
+    other, other_known = Skeleton(face_root="nose").encode(given)
+    face = np.zeros(Skeleton().size, np.bool_)
+    face[2 * kp.FACE.start : 2 * kp.FACE.stop] = True
+    assert np.array_equal(paper[:, ~face], other[:, ~face])
+    assert (paper[:, face] != other[:, face]).any(axis=0).all()
+    assert np.array_equal(known, other_known)
+
+
+def test_a_face_is_known_where_the_nose_it_is_measured_from_is() -> None:
+    given, face = pose(), slice(2 * kp.FACE.start, 2 * kp.FACE.stop)
+    given[:, kp.NOSE] = 0.0
+    assert Skeleton().encode(given)[1][:, face].all()
+    assert not Skeleton(face_root="nose").encode(given)[1][:, face].any()
 
 
 def test_a_joint_without_its_root_is_not_known_and_legs_can_be_left_out() -> None:

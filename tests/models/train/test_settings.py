@@ -120,6 +120,7 @@ def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -
         ("skeleton.joints=[0, 133]", "^joints are some of 0 to 132, each once, got \\[0, 133\\]$"),
         ("skeleton.joints=[5, 5]", "^joints are some of 0 to 132, each once"),
         ("skeleton.joints=[91, 92]", "^a local layout needs the roots of its joints: 9 is not in"),
+        ("skeleton.face_root=chin", "^face_root is nose_tip or nose, got 'chin'$"),
         ("skeleton.smoothing=none", "^smoothing is paper, released or null, got 'none'$"),
         ("skeleton.valid_from=-1", "^valid_from is 0 or more, got -1.0$"),
     ],
