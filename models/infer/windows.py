@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float32
 from torch import Tensor
 
 from models.diffusion.samplers import Denoiser
@@ -25,10 +25,10 @@ def starts(total: int, *, frames: int, overlap: int) -> list[int]:
     return [round(place * (total - frames) / more) for place in range(more + 1)]
 
 
-def weights(total: int, first: int, *, frames: int, overlap: int) -> Float[Tensor, " frames"]:
+def weights(total: int, first: int, *, frames: int, overlap: int) -> Float32[Tensor, " frames"]:
     """How much a window says on each of its frames: it fades in and out over the overlap, but not at the ends."""
-    ramp = torch.ones(min(frames, total))
-    fade = (torch.arange(overlap) + 1.0) / (overlap + 1.0)
+    ramp = torch.ones(min(frames, total), dtype=torch.float32)
+    fade = torch.arange(1, overlap + 1, dtype=torch.float32) / (overlap + 1.0)
     if first > 0:
         ramp[:overlap] = fade
     if first + frames < total:
@@ -48,7 +48,7 @@ def blended(window: Window, *, frames: int, overlap: int) -> Denoiser:
         if total <= frames:
             return window(x, t, 0)
         said = torch.zeros_like(x)
-        heft = torch.zeros(total, 1, device=x.device)
+        heft = torch.zeros(total, 1, dtype=torch.float32, device=x.device)
         for first in starts(total, frames=frames, overlap=overlap):
             part = slice(first, first + frames)
             own = weights(total, first, frames=frames, overlap=overlap).to(x.device)[:, None]

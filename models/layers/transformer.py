@@ -4,7 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float32, Int
 from torch import Tensor, nn
 
 
@@ -56,10 +56,11 @@ class Block(nn.Module):
         return F.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(2)
 
 
-def sinusoids(at: Int[Tensor, "*places"] | Tensor, width: int) -> Float[Tensor, "*places width"]:
-    """Sines then cosines at wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017), float32. width: even."""
-    rates = torch.exp(
-        torch.arange(width // 2, device=at.device) * (-math.log(10_000.0) / (width // 2))
-    )
+def sinusoids(at: Int[Tensor, "*places"] | Tensor, width: int) -> Float32[Tensor, "*places width"]:
+    """Sines then cosines at wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017), float32 whatever the default
+    dtype is. width: even.
+    """
+    half = torch.arange(width // 2, dtype=torch.float32, device=at.device)
+    rates = torch.exp(half * (-math.log(10_000.0) / (width // 2)))
     angles = at[..., None].float() * rates
     return torch.cat([angles.sin(), angles.cos()], dim=-1)

@@ -5,10 +5,12 @@ joined by frames, audio by features after a projection, and one learned vector s
 description and the names and shapes in its checkpoints; no line of it was copied.
 """
 
+import math
+
 import torch
 from diffusers.configuration_utils import ConfigMixin, register_to_config
 from diffusers.models.modeling_utils import ModelMixin
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Float64, Int
 from torch import Tensor, nn
 
 
@@ -41,7 +43,8 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
         self.leave = nn.Linear(width, size)
         self.null = nn.Parameter(torch.zeros(width))
         self.drop = nn.Dropout(dropout)
-        self.register_buffer("places", interleaved(longest, width), persistent=False)
+        places = interleaved(longest, width).to(self.null.dtype)
+        self.register_buffer("places", places, persistent=False)
 
     def forward(
         self,
@@ -75,8 +78,13 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
         return self.leave(self.encoder(tokens, src_key_padding_mask=hidden)[:, 1 + before :])
 
 
-def interleaved(longest: int, width: int) -> Float[Tensor, "longest width"]:
-    """Sines at even and cosines at odd places, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017)."""
-    rates = torch.exp(torch.arange(0, width, 2) * (-torch.log(torch.tensor(10_000.0)) / width))
-    angles = torch.arange(longest)[:, None] * rates
+def interleaved(longest: int, width: int) -> Float64[Tensor, "longest width"]:
+    """Sines at even and cosines at odd places, wavelengths from 2 pi to 20,000 pi (Vaswani et al. 2017).
+
+    float64 whatever the default dtype is: loading a network in bfloat16 makes that the default, which has no odd
+    number above 256.
+    """
+    pairs = torch.arange(0, width, 2, dtype=torch.float64)
+    rates = torch.exp(pairs * (-math.log(10_000.0) / width))
+    angles = torch.arange(longest, dtype=torch.float64)[:, None] * rates
     return torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
