@@ -13,8 +13,11 @@ def masked_error(
 ) -> Float[Tensor, ""]:
     """Mean squared error over the known values of each sample, then over the samples (released code of paper 003).
 
-    weights: of each value against the others; None: all alike.
+    weights: what the squared error of each value is multiplied by; None: 1. As in that code, the sum is divided by how
+    many values are known and not by their weights: a weight of 2 makes the loss larger and leaves the other values as
+    they were.
     """
-    heft = known.float() if weights is None else known * weights
-    squares = torch.where(known, (predicted - true) ** 2, 0.0) * heft
-    return (squares.sum(dim=(1, 2)) / heft.sum(dim=(1, 2)).clamp(min=1.0)).mean()
+    squares = torch.where(known, (predicted - true) ** 2, 0.0)
+    if weights is not None:
+        squares = squares * weights
+    return (squares.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)).mean()

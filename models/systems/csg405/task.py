@@ -89,7 +89,7 @@ class Task:
         return self.config.noise.schedule
 
     def weights(self, device: torch.device) -> Tensor | None:
-        """What each value's error weighs; None where all weigh the same."""
+        """What each value's squared error is multiplied by; None where that is 1."""
         if self.config.noise.mouth == 1.0:
             return None
         joints = np.asarray(self.config.skeleton.joints)

@@ -104,3 +104,23 @@ def test_unknown_values_cost_nothing() -> None:
     assert masked_error(said, true, known) == 0.0
     said[0, 0] = 2.0
     assert masked_error(said, true, known) == pytest.approx(2.0)
+
+
+def test_a_weight_multiplies_its_values_and_divides_nothing() -> None:
+    true, known = torch.zeros(1, 2, 4), torch.ones(1, 2, 4, dtype=torch.bool)
+    known[0, 1, 1:] = False  # 5 values are known
+    said = torch.tensor([1.0, 2.0, 3.0, 4.0]).expand(1, 2, 4)
+    weights = torch.tensor([2.0, 1.0, 1.0, 1.0])
+    assert masked_error(said, true, known) == pytest.approx((1 + 4 + 9 + 16 + 1) / 5)
+    assert masked_error(said, true, known, weights) == pytest.approx((2 + 4 + 9 + 16 + 2) / 5)
+
+
+def test_weights_of_one_are_no_weights_to_the_bit() -> None:
+    generator = torch.Generator().manual_seed(0)
+    said, true = torch.randn(2, 3, 40, 268, generator=generator)
+    known = torch.rand(3, 40, 268, generator=generator) < 0.8
+    known[1] = False
+    plain = torch.where(known, (said - true) ** 2, 0.0) * known.float()
+    before = (plain.sum(dim=(1, 2)) / known.float().sum(dim=(1, 2)).clamp(min=1.0)).mean()
+    assert torch.equal(masked_error(said, true, known), before)
+    assert torch.equal(masked_error(said, true, known, torch.ones(268)), before)
