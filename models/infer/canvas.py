@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from jaxtyping import Float, Float64, UInt8
 
-from models.infer.openpose import BODY_NAMES, OpenPose, fit, to_openpose
+from models.infer.openpose import BODY_NAMES, OpenPose, fit, to_aapose, to_openpose
 
 Picture = UInt8[np.ndarray, "height width 3"]
 Frame = Float[np.ndarray, "133 3"]
@@ -148,7 +148,7 @@ def _by_confidence(pose: Frame, size: Size, *, valid_from: float) -> Picture:
 
 def _aapose(pose: Frame, size: Size, *, valid_from: float, stick: int, hand: int) -> Picture:
     canvas = _black(size)
-    found = to_openpose(fit(pose, size))
+    found = to_aapose(fit(pose, size))
     body = _certain(np.concatenate([found.body, found.toes]), valid_from)
     colours = (*RAINBOW, (200, 200, 0), (100, 100, 0))
     _draw_limbs(canvas, body, colours, stick=stick)

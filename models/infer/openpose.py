@@ -4,7 +4,7 @@ Order of the body: Cao et al. 2019 (arXiv:1812.08008), the COCO model, as DWPose
 hands it to the video generators.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Float64
@@ -16,6 +16,8 @@ SIDE = 512
 
 NECK = 1
 """Where the neck stands among the 18."""
+NECK_FROM = 0.3
+"""Confidence that both shoulders exceed where DWPose finds a neck."""
 BODY_NAMES = (
     *("nose", "neck"),
     *("right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist"),
@@ -40,19 +42,37 @@ class OpenPose:
 
 
 def to_openpose(pose: Float[np.ndarray, "133 3"]) -> OpenPose:
-    """The same joints under their other names; neck and toes are midpoints, as confident as the less sure of the two.
+    """The same joints under their other names, as DWPose converts them: the neck is between the shoulders and has
+    confidence 1 where both are above 0.3, else it is missing (IDEA-Research/DWPose, wholebody.py).
 
-    Differs from DWPose, whose neck has confidence 1 wherever both shoulders reach 0.3.
+    A toe is between the big one and the small one, as confident as the less sure of the two.
     """
     pose = np.where(pose[:, 2:] > 0.0, pose, 0.0).astype(np.float64)
+    shoulders = pose[kp.LEFT_SHOULDER], pose[kp.RIGHT_SHOULDER]
+    both = min(shoulders[0][2], shoulders[1][2]) > NECK_FROM
     body = pose[_SOURCE]
-    body[NECK] = _between(pose[kp.LEFT_SHOULDER], pose[kp.RIGHT_SHOULDER])
+    body[NECK] = _between(*shoulders, confidence=1.0 if both else 0.0)
+    toes = [(pose[big], pose[small]) for big, small in _TOES]
     return OpenPose(
         body=body,
-        toes=np.stack([_between(pose[big], pose[small]) for big, small in _TOES]),
+        toes=np.stack([_between(a, b, confidence=min(a[2], b[2])) for a, b in toes]),
         hands=np.stack([pose[kp.LEFT_HAND], pose[kp.RIGHT_HAND]]),
         face=pose[kp.FACE],
     )
+
+
+def to_aapose(pose: Float[np.ndarray, "133 3"]) -> OpenPose:
+    """The same as Wan-Animate converts them (Wan-Video/Wan2.2, wan/modules/animate/preprocess/pose2d_utils.py): neck
+    and toes are the means of two joints, and so are their confidences. Missing where one of the two is."""
+    found = to_openpose(pose)
+    pairs = [(kp.LEFT_SHOULDER, kp.RIGHT_SHOULDER), *_TOES]
+    neck, *toes = (
+        _between(a, b, confidence=(a[2] + b[2]) / 2.0 if min(a[2], b[2]) > 0.0 else 0.0)
+        for a, b in ((pose[one], pose[other]) for one, other in pairs)
+    )
+    body = found.body.copy()
+    body[NECK] = neck
+    return replace(found, body=body, toes=np.stack(toes))
 
 
 def fit(
@@ -74,8 +94,7 @@ def placing(size: tuple[int, int]) -> tuple[float, int, int]:
     return side / SIDE, (size[0] - side) // 2, (size[1] - side) // 2
 
 
-def _between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    confidence = min(a[2], b[2])
+def _between(a: np.ndarray, b: np.ndarray, *, confidence: float) -> np.ndarray:
     if confidence <= 0.0:
         return np.zeros(3)
     return np.array([(a[0] + b[0]) / 2.0, (a[1] + b[1]) / 2.0, confidence])

@@ -81,8 +81,11 @@ def test_what_was_swapped_once_reaches_the_network_with_red_and_blue_exchanged(n
     ],
 )
 def test_a_limb_is_drawn_from_its_confidence_on(name: str, bound: float) -> None:
-    assert DIALECTS[name](shoulders(bound + 0.01), SIZE).any()
-    assert not DIALECTS[name](shoulders(bound - 0.01), SIZE).any()
+    """The neck itself, at 250, is there for StableAnimator: both shoulders are above 0.3."""
+    assert DIALECTS[name](shoulders(bound + 0.01), SIZE)[:, 160:240].any()
+    picture = DIALECTS[name](shoulders(bound - 0.01), SIZE)
+    assert not picture[:, :240].any() and not picture[:, 260:].any()
+    assert picture.any() == (name == "stableanimator")
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
@@ -95,9 +98,24 @@ def test_a_limb_with_one_missing_end_is_not_drawn(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["mimicmotion", "stableanimator"])
-def test_limbs_are_as_bright_as_both_joints_are_sure(name: str) -> None:
-    picture = as_drawn(name, DIALECTS[name](shoulders(0.8), SIZE))
-    assert colour(picture, 200, 200) == pytest.approx([255 * 0.64 * 0.6, 0, 0], abs=3)
+def test_limbs_are_as_bright_as_both_joints_are_sure_and_the_neck_is_as_sure_as_can_be(
+    name: str,
+) -> None:
+    pose = shoulders(0.8)
+    pose[kp.RIGHT_ELBOW] = (150.0, 300.0, 0.9)
+    picture = as_drawn(name, DIALECTS[name](pose, SIZE))
+    assert colour(picture, 200, 200) == pytest.approx([255 * 0.8 * 0.6, 0, 0], abs=3)
+    upper_arm = np.array([255, 170, 0]) * 0.8 * 0.9 * 0.6
+    assert colour(picture, 150, 250) == pytest.approx(upper_arm, abs=3)
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_an_unsure_shoulder_takes_nothing_from_the_limb_to_the_sure_one(name: str) -> None:
+    pose = shoulders(0.9)
+    pose[kp.LEFT_SHOULDER, 2] = 0.4
+    picture = as_drawn(name, DIALECTS[name](pose, SIZE))
+    wanted = 153 * 0.9 if name in ("mimicmotion", "stableanimator") else 153
+    assert colour(picture, 200, 200) == pytest.approx([wanted, 0, 0], abs=3)
 
 
 @pytest.mark.parametrize("name", ["wan_animate", "unianimate"])

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests import keypoints as kp
-from models.infer.openpose import BODY_NAMES, NECK, fit, placing, to_openpose
+from models.infer.openpose import BODY_NAMES, NECK, fit, placing, to_aapose, to_openpose
 
 
 def numbered() -> np.ndarray:
@@ -25,20 +25,44 @@ def test_each_joint_is_where_its_name_says() -> None:
     assert np.array_equal(found.face, pose[kp.FACE])
 
 
-def test_the_neck_is_between_the_shoulders_and_as_sure_as_the_less_sure() -> None:
+def shouldered(left: float, right: float) -> np.ndarray:
+    """Shoulders as sure as that."""
     pose = numbered()
-    pose[kp.LEFT_SHOULDER], pose[kp.RIGHT_SHOULDER] = (300.0, 200.0, 0.9), (100.0, 210.0, 0.4)
-    assert to_openpose(pose).body[NECK] == pytest.approx([200.0, 205.0, 0.4])
+    pose[kp.LEFT_SHOULDER], pose[kp.RIGHT_SHOULDER] = (300.0, 200.0, left), (100.0, 210.0, right)
+    return pose
 
 
-def test_without_a_shoulder_there_is_no_neck_and_without_a_toe_none() -> None:
+@pytest.mark.parametrize("left", [0.31, 0.9, 1.2])
+def test_the_neck_is_between_the_shoulders_and_sure_where_both_are_above_a_third(
+    left: float,
+) -> None:
+    assert to_openpose(shouldered(left, 0.4)).body[NECK].tolist() == [200.0, 205.0, 1.0]
+
+
+@pytest.mark.parametrize("left", [0.0, 0.29, 0.3])
+def test_there_is_no_neck_where_one_shoulder_is_not_above_it(left: float) -> None:
+    assert not to_openpose(shouldered(left, 0.9)).body[NECK].any()
+
+
+def test_a_toe_is_as_sure_as_the_less_sure_and_without_one_of_its_two_there_is_none() -> None:
     pose = numbered()
-    pose[kp.LEFT_SHOULDER] = 0.0
     pose[kp.NAMES.index("right_small_toe")] = 0.0
     found = to_openpose(pose)
-    assert not found.body[NECK].any()
     assert found.toes[0] == pytest.approx([18.5, 35.0, 0.517])
     assert not found.toes[1].any()
+
+
+def test_for_wan_animate_neck_and_toes_are_means_in_confidence_too() -> None:
+    pose = shouldered(0.9, 0.2)
+    pose[kp.NAMES.index("right_small_toe")] = 0.0
+    found, other = to_aapose(pose), to_openpose(pose)
+    assert found.body[NECK] == pytest.approx([200.0, 205.0, 0.55])
+    assert found.toes[0] == pytest.approx([18.5, 35.0, 0.5175])
+    assert not found.toes[1].any()
+    assert not to_aapose(shouldered(0.0, 0.9)).body[NECK].any()
+    beside = [joint for joint in range(18) if joint != NECK]
+    assert np.array_equal(found.body[beside], other.body[beside])
+    assert np.array_equal(found.hands, other.hands) and np.array_equal(found.face, other.face)
 
 
 def test_the_crop_in_its_own_size_stays_as_it_is() -> None:
