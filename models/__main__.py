@@ -1,4 +1,4 @@
-"""The command `csg-model`: train a system on a dataset, generate motion with it, measure it."""
+"""The command `csg-model`: train a system or import a published one, generate motion with it, measure it."""
 
 import time
 from dataclasses import asdict
@@ -84,6 +84,41 @@ def train(
     }
     model = run_training(out, task, chosen.training, settings, console=console)
     console.print(f"model in {model}")
+
+
+@app.command("import")
+def import_(
+    system: Annotated[str, typer.Argument(help="csg405")],
+    checkpoint: Annotated[Path, typer.Argument(help="File of the published weights (.pth).")],
+    statistics: Annotated[
+        list[Path],
+        typer.Option(
+            help="Folder with the published mean and spread, or, named twice, the file of the mean "
+            "and that of the spread."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the model.")],
+    config: Annotated[str, typer.Option(help="Whose network it is: released.")] = "released",
+    encoder: EncoderFolder = None,
+    set_: Overrides = None,
+) -> None:
+    """Make a model for generate and evaluate of a checkpoint that was published by others. No code in it is run.
+
+    csg405: of the code released with its paper, with Mean_… and Std_pose_rescaled_local_smooth_no_leg.npy.
+    """
+    from models.infer.generate import free_place
+    from models.systems.csg405.configs import CONFIGS
+    from models.systems.csg405.released import imported
+    from models.systems.csg405.trained import FILES
+    from models.train.settings import overridden
+
+    one_of("system", system, ["csg405"])
+    one_of("--config", config, list(CONFIGS))
+    place = free_place(out, FILES, mark="system.json")
+    given = [f"encoder={encoder}"] if encoder else []
+    chosen = overridden(CONFIGS[config](), [*given, *(set_ or [])])
+    imported(checkpoint, statistics, chosen).save(place)
+    console.print(f"model in {out}")
 
 
 @app.command()

@@ -187,3 +187,69 @@ def save_network(kind: str, folder: Path, *, seed: int = 0, norm: str = "layer")
     )
     getattr(transformers, f"{name}Model")(config).save_pretrained(folder)
     return folder
+
+
+# ---- what the released code of paper 003 writes and reads --------------------------------------------------
+
+
+def released_layout(pose: np.ndarray) -> np.ndarray:
+    """Its layout of a pose in pixels, in half crops, (F, 124, 2): the neck, then the joints without the legs, 13 to 22,
+    all from the neck but the face, which is from joint 0, and the hands, from joints 9 and 10 (specs, section 1.3)."""
+    points = pose[..., :2].astype(np.float64) / 256.0
+    neck = (points[:, 5:6] + points[:, 6:7]) / 2.0
+    local = points - neck
+    local[:, 23:91] -= local[:, 0:1].copy()
+    local[:, 91:112] -= local[:, 9:10].copy()
+    local[:, 112:133] -= local[:, 10:11].copy()
+    return np.concatenate([neck, np.delete(local, range(13, 23), axis=1)], axis=1)
+
+
+def write_checkpoint(file: Path, *, width: int, depth: int, hidden: int, audio: int) -> Path:
+    """A random network as its trainer saves it, names and shapes spelled out, with a part of its audio encoder."""
+    import torch
+
+    random = torch.Generator().manual_seed(0)
+
+    def draw(*shape: int) -> torch.Tensor:
+        return 0.05 * torch.randn(shape, generator=random)
+
+    held = {"audio_learnable": draw(width), "aud_m.encoder.layer_norm.weight": draw(7)}
+    sizes = {
+        "concat_to_hidden.0": (4 * width, 2 * width),
+        "concat_to_hidden.2": (width, 4 * width),
+        "embed_audio": (width, audio),
+        "embed_timestep.time_embed.0": (width, width),
+        "embed_timestep.time_embed.2": (width, width),
+        "input_process.poseEmbedding": (width, 246),
+        "output_process.poseFinal": (246, width),
+    }
+    for number in range(depth):
+        layer = f"seqTransEncoder.layers.{number}"
+        held[f"{layer}.self_attn.in_proj_weight"] = draw(3 * width, width)
+        held[f"{layer}.self_attn.in_proj_bias"] = draw(3 * width)
+        sizes |= {
+            f"{layer}.self_attn.out_proj": (width, width),
+            f"{layer}.linear1": (hidden, width),
+            f"{layer}.linear2": (width, hidden),
+        }
+        for norm in ("norm1", "norm2"):
+            held |= {
+                f"{layer}.{norm}.weight": 1.0 + draw(width),
+                f"{layer}.{norm}.bias": draw(width),
+            }
+    for name, shape in sizes.items():
+        held |= {f"{name}.weight": draw(*shape), f"{name}.bias": draw(shape[0])}
+    for table in ("sequence_pos_encoder", "embed_timestep.sequence_pos_encoder"):
+        held[f"{table}.pe"] = torch.zeros(5000, 1, width)
+    moments = {0: {"step": torch.tensor(3.0), "exp_avg": draw(width)}}
+    optimizer = {"state": moments, "param_groups": [{"lr": 5e-5, "betas": (0.9, 0.999)}]}
+    torch.save({"model": held, "optimizer": optimizer, "step": 3, "mean_loss": 0.5}, file)
+    return file
+
+
+def write_statistics(folder: Path, mean: np.ndarray, spread: float) -> Path:
+    """Mean, (124, 2), and spread as they were released, for one person."""
+    folder.mkdir(exist_ok=True)
+    for name, rows in (("Mean", mean), ("Std", np.full_like(mean, spread))):
+        np.save(folder / f"{name}_pose_rescaled_local_smooth_no_leg.npy", rows[None])
+    return folder

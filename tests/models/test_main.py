@@ -11,9 +11,19 @@ import soundfile
 
 from manifests import keypoints as kp
 from models.__main__ import main
+from models.data.skeleton import LEGS
 from tests.conftest import ROOT
-from tests.models.making import CLIPS, smooth_pose, voice
+from tests.models.making import (
+    CLIPS,
+    released_layout,
+    save_network,
+    smooth_pose,
+    voice,
+    write_checkpoint,
+    write_statistics,
+)
 
+SIZES = ["size.width=32", "size.depth=2", "size.heads=2", "size.hidden=64"]
 SETTINGS = [
     *("size.width=32", "size.depth=1", "size.heads=2", "size.hidden=64", "frames=50"),
     *("training.steps=4", "training.batch=2", "training.save=2", "training.validate=4"),
@@ -126,6 +136,48 @@ def test_a_small_model_is_trained_and_moves_a_person(
     assert {place.name for place in (made / "guides").iterdir()} == {"mimicmotion", "echomimic_v2"}
 
 
+@pytest.fixture
+def release(tmp_path: Path) -> dict[str, str]:
+    """What importing needs, all of it right: a small network, which hears through a tiny wav2vec 2.0."""
+    mean = released_layout(smooth_pose(5, 1))[0]
+    checkpoint = write_checkpoint(
+        tmp_path / "checkpoint_3.pth", width=32, depth=2, hidden=64, audio=32
+    )
+    return {
+        "checkpoint": str(checkpoint),
+        "--statistics": str(write_statistics(tmp_path / "statistics", mean, 1e-6)),
+        "--encoder": f"wav2vec2={save_network('wav2vec2', tmp_path / 'wav2vec2')}",
+        "--out": str(tmp_path / "imported"),
+    }
+
+
+def importing(release: dict[str, str], *more: str) -> list[str]:
+    rest = {name: value for name, value in release.items() if name != "checkpoint"}
+    sizes = [part for size in SIZES for part in ("-s", size)]
+    return ["import", "csg405", release["checkpoint"], *sum(rest.items(), ()), *sizes, *more]
+
+
+def test_a_released_checkpoint_is_imported_and_moves_a_person(
+    said: Said, release: dict[str, str], talk: dict[str, str]
+) -> None:
+    """Its statistics hardly spread, so whatever the network says, it is the mean person who stands at the reference's
+    neck: units, order and roots of the joints are those of the release."""
+    assert "model in" in run(*importing(release))  # a process of its own, as a user starts it
+    talk |= {"--model": release["--out"], "--set": "sampler=ancestral"}
+    assert said("generate", *sum(talk.items(), ()))[0] == 0
+    made = np.load(Path(talk["--out"]) / "pose.npy")
+    assert made.shape == (25, 133, 3)
+    mean, reference = smooth_pose(5, 1)[0, :, :2], smooth_pose(0, 1)[0, :, :2]
+    wanted = mean - mean[[5, 6]].mean(axis=0) + reference[[5, 6]].mean(axis=0)
+    kept = [joint for joint in range(kp.JOINTS) if joint not in LEGS]
+    assert np.abs(made[:, kept, :2] - wanted[kept]).max() < 0.05  # pixels
+    assert (made[:, kept, 2] == 1.0).all() and not made[:, list(LEGS)].any()
+    told = json.loads((Path(release["--out"]) / "system.json").read_text())
+    assert (
+        told["encoder"]["name"] == "wav2vec2" and told["config"]["skeleton"]["face_root"] == "nose"
+    )
+
+
 # ---- mistakes ----------------------------------------------------------------------------------------------
 
 
@@ -162,6 +214,51 @@ def test_a_mistake_in_generating_is_one_sentence_and_nothing_is_made(
     assert code == 2
     assert words.startswith(sentence) and "Traceback" not in words
     assert not Path(talk["--out"]).exists()
+
+
+@pytest.mark.parametrize(
+    ("changed", "more", "sentence"),
+    [
+        ({"checkpoint": "absent.pth"}, [], "csg-model: there is no checkpoint absent.pth"),
+        ({"checkpoint": __file__}, [], f"csg-model: {__file__} cannot be read as a PyTorch checkpoint "),
+        ({"--statistics": "absent"}, [], "csg-model: statistics are a folder with Mean_pose_rescaled_"),
+        ({"--statistics": str(ROOT)}, [], f"csg-model: there are no statistics {ROOT}/Mean_pose_resc"),
+        ({"--encoder": "wav2vec2"}, [], "csg-model: wav2vec2 needs its weights: "),
+        (
+            {"--encoder": "logmel"},
+            [],
+            "csg-model: checkpoint_3.pth: embed_audio.weight is (32, 32), this network has (32, 160); ",
+        ),
+        ({}, ["-s", "size.depth=3"], "csg-model: checkpoint_3.pth lacks 'seqTransEncoder.layers.2."),
+        ({}, ["-s", "size.deep=3"], "csg-model: there is no setting 'size.deep'; did you mean size.de"),
+        ({}, ["--config", "tiny"], "csg-model: a released checkpoint needs network=released, got paper"),
+        ({}, ["--config", "huge"], "csg-model: --config is one of tiny, small, paper, released, got"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_importing_is_one_sentence_and_nothing_is_made(
+    said: Said, release: dict[str, str], changed: dict[str, str], more: list[str], sentence: str
+) -> None:
+    code, words = said(*importing(release | changed, *more))
+    assert code == 2
+    assert words.startswith(sentence) and "Traceback" not in words
+    assert not Path(release["--out"]).exists()
+
+
+def test_importing_replaces_a_model_and_nothing_else(said: Said, release: dict[str, str]) -> None:
+    out = Path(release["--out"])
+    for _ in range(2):
+        assert said(*importing(release)) == (0, "")
+    (out / "thesis.tex").write_text("years of work")
+    code, words = said(*importing(release))
+    assert code == 2 and words.endswith("holds something else (thesis.tex); name a new folder")
+    assert (out / "thesis.tex").read_text() == "years of work"
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(
+    said: Said, release: dict[str, str]
+) -> None:
+    code, words = said(*importing(release | {"--out": "/proc/model"}))
+    assert code == 2 and words.startswith("csg-model: /proc/model cannot be written: ")
 
 
 def test_a_foreign_folder_is_refused_before_the_work(said: Said, talk: dict[str, str]) -> None:

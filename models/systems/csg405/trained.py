@@ -26,9 +26,17 @@ from models.train.settings import parsed, plain
 
 How = TypeVar("How", bound=Sampling)
 
+FILES = frozenset(
+    {
+        *("README.md", "config.json", "statistics.json", "system.json"),
+        "diffusion_pytorch_model.safetensors",
+    }
+)
+"""What `Trained.save` writes."""
+
 
 class ModelError(UserError):
-    """A folder that holds no trained model of this system, or one that does not fit what it is given."""
+    """A folder that holds no trained model of this system, cannot be written, or does not fit what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +53,7 @@ class Making(Sampling):
 
 @dataclass(frozen=True)
 class Trained:
-    """What `csg-model train` exports. facts: where it came from; no part of what it computes but for `scale`."""
+    """What `csg-model train` and `csg-model import` write. facts: where it came from, and the scale of guidance."""
 
     config: Config
     network: Network
@@ -94,11 +102,21 @@ class Trained:
         return cls(config, network, statistics, listener, facts)
 
     def save(self, folder: Path) -> None:
-        """Whole or not at all: `save_pretrained` of the network, its facts, a model card."""
-        from models.systems.csg405.card import card
-
+        """Whole or not at all: `save_pretrained` of the network, its facts, a model card. Raises ModelError."""
         temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
         shutil.rmtree(temporary, ignore_errors=True)
+        try:
+            self._write(temporary)
+            shutil.rmtree(folder, ignore_errors=True)
+            temporary.rename(folder)
+        except (OSError, SafetensorError) as error:
+            raise ModelError(f"{folder} cannot be written: {error}") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _write(self, temporary: Path) -> None:
+        from models.systems.csg405.card import card
+
         self.network.save_pretrained(temporary)
         self.statistics.write(temporary / "statistics.json")
         encoder = {
@@ -115,8 +133,6 @@ class Trained:
         (temporary / "system.json").write_text(json.dumps(told, indent=2) + "\n")
         parameters = sum(each.numel() for each in self.network.parameters())
         (temporary / "README.md").write_text(card(told, parameters))
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.rename(folder)
 
     @property
     def scale(self) -> float:

@@ -11,6 +11,7 @@ from models.data.skeleton import LEGS, Skeleton
 from models.data.statistics import Statistics
 from models.diffusion.loss import masked_error
 from models.systems.csg405.configs import released
+from tests.models.making import released_layout
 
 
 def pose(frames: int = 12) -> np.ndarray:
@@ -29,20 +30,9 @@ def test_a_pose_comes_back(local: bool, face_root: str) -> None:
     assert np.allclose(skeleton.decode(values), given, atol=1e-2)
 
 
-def as_released(given: np.ndarray) -> np.ndarray:
-    """The layout of the released code from its description (specs, section 1.3), in half crops, (F, 246): all from the
-    neck, then the face from joint 0 and each hand from joint 9 or 10; the legs, 13 to 22, and the neck are dropped."""
-    points = given[..., :2].astype(np.float64) / 256.0
-    local = points - (points[:, 5:6] + points[:, 6:7]) / 2.0
-    local[:, 23:91] -= local[:, 0:1].copy()
-    local[:, 91:112] -= local[:, 9:10].copy()
-    local[:, 112:133] -= local[:, 10:11].copy()
-    return np.delete(local, range(13, 23), axis=1).reshape(len(given), -1)
-
-
 def test_the_released_layout_is_exchanged_with_the_released_code_both_ways() -> None:
     skeleton, given = replace(released().skeleton, smoothing=None), pose()
-    theirs = as_released(given)
+    theirs = released_layout(given)[:, 1:].reshape(len(given), -1)
     ours, known = skeleton.encode(given)
     assert known.all() and ours.shape == (12, 246)
     assert np.allclose(ours, theirs, atol=1e-6)

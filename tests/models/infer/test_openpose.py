@@ -33,7 +33,7 @@ def shouldered(left: float, right: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("left", [0.31, 0.9, 1.2])
-def test_the_neck_is_between_the_shoulders_and_sure_where_both_are_above_a_third(
+def test_the_neck_is_between_the_shoulders_and_sure_where_both_are_above_the_bound(
     left: float,
 ) -> None:
     assert to_openpose(shouldered(left, 0.4)).body[NECK].tolist() == [200.0, 205.0, 1.0]
