@@ -142,8 +142,8 @@ class Local:
 def to_local(pose: Pose, *, roots: Roots = kp.ROOT_OF) -> Local:
     """Positions relative to their roots. `to_global` gives the pose back: to 1e-6 px below 1e6 px.
 
-    roots: a table of `ROOTS_BY_FACE`; each root is itself measured from the neck. A joint whose root is missing in that frame is measured from the neck. See `neck_path` for
-    frames without a neck.
+    roots: a table of `ROOTS_BY_FACE`; each root is itself measured from the neck, and so is a joint
+    whose root is missing in that frame. See `neck_path` for frames without a neck.
     """
     points = pose[..., :2].astype(np.float64)
     confidence = pose[..., 2].astype(np.float64)
