@@ -43,7 +43,7 @@ class OpenPose:
 
 def to_openpose(pose: Float[np.ndarray, "133 3"]) -> OpenPose:
     """The same joints under their other names, as DWPose converts them: the neck is between the shoulders and has
-    confidence 1 where both are above 0.3, else it is missing (IDEA-Research/DWPose, wholebody.py).
+    confidence 1 where both are above 0.3, else it is missing (dwpose_utils/wholebody.py in MPI-Lab/Democratizing-CSG).
 
     A toe is between the big one and the small one, as confident as the less sure of the two.
     """
