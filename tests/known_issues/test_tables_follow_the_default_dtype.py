@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from models.data.audio import LogMel
-from models.diffusion.samplers import dpm_solver, trailing
+from models.diffusion.samplers import dpm_solver
 from models.diffusion.schedule import cosine
 from models.infer.windows import weights
 from models.layers.transformer import sinusoids
@@ -72,11 +72,6 @@ TABLES: dict[str, tuple[Callable[[], Tensor], Callable[[], np.ndarray], float]] 
     "signal": (lambda: cosine(100, power=4).at(STEPS)[0].flatten(), lambda: signal() ** 0.5, 0.0),
     "noise": (
         lambda: cosine(100, power=4).at(STEPS)[1].flatten(), lambda: (1.0 - signal()) ** 0.5, 0.0,
-    ),
-    "steps": (
-        lambda: torch.tensor(trailing(cosine(1000), 50)),
-        lambda: np.round(np.linspace(999, 0, 50)),
-        0.0,
     ),
     "windows": (lambda: weights(300, 100, frames=100, overlap=20), fading, 0.0),
 }  # fmt: skip
