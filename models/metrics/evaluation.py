@@ -11,15 +11,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Int16
+from jaxtyping import Float, Float32, Int16, Int64
 
 from models.metrics.autoencoder import MotionEncoder, fgd
 from models.metrics.body import together
 from models.metrics.lips import lip_agreement
 from models.metrics.makers import Maker
-from models.metrics.resampling import Interval, bootstrap, derangement, permutation_chance
+from models.metrics.resampling import derangement, permutation_chance
 from models.metrics.table import METRICS, SETS, Collection
 from models.metrics.windows import gesture_windows
+from pipeline.perception.resampling import Interval, bootstrap, bootstrap_statistic
 
 Told = Callable[[int, int], None]
 
@@ -230,9 +231,12 @@ def fgd_interval(
     whole = value(range(len(generated)))
     if whole is None:
         return None
-    rng = np.random.default_rng(seed)
-    found = [value(rng.integers(0, len(generated), len(generated)).tolist()) for _ in range(draws)]
-    low, high = np.quantile([each for each in found if each is not None], [0.025, 0.975])
+
+    def redrawn(chosen: Int64[np.ndarray, " clip"]) -> float:
+        found = value(chosen.tolist())
+        return float("nan") if found is None else found
+
+    low, high = bootstrap_statistic(redrawn, people=len(generated), seed=seed, draws=draws)
     return Interval(whole, float(low), float(high), len(generated))
 
 

@@ -1,59 +1,15 @@
-"""How sure a mean is, and what it would be by chance: bootstrap over people, shuffled voices."""
+"""What a mean would be by chance: shuffled voices. How sure it is says `pipeline.perception.resampling`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
+
+from pipeline.perception.resampling import Interval, percentile_bounds
 
 Motion = TypeVar("Motion")
 Sound = TypeVar("Sound")
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """A mean with the bounds of what resampling gives.
-
-    count: of what was resampled: values, people, or shuffles.
-    """
-
-    mean: float
-    low: float
-    high: float
-    count: int
-
-
-def bootstrap(
-    values: Float[np.ndarray, " n"],
-    *,
-    groups: Sequence[str] | None = None,
-    seed: int,
-    draws: int = 2000,
-    level: float = 0.95,
-) -> Interval:
-    """Percentile bootstrap of the mean of all values (Efron 1979).
-
-    groups: who each value is of. Then people are drawn, each with all their values, as clips of one person are alike;
-    the interval is as wide as that few people allow. With fewer than about ten of them it is still too narrow. Raises
-    ValueError for no values, values that are not finite, or groups of another length.
-    """
-    if not len(values) or not np.isfinite(values).all():
-        raise ValueError(f"a bootstrap needs finite values, got {len(values)}")
-    if groups is not None and len(groups) != len(values):
-        raise ValueError(f"{len(values)} values have {len(groups)} groups")
-    names, member = np.unique(
-        np.arange(len(values)) if groups is None else np.asarray(groups), return_inverse=True
-    )
-    total = np.bincount(member, weights=values)
-    size = np.bincount(member)
-    rng = np.random.default_rng(seed)
-    means = np.empty(draws)
-    for draw in range(draws):
-        taken = rng.integers(0, len(names), len(names))
-        means[draw] = total[taken].sum() / size[taken].sum()
-    low, high = _bounds(means, level)
-    return Interval(float(np.mean(values)), low, high, len(names))
 
 
 def permutation_chance(
@@ -81,8 +37,8 @@ def permutation_chance(
             means.append(float(np.mean(found)))
     if not means:
         raise ValueError(f"none of {len(pairs)} clips could be scored with another's voice")
-    low, high = _bounds(np.array(means), level)
-    return Interval(float(np.mean(means)), low, high, len(means))
+    low, high = percentile_bounds(np.array(means), level=level)
+    return Interval(float(np.mean(means)), float(low), float(high), len(means))
 
 
 def derangement(count: int, rng: np.random.Generator) -> Int64[np.ndarray, " count"]:
@@ -96,8 +52,3 @@ def derangement(count: int, rng: np.random.Generator) -> Int64[np.ndarray, " cou
         order = rng.permutation(count)
         if (order != np.arange(count)).all():
             return order
-
-
-def _bounds(means: Float[np.ndarray, " draws"], level: float) -> tuple[float, float]:
-    low, high = np.quantile(means, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return float(low), float(high)

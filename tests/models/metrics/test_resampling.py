@@ -1,4 +1,4 @@
-"""Intervals that cover what they should, and shuffles that leave no clip its own voice."""
+"""Shuffles that leave no clip its own voice."""
 
 from itertools import pairwise
 
@@ -9,57 +9,8 @@ from hypothesis import strategies as st
 
 from models.metrics.body import together
 from models.metrics.lips import lip_agreement
-from models.metrics.resampling import Interval, bootstrap, derangement, permutation_chance
-
-
-def test_equal_values_leave_no_doubt() -> None:
-    assert bootstrap(np.full(5, 2.0), seed=0) == Interval(2.0, 2.0, 2.0, 5)
-
-
-@given(st.lists(st.floats(-10, 10), min_size=1, max_size=20), st.integers(0, 99))
-def test_an_interval_lies_within_the_values_and_repeats(values, seed) -> None:
-    found = bootstrap(np.array(values), seed=seed, draws=50)
-    assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
-    assert found == bootstrap(np.array(values), seed=seed, draws=50)
-
-
-def test_about_nineteen_of_twenty_intervals_hold_the_true_mean() -> None:
-    """A little fewer, as percentile intervals are: of 1500 with 100 values each 93 per cent were measured."""
-    rng = np.random.default_rng(0)
-    found = [bootstrap(rng.normal(size=100), seed=seed, draws=200) for seed in range(400)]
-    held = np.mean([interval.low <= 0.0 <= interval.high for interval in found])
-    assert 0.90 < held < 0.96
-
-
-def test_people_are_drawn_not_clips() -> None:
-    """Ten people with one value each, twenty clips of each: no surer than ten values."""
-    of_people = np.random.default_rng(1).normal(size=10)
-    clips = np.repeat(of_people, 20)
-    names = [f"person {i // 20}" for i in range(200)]
-    grouped, rows = bootstrap(clips, groups=names, seed=0), bootstrap(clips, seed=0)
-    alone = bootstrap(of_people, seed=0)
-    assert (grouped.low, grouped.high) == pytest.approx((alone.low, alone.high))
-    assert grouped.count == 10 and rows.count == 200
-    assert grouped.high - grouped.low > 3 * (rows.high - rows.low)
-
-
-def test_who_has_more_clips_weighs_more() -> None:
-    found = bootstrap(np.array([0.0, 0.0, 0.0, 4.0]), groups=["a", "a", "a", "b"], seed=0)
-    assert found.mean == 1.0 and (found.low, found.high) == (0.0, 4.0)
-
-
-def test_a_higher_level_is_wider() -> None:
-    values = np.random.default_rng(2).normal(size=40)
-    wide, narrow = bootstrap(values, seed=0, level=0.99), bootstrap(values, seed=0, level=0.5)
-    assert wide.low < narrow.low < narrow.mean < narrow.high < wide.high
-
-
-@pytest.mark.parametrize("values", [[], [1.0, float("nan")]])
-def test_what_was_not_measured_is_refused(values) -> None:
-    with pytest.raises(ValueError, match="finite values"):
-        bootstrap(np.array(values, dtype=np.float64), seed=0)
-    with pytest.raises(ValueError, match="2 values have 1 groups"):
-        bootstrap(np.zeros(2), groups=["a"], seed=0)
+from models.metrics.resampling import derangement, permutation_chance
+from pipeline.perception.resampling import Interval
 
 
 @given(st.integers(2, 30), st.integers(0, 999))
