@@ -57,11 +57,11 @@ test-all: .venv/.ready ## the slow tests too
 faults: .venv/.ready ## 280 runs with a fault on purpose and 20 with real perception, and a table: an hour
 	@$(BIN)/python -m tests.faults $(ARGS)
 
-bench: .venv/.ready ## the benchmarks, printed
+bench: .venv/.ready ## what things cost, printed
 	@$(BIN)/python -m benchmarks
 
 ablation: .venv/.ready ## the main paper's ablations on a made world, printed: 20 CPU-minutes
-	@$(BIN)/python -m benchmarks.ablation
+	@$(BIN)/python -m research.ablation
 
 .venv/.truth: .venv/.ready
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[test,truth]'
@@ -69,7 +69,7 @@ ablation: .venv/.ready ## the main paper's ablations on a made world, printed: 2
 	@touch $@
 
 truth: .venv/.truth ## what perception is worth on the real clips beside the project, two hours: docs/truth.md
-	@$(BIN)/python -m benchmarks.truth $(ARGS)
+	@$(BIN)/python -m research.truth $(ARGS)
 
 docs: .venv/.ready ## write the generated pages anew
 	@$(BIN)/csg-data docs

@@ -1,1 +1,1 @@
-"""Figures that are printed, not claimed: `make bench`."""
+"""What things cost, and nothing else: figures that are printed, not claimed (`make bench`). Nothing imports it."""

@@ -20,7 +20,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.real import cpu_seconds
 from manifests import tables
 from manifests.record import Why
 from pipeline.audit.columns import columns
@@ -31,6 +30,7 @@ from pipeline.config import Run
 from pipeline.flow import build
 from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, Rule
 from pipeline.stage import describe
+from pipeline.validation.costs import cpu_seconds
 
 ROUNDS = 5
 CLIPS_A_SOURCE = 8

@@ -6,24 +6,25 @@ Every variant decodes the file again in the same process, one after the other an
 that the machine's load falls on all of them alike. Times are CPU seconds of the whole process.
 """
 
-import os
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import av
 import cv2
 
+from manifests.errors import UserError, run_command
 from manifests.geometry import grid_to_source
 from manifests.record import Track
 from pipeline.media.decode import Count, survey
 from pipeline.media.probe import MediaError, Probed, probe
 from pipeline.perception.faces import FaceDetector, FaceFinder, FaceWatcher, Sampling, follow
 from pipeline.perception.shots import CameraMotion, Kind, ShotDetector, Stretch
+from pipeline.stages.s040_shots import small_size
 from pipeline.stages.s050_people import FindPeople
+from pipeline.validation.costs import bare_decode, seconds_of
+from pipeline.validation.footage import media_folder
 
 ROUNDS = 2
 LEAST_FRAMES = 100  # a shorter file says nothing about the ratio
@@ -44,21 +45,6 @@ class Found:
     upright_height: int
 
 
-def bare(path: Path) -> None:
-    """The yardstick: PyAV on one thread, pictures dropped as they come."""
-    with av.open(str(path)) as container:
-        video = container.streams.video[0]
-        video.codec_context.thread_count = 1
-        for _ in container.decode(video):
-            pass
-
-
-def within(size: tuple[int, int], long_side: int) -> tuple[int, int]:
-    """A size with the same shape and this longer side, not enlarged."""
-    ratio = min(1.0, long_side / max(size))
-    return max(2, round(size[0] * ratio)), max(2, round(size[1] * ratio))
-
-
 def look(
     path: Path, media: Probed, detector: ShotDetector | None, finder: FaceFinder | None
 ) -> Found:
@@ -68,10 +54,10 @@ def look(
         media.timeline, time_base=media.time_base, start=0, stop=media.grid_frames
     )
     faces = FaceWatcher(finder, shown, Sampling()) if finder else None
-    small = within(media.upright_size, ShotDetector().long_side)
-    large = within(media.upright_size, FindPeople().longest_side)
+    small = small_size(media.upright_size, ShotDetector().long_side)
+    large = small_size(media.upright_size, FindPeople().longest_side)
     for picture in survey(path, media, media.timeline, count=Count()):
-        pixels = picture.small(small)
+        pixels = picture.grey(small)
         if shots:
             shots.see(picture.index, pixels)
         if faces and faces.wants(picture.index):
@@ -98,25 +84,18 @@ def summary(
     )
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of the process."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
 def measure(path: Path, media: Probed, finder: FaceFinder) -> tuple[dict[str, float], Found]:
     """CPU seconds of each variant, the least of the rounds, and what the survey found."""
     full = ShotDetector()
     still = replace(full, camera=CameraMotion(steps_per_second=1e-6))
     variants: dict[str, Callable[[], object]] = {
-        "decode": lambda: bare(path),
+        "decode": lambda: bare_decode(path),
         "small": lambda: look(path, media, None, None),
         "shots": lambda: look(path, media, still, None),
         "motion": lambda: look(path, media, full, None),
         "faces": lambda: look(path, media, full, finder),
     }
-    rounds = [{name: seconds(work) for name, work in variants.items()} for _ in range(ROUNDS)]
+    rounds = [{name: seconds_of(work) for name, work in variants.items()} for _ in range(ROUNDS)]
     return {n: min(r[n] for r in rounds) for n in STEPS}, look(path, media, full, finder)
 
 
@@ -144,8 +123,7 @@ def _speed(stretch: Stretch) -> str:
 def main() -> None:
     """Print the table for every video of a folder."""
     cv2.setNumThreads(1)
-    shared = Path(os.environ.get("COSPEECH_SHARED", Path(__file__).parents[1] / "../shared"))
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else shared / "media" / "video"
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else media_folder() / "video"
     finder = FaceDetector().load()
     print(f"{'ms per frame, cumulative':36} {'n':>5} " + " ".join(f"{s:>6}" for s in STEPS), end="")
     print(" ratio  seen  n    px ratio facing tracks  frames(background speed), ~ transition")
@@ -162,6 +140,10 @@ def main() -> None:
             ratios.append(cost["faces"] / cost["decode"])
             spent, bare_seconds = spent + cost["faces"], bare_seconds + cost["decode"]
         print(row(path, media, cost, found), flush=True)
+    if not ratios:
+        raise UserError(
+            f"{folder} has no video of {LEAST_FRAMES} frames or more, which a ratio needs"
+        )
     print(f"all of them together: {spent / bare_seconds:.2f}")
     print(
         f"ratio over {len(ratios)} files of {LEAST_FRAMES} frames or more: mean {statistics.mean(ratios):.2f},",
@@ -171,4 +153,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_command(main)

@@ -1,7 +1,7 @@
 """Tells the frames that a decoder made whole from those that it could not, and from those built on them.
 
 A damaged frame is flagged by the decoder. What is predicted from it carries the damage on without a flag, up to the
-next key frame, and so do the B frames shown just before it (`python -m benchmarks.damage` says how many, how badly).
+next key frame, and so do the B frames shown just before it (`python -m research.damage` says how many, how badly).
 """
 
 from collections.abc import Iterable, Iterator

@@ -25,7 +25,7 @@ BLOCK = 10
 EDGE = 0.05
 """Shoulder widths from a side of the picture within which an elbow may as well be outside: MediaPipe places elbows that
 are cut off just inside. Of people cut just above them, up to 1.00 of the frames had an elbow in the picture and at
-most 0.35 one that far from its sides; of people with elbows 0.68 and more (`benchmarks/truth/filters.py`)."""
+most 0.35 one that far from its sides; of people with elbows 0.68 and more (`research/truth/filters.py`)."""
 
 NOSE_REACH = 1.5
 """How far the nose tip stands out before the line between the ends of the jaw, in half lengths of
@@ -133,7 +133,7 @@ def stillness(pose: Pose, valid_from: float) -> float | None:
     """How far nose, shoulders, elbows and wrists go in 0.8 s when they move: upper quartile, in shoulder widths.
 
     Between the median places of 0.4 s each, since a backend's joints tremble from frame to frame also where nothing
-    moves; of the upper quartile, since a speaker rests between gestures (`benchmarks/truth/filters.py`). None without
+    moves; of the upper quartile, since a speaker rests between gestures (`research/truth/filters.py`). None without
     shoulders or where no joint is seen for long enough.
     """
     width = _shoulder_pixels(pose, valid_from)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from benchmarks.truth.cascade import both
 from pipeline.config import load
 from pipeline.run.build import build
+from research.truth.cascade import both
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("build"), pytest.mark.timeout(3000)]
 

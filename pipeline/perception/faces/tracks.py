@@ -30,7 +30,7 @@ class Gate:
     """Which detection may continue which track, and how well it does.
 
     The numbers were set on half of 20 real people, cut out and moved across each other, and hold on the other half:
-    docs/decisions/0011, `python -m benchmarks.truth.tracking`.
+    docs/decisions/0011, `python -m research.truth.tracking`.
     """
 
     noise: float = 0.06  # standard deviation of a detection's centre, mean face sizes

@@ -25,7 +25,7 @@ class Cuts:
     change: an inset or a banner leaves most of it as it was.
     shifted: what is left of the step when the old picture is shifted onto the new one, as a shaken camera does.
     alike: correlation of the fine structure of both: high where something lights or moves what was there.
-    The four decide together, weighed as `benchmarks.truth.shots_fit` found on films of people not reported on.
+    The four decide together, weighed as `research.truth.shots_fit` found on films of people not reported on.
     """
 
     least: float = 2.0  # grey levels of 255, mean over the picture

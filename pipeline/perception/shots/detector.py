@@ -221,7 +221,7 @@ def picture_change(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h
     """By how many grey levels the liveliest 400th of a picture differs from an earlier one, grain taken off.
 
     The signed difference is averaged over 3x3 pixels, which takes two thirds of independent grain out; what grain is
-    left is told from the calmer three quarters of the picture, as if it were Gaussian there (`benchmarks/frozen.py`).
+    left is told from the calmer three quarters of the picture, as if it were Gaussian there (`research/frozen.py`).
     """
     import cv2
 

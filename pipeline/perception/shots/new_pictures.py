@@ -2,7 +2,7 @@
 
 A picture that stays differs from the one before by what coding and grain make of it, and one that is new by more. How
 much that is depends on the film, so each step is held against the smallest and the largest around it. It is asked cell
-by cell, since a person may move at another rate than the screen behind them. `benchmarks.truth.picture_rate` has what
+by cell, since a person may move at another rate than the screen behind them. `research.truth.picture_rate` has what
 was measured.
 """
 

@@ -31,7 +31,7 @@ _PASSES = 2
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Speech, turns and voices; measured by `benchmarks/speech_turns.py`.
+    """Speech, turns and voices; measured by `research/speech_turns.py`.
 
     threshold: silero's speech probability. merge: pauses shorter than this, in seconds, do not end
     a turn. bridge: pauses shorter than this do not end a window. switch: what a change of voice
@@ -41,7 +41,7 @@ class Embedded:
     name: ClassVar[str] = "embedded"
     same_voice: ClassVar[float] = 0.77
     """Between the most alike of different people over 5 s (0.74) and the least alike twentieth of one person's (0.81):
-    `benchmarks/speech_turns.py`, table "voices"."""
+    `research/speech_turns.py`, table "voices"."""
     hears: ClassVar[Hears] = frozenset({"turns", "music"})
 
     threshold: float = 0.5

