@@ -1,7 +1,7 @@
-"""Which real clips a study uses: tables in a folder beside the project, since its code names none of them.
+"""Which real clips a study uses: tables in a folder, since no module names a clip.
 
 The folder is the one that COSPEECH_CASES names, else `media/cases` in the shared folder where that exists, else
-`work/cases`. `research/README.md` says what its tables hold.
+`research/lists`. `research/README.md` says what its tables hold.
 """
 
 import csv
@@ -24,7 +24,7 @@ def cases_folder() -> Path:
     if named := os.environ.get("COSPEECH_CASES"):
         return Path(named)
     beside = shared_folder() / "media" / "cases"
-    return beside if beside.is_dir() else Path("work/cases")
+    return beside if beside.is_dir() else Path(__file__).with_name("lists")
 
 
 def table(name: str) -> tuple[Row, ...]:

@@ -10,6 +10,8 @@ from research.recordings import alike
 from research.truth.cast import actors, cast, empty, person_of
 from research.truth.filters import backdrop_of
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def test_a_list_keeps_its_order() -> None:
     assert clips("filters/backdrops") == ("trees.mp4", "street.mp4")
@@ -36,7 +38,7 @@ def test_lists_beside_the_media_come_before_those_of_the_project(
 ) -> None:
     monkeypatch.delenv("COSPEECH_CASES")
     monkeypatch.setenv("COSPEECH_SHARED", str(tmp_path))
-    assert cases_folder() == Path("work/cases")
+    assert cases_folder() == ROOT / "research" / "lists"
     (tmp_path / "media" / "cases").mkdir(parents=True)
     assert cases_folder() == tmp_path / "media" / "cases"
 
