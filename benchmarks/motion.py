@@ -30,7 +30,7 @@ from webdataset.compat import WebDataset
 from manifests.shards import write_tar
 from models.data.audio import LogMel
 from models.data.batches import Batch, Steps, Windows, statistics_of
-from models.data.features import Features, heard, prepare, seen
+from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.index import Motions
 from models.data.order import Order
 from models.data.skeleton import Skeleton
@@ -191,8 +191,8 @@ def made(folder: Path, *, clips: int = 64, seconds: int = 10) -> Motions:
 
 def loading(motions: Motions) -> None:
     """The same tensors through webdataset and through the index, one process, no workers, each clip once."""
-    values = prepare(motions, seen(Skeleton()))
-    voices = prepare(motions, heard(LogMel()))
+    values = prepare(motions, pose_features(Skeleton()))
+    voices = prepare(motions, audio_features(LogMel()))
     print("\nloader, one process, CPU ms per clip of 10 s    webdataset    ours    ratio")
     for name, theirs, ours in (
         (
@@ -270,7 +270,10 @@ def cpu_of(work: Callable[[], Iterator[tuple[np.ndarray, ...]]], *, rounds: int)
 
 def training(motions: Motions) -> None:
     """Samples per second of `tiny`, with features from disk and with wav2vec 2.0 inside the forward."""
-    values, voices = prepare(motions, seen(Skeleton())), prepare(motions, heard(LogMel()))
+    values, voices = (
+        prepare(motions, pose_features(Skeleton())),
+        prepare(motions, audio_features(LogMel())),
+    )
     windows = Windows(motions, values, voices, statistics_of(motions, values), 0, FRAMES)
     steps = Steps(windows, Order(0, len(motions)), 4)
     config = tiny()

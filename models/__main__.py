@@ -74,7 +74,7 @@ def train(
             without=tuple(without or ()),
             features=features,
             device=str(machine.device),
-            told=counted("clips looked at"),
+            on_progress=counted("clips prepared"),
         )
     settings = {
         "system": system,
@@ -225,7 +225,7 @@ def evaluate(
 
     --set takes what it takes for generate.
     """
-    from models.data.features import heard, prepare
+    from models.data.features import audio_features, prepare
     from models.infer.evaluate import baselines, fresh, held_clips, motion_encoder
     from models.infer.evaluate import evaluate as run_evaluation
     from models.systems.csg405.task import evaluated
@@ -238,7 +238,7 @@ def evaluate(
     trained.check(how)
     how = trained.resolved(how)
     training, held = evaluated(trained, data, split)
-    voices = prepare(held, heard(trained.encoder), features)
+    voices = prepare(held, audio_features(trained.encoder), features)
     makers = {
         "model": lambda heard, _sound, reference, seed: trained.generate(
             heard, reference, seed=seed, how=how

@@ -38,10 +38,10 @@ def recipe() -> Config:
     return Config(
         size=Size(96, 3, 4, 384),
         frames=WINDOW,
-        noise=Noise(mouth=4.0),
+        noise=Noise(mouth_weight=4.0),
         training=Training(
-            steps=600, batch=12, rate=1e-3, warmup=100, decay=0.05, ema=0.995, seed=0, threads=1,
-            save=600, validate=600, previews=0, log=500, tracker="none",
+            steps=600, batch_size=12, learning_rate=1e-3, warmup=100, weight_decay=0.05, ema_decay=0.995, seed=0,
+            threads=1, save=600, validate=600, previews=0, log=500, tracker="none",
         ),
     )  # fmt: skip
 
@@ -122,8 +122,8 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
             console=Console(file=nowhere),
         )  # fmt: skip
         trained = Trained.load(model)
-    clips = held_clips(task.held, task.heard)
-    others = held_clips(task.training, task.heard)
+    clips = held_clips(task.validation, task.audio_features)
+    others = held_clips(task.training, task.audio_features)
     makers = baselines(task.training, config.skeleton, task.encoder, None)
     making = {scale: Making(scale=scale) for scale in (1.0, 2.0)}
     for scale, how in making.items():

@@ -20,18 +20,18 @@ from models.data.statistics import Statistics
 class Batch:
     """What one step trains on; values and reference are normalised, and 0 where they are not known.
 
-    noise and chance (two numbers in [0, 1) each) come from (seed, clip, epoch) too: whatever a step draws, it draws the
-    same on any machine, with any number of workers and ranks.
+    noise and uniforms (two numbers in [0, 1) each) come from (seed, clip, epoch) too: whatever a step draws, it draws
+    the same on any machine, with any number of workers and ranks.
     """
 
     clips: tuple[str, ...]
     values: Float[Tensor, "batch time size"]
-    known: Bool[Tensor, "batch time size"]
-    there: Bool[Tensor, "batch time"]
+    joint_mask: Bool[Tensor, "batch time size"]
+    frame_mask: Bool[Tensor, "batch time"]
     audio: Float[Tensor, "batch time audio"]
     reference: Float[Tensor, "batch before size"]
     noise: Float[Tensor, "batch time size"]
-    chance: Float[Tensor, "batch 2"]
+    uniforms: Float[Tensor, "batch 2"]
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same on a device."""
@@ -43,7 +43,7 @@ class Batch:
 
     def _tensors(self) -> list[Tensor]:
         return [
-            self.values, self.known, self.there, self.audio, self.reference, self.noise, self.chance,
+            self.values, self.joint_mask, self.frame_mask, self.audio, self.reference, self.noise, self.uniforms,
         ]  # fmt: skip
 
 
@@ -51,8 +51,8 @@ class Batch:
 class Reference:
     """What stands before the frames to be made. one: a single frame from anywhere in the clip (paper 003).
 
-    Else the `frames` true ones that come before the window, as the released code has it (25), and with the share
-    `repeated` (0.3 there) the last of them over and over, which is how a first chunk begins.
+    Else the `frames` true ones that come before the window, as the released code has it (25), and with the
+    probability `repeated` (0.3 there) the last of them over and over, which is how a first chunk begins.
     """
 
     frames: int = 1
@@ -62,7 +62,8 @@ class Reference:
         """Refuse what cannot be drawn."""
         if self.frames < 1 or not 0.0 <= self.repeated <= 1.0:
             raise ValueError(
-                f"a reference has 1 frame or more, a share of 0 to 1 repeated, got {self.frames}, {self.repeated}"
+                "a reference has 1 frame or more, repeated with a probability of 0 to 1, got "
+                f"{self.frames}, {self.repeated}"
             )
 
     @property
@@ -79,8 +80,8 @@ class Windows:
     """
 
     motions: Motions
-    seen: Features
-    heard: Features
+    pose_features: Features
+    audio_features: Features
     statistics: Statistics
     seed: int
     frames: int = 250
@@ -88,41 +89,44 @@ class Windows:
 
     def __post_init__(self) -> None:
         """Refuse statistics of something else."""
-        if len(self.statistics.mean) != self.seen.family.size:
+        if len(self.statistics.mean) != self.pose_features.family.size:
             raise ValueError(
-                f"statistics of {len(self.statistics.mean)} numbers do not fit features of {self.seen.family.size}"
+                f"statistics of {len(self.statistics.mean)} numbers do not fit features of "
+                f"{self.pose_features.family.size}"
             )
 
     def batch(self, places: Sequence[Place]) -> Batch:
         """Samples side by side, padded with zeros to the window's length."""
-        count, size = len(places), self.seen.family.size
+        count, size = len(places), self.pose_features.family.size
         values = np.full((count, self.frames, size), np.nan, np.float32)
         before = np.full((count, self.reference.frames, size), np.nan, np.float32)
-        audio = np.zeros((count, self.frames, self.heard.family.size), self.heard.family.dtype)
+        audio = np.zeros(
+            (count, self.frames, self.audio_features.family.size), self.audio_features.family.dtype
+        )
         noise = np.empty((count, self.frames, size), np.float32)
-        chance = np.empty((count, 2), np.float32)
-        there = np.zeros((count, self.frames), np.bool_)
+        uniforms = np.empty((count, 2), np.float32)
+        frame_mask = np.zeros((count, self.frames), np.bool_)
         for row, place in enumerate(places):
             entry = self.motions.entries[place.clip]
             random = sample_rng(self.seed, entry.id, place.epoch)
             length = min(entry.frames, self.frames)
             first = int(random.integers(0, entry.frames - length + 1))
-            self.seen.read_into(entry, first, values[row, :length])
-            self.heard.read_into(entry, first, audio[row, :length])
+            self.pose_features.read_into(entry, first, values[row, :length])
+            self.audio_features.read_into(entry, first, audio[row, :length])
             self._before(entry, first, random, before[row])
-            random.random(dtype=np.float32, out=chance[row])
+            random.random(dtype=np.float32, out=uniforms[row])
             random.standard_normal(dtype=np.float32, out=noise[row])
-            there[row, :length] = True
+            frame_mask[row, :length] = True
         known = ~np.isnan(values)
         return Batch(
             clips=tuple(self.motions.entries[place.clip].id for place in places),
             values=self._normalised(values),
-            known=torch.from_numpy(known),
-            there=torch.from_numpy(there),
+            joint_mask=torch.from_numpy(known),
+            frame_mask=torch.from_numpy(frame_mask),
             audio=torch.from_numpy(audio),
             reference=self._normalised(before),
             noise=torch.from_numpy(noise),
-            chance=torch.from_numpy(chance),
+            uniforms=torch.from_numpy(uniforms),
         )
 
     def _before(
@@ -130,13 +134,13 @@ class Windows:
     ) -> None:
         if self.reference.one:
             at = int(random.integers(0, entry.frames))
-            self.seen.read_into(entry, at, out)
+            self.pose_features.read_into(entry, at, out)
             return
         held = min(first, len(out))
         if held:
-            self.seen.read_into(entry, first - held, out[len(out) - held :])
+            self.pose_features.read_into(entry, first - held, out[len(out) - held :])
         else:
-            self.seen.read_into(entry, first, out[-1:])
+            self.pose_features.read_into(entry, first, out[-1:])
             held = 1
         out[: len(out) - held] = out[len(out) - held]
         if random.random() < self.reference.repeated:
@@ -144,7 +148,7 @@ class Windows:
 
     def _normalised(self, values: np.ndarray) -> Tensor:
         values -= self.statistics.mean
-        values /= self.statistics.spread
+        values /= self.statistics.std
         return torch.from_numpy(np.nan_to_num(values, copy=False, nan=0.0))
 
 
@@ -177,23 +181,23 @@ class Steps(Dataset[Batch]):
         )
 
 
-def statistics_of(motions: Motions, seen: Features) -> Statistics:
-    """Mean and spread over all clips of an index, kept beside the features under a hash of which clips these are.
+def statistics_of(motions: Motions, pose_features: Features) -> Statistics:
+    """Mean and standard deviation over all clips of an index, kept beside the features under a hash of the clips.
 
     Raises DatasetError where they cannot be kept.
     """
     clips = hashlib.sha256("".join(f"{e.id}{e.revision}" for e in motions.entries).encode())
-    file = seen.files.folder / f"statistics-{clips.hexdigest()[:12]}.json"
+    file = pose_features.files.folder / f"statistics-{clips.hexdigest()[:12]}.json"
     if file.is_file():
         return Statistics.read(file)
 
     def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for entry in motions.entries:
-            rows = seen.rows(entry)
+            rows = pose_features.rows(entry)
             known = ~np.isnan(rows)
             yield np.where(known, rows, np.float32(0.0)), known
 
-    statistics = Statistics.of(parts(), seen.family.size)
-    with writing(seen.files.folder):
+    statistics = Statistics.of(parts(), pose_features.family.size)
+    with writing(pose_features.files.folder):
         statistics.write(file)
     return statistics

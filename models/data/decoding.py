@@ -25,6 +25,8 @@ def decoded(
     neck = None if skeleton.neck else np.repeat(neck_path(reference[None]), len(values), axis=0)
     pose = skeleton.decode(values, neck=neck)
     joints = np.zeros(kp.JOINTS, np.bool_)
-    joints[list(skeleton.joints)] = statistics.share[: 2 * len(skeleton.joints) : 2] >= SEEN
+    joints[list(skeleton.joints)] = (
+        statistics.known_fraction[: 2 * len(skeleton.joints) : 2] >= SEEN
+    )
     pose[:, ~joints] = 0.0
     return pose

@@ -26,7 +26,7 @@ from models.data.files import DatasetError, Files
 from models.data.index import Entry, Motions
 from models.data.skeleton import Skeleton
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ def family(name: str, facts: object, size: int, dtype: type) -> Family:
     return Family(f"{name}@{digest}", size, np.dtype(dtype))
 
 
-def heard(encoder: Encoder) -> Recipe:
+def audio_features(encoder: Encoder) -> Recipe:
     """The voice through an encoder, float16."""
     facts = (encoder.name, encoder.version, encoder.weights)
     kind = family(f"{encoder.name}-{encoder.version}", facts, encoder.size, np.float16)
     return Recipe(kind, lambda motions, number: encoder(motions.sound(number)))
 
 
-def seen(skeleton: Skeleton) -> Recipe:
+def pose_features(skeleton: Skeleton) -> Recipe:
     """The pose as a network sees it, float32, not normalised; NaN where it is not known."""
 
     def make(motions: Motions, number: int) -> np.ndarray:
@@ -99,7 +99,11 @@ class Features:
 
 
 def prepare(
-    motions: Motions, what: Recipe, root: Path | None = None, *, told: Told = lambda done, of: None
+    motions: Motions,
+    what: Recipe,
+    root: Path | None = None,
+    *,
+    on_progress: OnProgress = lambda done, of: None,
 ) -> Features:
     """Compute what is not there yet and open it. root: where families lie; None: beside the shards.
 
@@ -117,7 +121,7 @@ def prepare(
     counter = itertools.count(1)
 
     def count() -> None:
-        told(next(counter), len(whole))
+        on_progress(next(counter), len(whole))
 
     for shard, numbers in sorted(wanted.items()):
         held = _held(folder, shard, kind, [whole.entries[n] for n in numbers])
@@ -142,9 +146,9 @@ Placed = dict[str, tuple[str, int, int]]
 def _held(folder: Path, shard: str, kind: Family, entries: Iterable[Entry]) -> Placed | None:
     """Where everything lies, if the shard holds exactly these revisions."""
     try:
-        told = json.loads((folder / f"{shard}.json").read_text())
+        placed_in = json.loads((folder / f"{shard}.json").read_text())
         size = (folder / f"{shard}.tar").stat().st_size
-        placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in told.items()}
+        placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in placed_in.items()}
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     if {clip: held[0] for clip, held in placed.items()} != {e.id: e.revision for e in entries}:
@@ -159,7 +163,7 @@ def _write(
     what: Recipe,
     motions: Motions,
     numbers: Iterable[int],
-    told: Callable[[], None],
+    on_progress: Callable[[], None],
 ) -> Placed:
     """One shard, whole or not at all: its index goes first and comes last."""
     sidecar = folder / f"{shard}.json"
@@ -178,7 +182,7 @@ def _write(
             content = io.BytesIO()
             np.save(content, array, allow_pickle=False)
             starts[entry.id] = len(content.getvalue()) - array.nbytes
-            told()
+            on_progress()
             yield f"{entry.id}.npy", content.getvalue()
 
     with replacing(folder / f"{shard}.tar") as temporary:

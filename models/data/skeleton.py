@@ -25,7 +25,7 @@ class Skeleton:
     the crop. neck: the body's translation, which the released code throws away. smoothing: a name of `SMOOTHINGS` or
     None. valid_from: confidence from which a joint counts. face_root: a name of `ROOTS_BY_FACE`, what the face is
     measured from where the layout is local; the released code takes the body's nose. It is left out of the repr, of
-    which features have a hash in their name (`models.data.features.seen`).
+    which features have a hash in their name (`models.data.features.pose_features`).
     """
 
     joints: tuple[int, ...] = tuple(range(kp.JOINTS))

@@ -1,4 +1,4 @@
-"""Mean and spread of what a network sees, over one dataset's training clips: an artefact of the dataset."""
+"""Mean and standard deviation of what a network sees, over one dataset's training clips: an artefact of the dataset."""
 
 import json
 from collections.abc import Iterable
@@ -10,20 +10,20 @@ from jaxtyping import Bool, Float, Float32
 
 from manifests.files import write_whole
 
-LEAST_SPREAD = 1e-3
+LEAST_STD = 1e-3
 """In half crops, a quarter of a pixel: what hardly moves is not blown up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """mean, spread, share: one number per value of a frame; a value that was never known has 0, 1 and 0.
+    """mean, std, known_fraction: one number per value of a frame; a value that was never known has 0, 1 and 0.
 
-    share: of the frames in which it was known.
+    known_fraction: of the frames in which it was known.
     """
 
     mean: Float32[np.ndarray, " size"]
-    spread: Float32[np.ndarray, " size"]
-    share: Float32[np.ndarray, " size"]
+    std: Float32[np.ndarray, " size"]
+    known_fraction: Float32[np.ndarray, " size"]
 
     @classmethod
     def of(
@@ -42,29 +42,33 @@ class Statistics:
             squares += (around**2).sum(axis=0) + apart**2 * count * here / np.maximum(total, 1)
             mean += apart * here / np.maximum(total, 1)
             count = total
-        spread = np.sqrt(squares / np.maximum(count, 1))
-        spread = np.where(count > 0, np.maximum(spread, LEAST_SPREAD), 1.0)
-        share = count / max(frames, 1)
-        return cls(mean.astype(np.float32), spread.astype(np.float32), share.astype(np.float32))
+        std = np.sqrt(squares / np.maximum(count, 1))
+        std = np.where(count > 0, np.maximum(std, LEAST_STD), 1.0)
+        known_fraction = count / max(frames, 1)
+        return cls(
+            mean.astype(np.float32), std.astype(np.float32), known_fraction.astype(np.float32)
+        )
 
     @classmethod
     def read(cls, file: Path) -> "Statistics":
         """As `write` left them."""
         held = json.loads(file.read_text())
-        return cls(*(np.array(held[name], np.float32) for name in ("mean", "spread", "share")))
+        return cls(
+            *(np.array(held[name], np.float32) for name in ("mean", "std", "known_fraction"))
+        )
 
     def write(self, file: Path) -> None:
         """As JSON, under a temporary name first. Nine digits say a float32 exactly."""
         held = {
             name: [float(f"{value:.9g}") for value in getattr(self, name)]
-            for name in ("mean", "spread", "share")
+            for name in ("mean", "std", "known_fraction")
         }
         write_whole(file, json.dumps(held) + "\n")
 
     def apply(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
-        """Values brought to mean 0 and spread 1."""
-        return (values - self.mean) / self.spread
+        """Values brought to mean 0 and standard deviation 1."""
+        return (values - self.mean) / self.std
 
     def undo(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
         """The inverse of `apply`."""
-        return values * self.spread + self.mean
+        return values * self.std + self.mean

@@ -63,7 +63,7 @@ def run(
     """Denoise through all steps that a scheduler is set to."""
     for t in scheduler.timesteps:
         x0 = denoise(x, at_step(x, int(t)))
-        x = scheduler.step(x0, t, x, generator=generator, return_dict=False)[0]
+        x = scheduler.step(x0, int(t), x, generator=generator, return_dict=False)[0]
     return x
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.data.audio import Encoder
 from models.data.batches import statistics_of
-from models.data.features import Features, heard, prepare, seen
+from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.files import DatasetError
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
@@ -46,8 +46,8 @@ def baselines(
     training: Motions, skeleton: Skeleton, encoder: Encoder, features: Path | None
 ) -> dict[str, Maker]:
     """What was made of the training clips alone, by name."""
-    values = prepare(training, seen(skeleton), features)
-    voices = prepare(training, heard(encoder), features)
+    values = prepare(training, pose_features(skeleton), features)
+    voices = prepare(training, audio_features(encoder), features)
     statistics = statistics_of(training, values)
     poses = [training.pose(number) for number in range(len(training))]
     sounds = [training.sound(number) for number in range(len(training))]

@@ -1,4 +1,4 @@
-"""Transformer blocks whose norms are steered by the diffusion step: adaptive layer norm, zero at the start."""
+"""Transformer blocks conditioned on the diffusion step by adaptive layer norm, zero at the start."""
 
 import math
 
@@ -19,41 +19,41 @@ class Block(nn.Module):
             nn.LayerNorm(width, elementwise_affine=False, eps=1e-6) for _ in range(2 + crossed)
         )
         self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
-        self.rise, self.fall = nn.Linear(width, hidden), nn.Linear(hidden, width)
-        self.steer = nn.Linear(width, 3 * (2 + crossed) * width)
-        nn.init.zeros_(self.steer.weight)
-        nn.init.zeros_(self.steer.bias)
+        self.fc1, self.fc2 = nn.Linear(width, hidden), nn.Linear(hidden, width)
+        self.adaln = nn.Linear(width, 3 * (2 + crossed) * width)
+        nn.init.zeros_(self.adaln.weight)
+        nn.init.zeros_(self.adaln.bias)
         if crossed:
-            self.ask, self.tell = nn.Linear(width, width), nn.Linear(width, 2 * width)
-            self.heard = nn.Linear(width, width)
+            self.to_q, self.to_kv = nn.Linear(width, width), nn.Linear(width, 2 * width)
+            self.cross_out = nn.Linear(width, width)
 
     def forward(
         self,
         x: Float[Tensor, "batch tokens width"],
         condition: Float[Tensor, "batch width"],
-        seen: Bool[Tensor, "batch 1 1 tokens"] | None,
-        other: Float[Tensor, "batch others width"] | None = None,
-        other_seen: Bool[Tensor, "batch 1 1 others"] | None = None,
+        mask: Bool[Tensor, "batch 1 1 tokens"] | None,
+        context: Float[Tensor, "batch context width"] | None = None,
+        context_mask: Bool[Tensor, "batch 1 1 context"] | None = None,
     ) -> Float[Tensor, "batch tokens width"]:
-        """seen: which tokens may be looked at; None: all."""
-        parts = self.steer(F.silu(condition))[:, None].chunk(3 * len(self.norms), dim=-1)
+        """mask: which tokens may be looked at; None: all."""
+        parts = self.adaln(F.silu(condition))[:, None].chunk(3 * len(self.norms), dim=-1)
         shift, scale, gate = parts[:3]
         q, k, v = self.qkv(self.norms[0](x) * (1.0 + scale) + shift).chunk(3, dim=-1)
-        x = x + gate * self.out(self._attend(q, k, v, seen))
+        x = x + gate * self.out(self._attend(q, k, v, mask))
         shift, scale, gate = parts[3:6]
-        x = x + gate * self.fall(
-            F.gelu(self.rise(self.norms[1](x) * (1.0 + scale) + shift), approximate="tanh")
+        x = x + gate * self.fc2(
+            F.gelu(self.fc1(self.norms[1](x) * (1.0 + scale) + shift), approximate="tanh")
         )
-        if other is not None:
+        if context is not None:
             shift, scale, gate = parts[6:]
-            k, v = self.tell(other).chunk(2, dim=-1)
-            q = self.ask(self.norms[2](x) * (1.0 + scale) + shift)
-            x = x + gate * self.heard(self._attend(q, k, v, other_seen))
+            k, v = self.to_kv(context).chunk(2, dim=-1)
+            q = self.to_q(self.norms[2](x) * (1.0 + scale) + shift)
+            x = x + gate * self.cross_out(self._attend(q, k, v, context_mask))
         return x
 
-    def _attend(self, q: Tensor, k: Tensor, v: Tensor, seen: Tensor | None) -> Tensor:
+    def _attend(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
         q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (q, k, v))
-        return F.scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(2)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2)
 
 
 def sinusoids(at: Int[Tensor, "*places"] | Tensor, width: int) -> Float32[Tensor, "*places width"]:

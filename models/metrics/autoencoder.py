@@ -30,7 +30,7 @@ DOWN = 5
 KL_WEIGHT = 0.1
 RATE = 1e-4
 BATCH = 32
-LEAST_SPREAD = 0.01
+LEAST_STD = 0.01
 """Shoulder widths, about a pixel of a 512 crop, the error of a detector: what hardly moves is not blown up."""
 FORMAT = 1
 """Raise it when the same weights would give another code."""
@@ -57,13 +57,13 @@ class MotionEncoder(nn.Module):
     """
 
     mean: Tensor
-    spread: Tensor
+    std: Tensor
 
     def __init__(self, *, width: int = 256) -> None:
         super().__init__()
         self.width = width
         self.register_buffer("mean", torch.zeros(VALUES))
-        self.register_buffer("spread", torch.ones(VALUES))
+        self.register_buffer("std", torch.ones(VALUES))
         self.blocks = nn.Sequential(
             _block(VALUES, width),
             _block(width, width),
@@ -77,8 +77,8 @@ class MotionEncoder(nn.Module):
         return code[:, 0::2], code[:, 1::2]
 
     def normalised(self, windows: Float[Tensor, "B T D"]) -> Float[Tensor, "B T D"]:
-        """Mean 0 and spread 1 over the training windows, what is missing 0."""
-        return torch.nan_to_num((windows - self.mean) / self.spread, nan=0.0)
+        """Mean 0 and std 1 over the training windows, what is missing 0."""
+        return torch.nan_to_num((windows - self.mean) / self.std, nan=0.0)
 
     @torch.no_grad()
     def encode(self, windows: Windows) -> Float32[np.ndarray, "_windows 32"]:
@@ -186,7 +186,7 @@ def _take_statistics(encoder: MotionEncoder, windows: Windows) -> None:
     frames = windows.reshape(-1, VALUES)
     found = Statistics.of([(frames, np.isfinite(frames))], VALUES)
     encoder.mean.copy_(torch.from_numpy(found.mean))
-    encoder.spread.copy_(torch.from_numpy(found.spread).clamp(min=LEAST_SPREAD))
+    encoder.std.copy_(torch.from_numpy(found.std).clamp(min=LEAST_STD))
 
 
 def _block(inside: int, outside: int, *, halve: bool = False) -> nn.Sequential:

@@ -28,19 +28,20 @@ SEEDS = 1 << 24
 class Training:
     """How long, how fast and how exactly a network is trained.
 
-    batch: samples per step over all ranks. rate: of AdamW, reached after `warmup` steps. norm: what gradients are
-    clipped to. ema: decay of the averaged weights, those that are exported. save, validate, log: every so many steps.
-    keep: checkpoints that stay. previews: clips whose skeletons are drawn at each validation.
+    batch_size: samples per step over all ranks. learning_rate: of AdamW, reached after `warmup` steps.
+    max_grad_norm: what gradients are clipped to. ema_decay: of the averaged weights, those that are exported. save,
+    validate, log: every so many steps. keep: checkpoints that stay.
+    previews: clips whose skeletons are drawn at each validation.
     """
 
     steps: int = 2_000
-    batch: int = 16
-    rate: float = 3e-4
+    batch_size: int = 16
+    learning_rate: float = 3e-4
     schedule: Literal["constant_with_warmup", "cosine"] = "constant_with_warmup"
     warmup: int = 100
-    decay: float = 0.0
-    norm: float = 1.0
-    ema: float = 0.999
+    weight_decay: float = 0.0
+    max_grad_norm: float = 1.0
+    ema_decay: float = 0.999
     precision: Literal["no", "bf16", "fp16"] = "no"
     compile: bool = False
     seed: int = 0
@@ -55,20 +56,23 @@ class Training:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
-        for name in ("steps", "batch", "save", "keep", "validate", "log"):
+        for name in ("steps", "batch_size", "save", "keep", "validate", "log"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"training.{name} is 1 or more, got {getattr(self, name)}")
-        for name in ("warmup", "workers", "previews", "decay"):
+        for name in ("warmup", "workers", "previews", "weight_decay"):
             if not 0 <= getattr(self, name) < math.inf:
                 raise SettingsError(f"training.{name} is 0 or more, got {getattr(self, name)}")
         if not 0 <= self.seed < SEEDS:
             raise SettingsError(f"training.seed is 0 to {SEEDS - 1}, got {self.seed}")
         if self.threads is not None and self.threads < 1:
             raise SettingsError(f"training.threads is 1 or more, got {self.threads}")
-        if not 0.0 <= self.ema < 1.0:
-            raise SettingsError(f"training.ema is from 0 to below 1, got {self.ema}")
-        if not 0.0 < self.rate < math.inf or not self.norm > 0.0:
-            raise SettingsError(f"training.rate and norm are above 0, got {self.rate}, {self.norm}")
+        if not 0.0 <= self.ema_decay < 1.0:
+            raise SettingsError(f"training.ema_decay is from 0 to below 1, got {self.ema_decay}")
+        if not 0.0 < self.learning_rate < math.inf or not self.max_grad_norm > 0.0:
+            raise SettingsError(
+                "training.learning_rate and max_grad_norm are above 0, got "
+                f"{self.learning_rate}, {self.max_grad_norm}"
+            )
 
 
 def overridden(config: Config, assignments: Sequence[str]) -> Config:

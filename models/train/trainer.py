@@ -93,14 +93,14 @@ def train(
     steps = task.steps(machine.process_index, machine.num_processes)
     pinned = machine.device.type == "cuda"
     stream = steps.stream(state.step, training.steps, workers=training.workers, pinned=pinned)
-    with Progress(console, training.steps, state.step, training.batch) as progress:
+    with Progress(console, training.steps, state.step, training.batch_size) as progress:
         note = Log(run, state.step, machine)
         for batch in stream:
             torch.manual_seed(seed_of(training.seed, state.step, machine.process_index))
             with machine.autocast():
                 loss = task.loss(parallel, batch.to(machine.device))
             machine.backward(loss)
-            norm = machine.clip_grad_norm_(parallel.parameters(), training.norm)
+            grad_norm = machine.clip_grad_norm_(parallel.parameters(), training.max_grad_norm)
             state.optimizer.step()
             state.schedule.step()
             state.optimizer.zero_grad(set_to_none=True)
@@ -108,8 +108,15 @@ def train(
             state.step += 1
             if due(state.step, training.log, training.steps):
                 progress.loss = finite(machine.reduce(loss.detach(), "mean"), state.step)
-                rate = state.schedule.get_last_lr()[0]
-                note(state.step, {"loss": progress.loss, "norm": number(norm), "rate": rate})
+                learning_rate = state.schedule.get_last_lr()[0]
+                note(
+                    state.step,
+                    {
+                        "loss": progress.loss,
+                        "grad_norm": number(grad_norm),
+                        "learning_rate": learning_rate,
+                    },
+                )
             if machine.is_main_process and due(state.step, training.validate, training.steps):
                 progress.validation = validate(run, state, task, note)
             if machine.is_main_process and due(state.step, training.save, training.steps):
@@ -132,14 +139,18 @@ def begin(task: Task, training: Training, machine: Accelerator) -> State:
     torch.manual_seed(seed_of(training.seed, -1, 0))
     network = task.network().to(machine.device)
     network.train()
-    optimizer = torch.optim.AdamW(network.parameters(), training.rate, weight_decay=training.decay)
+    optimizer = torch.optim.AdamW(
+        network.parameters(), training.learning_rate, weight_decay=training.weight_decay
+    )
     schedule = get_scheduler(
         training.schedule,
         optimizer,
         num_warmup_steps=training.warmup,
         num_training_steps=training.steps,
     )
-    average = EMAModel(network.parameters(), decay=training.ema, use_ema_warmup=True, power=0.75)
+    average = EMAModel(
+        network.parameters(), decay=training.ema_decay, use_ema_warmup=True, power=0.75
+    )
     average.to(machine.device)
     return State(network, average, optimizer, schedule)
 
@@ -151,9 +162,9 @@ def seed_of(seed: int, step: int, rank: int) -> int:
 
 def check_batch(training: Training, ranks: int) -> None:
     """Raises SettingsError where the batch cannot be dealt out evenly."""
-    if training.batch % ranks:
+    if training.batch_size % ranks:
         raise SettingsError(
-            f"training.batch of {training.batch} cannot be dealt out to {ranks} ranks evenly"
+            f"training.batch_size of {training.batch_size} cannot be dealt out to {ranks} ranks evenly"
         )
 
 
@@ -284,7 +295,9 @@ def finite(loss: object, step: int) -> float:
     """The loss as a number. Raises Diverged."""
     value = number(loss)
     if not math.isfinite(value):
-        raise Diverged(f"the loss of step {step} is {value}: lower training.rate, and begin anew")
+        raise Diverged(
+            f"the loss of step {step} is {value}: lower training.learning_rate, and begin anew"
+        )
     return value
 
 

@@ -66,7 +66,7 @@ CONDITIONS = {
     each.name: each
     for each in (
         Condition("paper"),
-        Condition("cross", heard="cross"),
+        Condition("cross", audio_conditioning="cross"),
         Condition("global", local=False),
         Condition("no_reference", reference=False),
     )

@@ -25,7 +25,7 @@ class Condition:
     """One row of the paper's ablation table."""
 
     name: str
-    heard: Literal["features", "cross"] = "features"
+    audio_conditioning: Literal["features", "cross"] = "features"
     local: bool = True
     reference: bool = True
 
@@ -38,7 +38,7 @@ class Condition:
         """A new network."""
         return SkeletonTransformer(
             self.skeleton.size, AUDIO, size.width, size.depth, size.heads, size.hidden,
-            heard=self.heard, reference=self.reference,
+            audio_conditioning=self.audio_conditioning, reference=self.reference,
         )  # fmt: skip
 
 
@@ -111,12 +111,12 @@ def batch_of(seen: Set, step: int, *, seed: int, size: int) -> Batch:
     return Batch(
         clips=tuple(f"{place}" for place in places),
         values=values,
-        known=torch.ones_like(values, dtype=torch.bool),
-        there=torch.ones(values.shape[:2], dtype=torch.bool),
+        joint_mask=torch.ones_like(values, dtype=torch.bool),
+        frame_mask=torch.ones(values.shape[:2], dtype=torch.bool),
         audio=seen.audio[places],
         reference=values[torch.arange(size), at][:, None],
         noise=torch.from_numpy(random.standard_normal(values.shape, dtype=np.float32)),
-        chance=torch.from_numpy(random.random((size, 2), dtype=np.float32)),
+        uniforms=torch.from_numpy(random.random((size, 2), dtype=np.float32)),
     )
 
 

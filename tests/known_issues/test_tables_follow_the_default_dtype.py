@@ -89,7 +89,7 @@ def test_a_table_is_as_in_float64_whatever_the_default(name: str, default: torch
 
 def test_a_network_has_its_table_in_its_own_dtype(default: torch.dtype) -> None:
     made = network()
-    assert made.places.dtype == made.null.dtype == default
+    assert made.places.dtype == made.null_audio.dtype == default
 
 
 def test_a_network_loaded_in_bfloat16_knows_its_frames(tmp_path: Path) -> None:

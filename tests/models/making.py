@@ -247,9 +247,9 @@ def write_checkpoint(file: Path, *, width: int, depth: int, hidden: int, audio: 
     return file
 
 
-def write_statistics(folder: Path, mean: np.ndarray, spread: float) -> Path:
-    """Mean, (124, 2), and spread as they were released, for one person."""
+def write_statistics(folder: Path, mean: np.ndarray, std: float) -> Path:
+    """Mean, (124, 2), and std as they were released, for one person."""
     folder.mkdir(exist_ok=True)
-    for name, rows in (("Mean", mean), ("Std", np.full_like(mean, spread))):
+    for name, rows in (("Mean", mean), ("Std", np.full_like(mean, std))):
         np.save(folder / f"{name}_pose_rescaled_local_smooth_no_leg.npy", rows[None])
     return folder

@@ -26,7 +26,7 @@ from tests.models.making import (
 SIZES = ["size.width=32", "size.depth=2", "size.heads=2", "size.hidden=64"]
 SETTINGS = [
     *("size.width=32", "size.depth=1", "size.heads=2", "size.hidden=64", "frames=50"),
-    *("training.steps=4", "training.batch=2", "training.save=2", "training.validate=4"),
+    *("training.steps=4", "training.batch_size=2", "training.save=2", "training.validate=4"),
     *("training.tracker=none", "training.threads=1"),
 ]
 TINY = [part for setting in SETTINGS for part in ("-s", setting)]

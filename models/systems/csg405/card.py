@@ -20,7 +20,7 @@ license: other
 
 The skeleton diffusion transformer of *Democratizing High-Fidelity Co-Speech Gesture Video Generation* (ICCV 2025),
 configuration: network `{config["network"]}`, {size["depth"]} layers of {size["width"]}, {parameters:,} parameters,
-predicts `{config["noise"]["predicts"]}`, audio `{told["encoder"]["name"]}`
+predicts `{config["noise"]["prediction_type"]}`, audio `{told["encoder"]["name"]}`
 (weights {told["encoder"]["weights"] or "none"}).
 
 | what | value |
@@ -45,7 +45,7 @@ def trained(config: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[dict[s
         "dataset root": f"`{facts.get('dataset', '')}`",
         "clips, people": f"{facts.get('clips', '?')}, {facts.get('people', '?')}",
         "left out on purpose": ", ".join(facts.get("without", [])) or "nobody",
-        "steps × batch": f"{facts.get('steps', training['steps'])} × {training['batch']}",
+        "steps × batch": f"{facts.get('steps', training['steps'])} × {training['batch_size']}",
         "seed": str(training["seed"]),
         "guidance scale": f"{guidance.get('scale', 1.0):g}, measured on {guidance.get('clips', 0)} validation clips",
         **{name: f"{value:.4f}" for name, value in facts.get("validation", {}).items()},

@@ -28,15 +28,19 @@ def denoising_error(
 
     The step and the silence of each sample come with the batch. weights: of each value of a frame.
     """
-    t = (batch.chance[:, 0] * schedule.steps).long().clamp(max=schedule.steps - 1)
-    silent = batch.chance[:, 1] < noise.silent
+    t = (batch.uniforms[:, 0] * schedule.steps).long().clamp(max=schedule.steps - 1)
+    drop_audio = batch.uniforms[:, 1] < noise.audio_dropout
     x = schedule.noised(batch.values, batch.noise, t)
     predicted = network(
-        x, t, batch.audio, batch.reference, silent=silent, there=batch.there
+        x, t, batch.audio, batch.reference, drop_audio=drop_audio, frame_mask=batch.frame_mask
     ).float()
     signal, sigma = schedule.at(t)
-    x0 = predicted if noise.predicts == "x0" else to_x0(noise.predicts, predicted, x, signal, sigma)
-    return masked_error(x0, batch.values, batch.known, weights)
+    x0 = (
+        predicted
+        if noise.prediction_type == "x0"
+        else to_x0(noise.prediction_type, predicted, x, signal, sigma)
+    )
+    return masked_error(x0, batch.values, batch.joint_mask, weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +113,19 @@ def denoiser(
         voice, noisy = audio[:, first : first + x.shape[1]], x.to(precision)
         if how.scale is None or how.scale == 1.0:
             return as_x0(network(noisy, t, voice, reference).float(), x, t)
-        silent = torch.arange(2, device=x.device).repeat_interleave(len(x)).bool()
+        drop_audio = torch.arange(2, device=x.device).repeat_interleave(len(x)).bool()
         both = network(
             noisy.repeat(2, 1, 1), t.repeat(2), voice.repeat(2, 1, 1), reference.repeat(2, 1, 1),
-            silent=silent,
+            drop_audio=drop_audio,
         ).float()  # fmt: skip
         conditional, null = (as_x0(half, x, t) for half in both.chunk(2))
         return guided(conditional, null, how.scale)
 
     def as_x0(predicted: Tensor, x: Tensor, t: Tensor) -> Tensor:
-        if noise.predicts == "x0":
+        if noise.prediction_type == "x0":
             return predicted
         signal, sigma = schedule.at(t)
-        return to_x0(noise.predicts, predicted, x, signal, sigma)
+        return to_x0(noise.prediction_type, predicted, x, signal, sigma)
 
     overlap = frames // 5 if how.overlap is None else how.overlap
     return blended(of_window, frames=frames, overlap=overlap)

@@ -45,19 +45,19 @@ class Noise:
 
     steps: int = 1000
     power: int = 2
-    predicts: Prediction = "x0"
-    silent: float = 0.1
-    mouth: float = 1.0
+    prediction_type: Prediction = "x0"
+    audio_dropout: float = 0.1
+    mouth_weight: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse what is no schedule, and no share."""
         for name in ("steps", "power"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"noise.{name} is 1 or more, got {getattr(self, name)}")
-        if not 0.0 <= self.silent <= 1.0:
-            raise SettingsError(f"noise.silent is 0 to 1, got {self.silent}")
-        if not 0.0 <= self.mouth < math.inf:
-            raise SettingsError(f"noise.mouth is 0 or more, got {self.mouth}")
+        if not 0.0 <= self.audio_dropout <= 1.0:
+            raise SettingsError(f"noise.audio_dropout is 0 to 1, got {self.audio_dropout}")
+        if not 0.0 <= self.mouth_weight < math.inf:
+            raise SettingsError(f"noise.mouth_weight is 0 or more, got {self.mouth_weight}")
 
     @property
     def schedule(self) -> Schedule:
@@ -66,14 +66,16 @@ class Noise:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """One configuration. network: the paper's, or the released code's; heard, use_reference: the paper's ablations.
+    """One configuration. network: the paper's, or the released code's.
+
+    audio_conditioning, use_reference: the paper's ablations.
 
     skeleton: what the network sees of a pose. encoder: `logmel`, or `wav2vec2=FOLDER`. frames: of a window at 25 FPS.
     """
 
     network: Literal["paper", "released"] = "paper"
     size: Size = field(default_factory=Size)
-    heard: Literal["features", "cross"] = "features"
+    audio_conditioning: Literal["features", "cross"] = "features"
     use_reference: bool = True
     skeleton: Skeleton = field(default_factory=Skeleton)
     encoder: str = "logmel"
@@ -101,7 +103,7 @@ class Config:
             size.depth,
             size.heads,
             size.hidden,
-            heard=self.heard,
+            audio_conditioning=self.audio_conditioning,
             reference=self.use_reference,
         )
 
@@ -109,13 +111,17 @@ class Config:
 def tiny() -> Config:
     """Trains on a CPU in minutes."""
     return Config(
-        training=Training(steps=600, batch=8, rate=5e-4, warmup=50, ema=0.99, validate=300)
+        training=Training(
+            steps=600, batch_size=8, learning_rate=5e-4, warmup=50, ema_decay=0.99, validate=300
+        )
     )
 
 
 def small() -> Config:
     """DiT-S: 12 layers of 384 (Peebles & Xie 2023)."""
-    training = Training(steps=20_000, batch=32, rate=1e-4, warmup=500, save=1_000, validate=1_000)
+    training = Training(
+        steps=20_000, batch_size=32, learning_rate=1e-4, warmup=500, save=1_000, validate=1_000
+    )
     return Config(size=Size(384, 12, 6, 1536), training=training)
 
 
@@ -126,7 +132,7 @@ def paper() -> Config:
     averaged weights, on which it is silent; AdamW without decay, which is its Adam.
     """
     training = Training(
-        steps=2_000_000, batch=128, rate=5e-5, warmup=1_000, ema=0.9999, precision="bf16",
+        steps=2_000_000, batch_size=128, learning_rate=5e-5, warmup=1_000, ema_decay=0.9999, precision="bf16",
         compile=True, workers=8, save=5_000, validate=10_000,
     )  # fmt: skip
     return Config(size=Size(1024, 16, 16, 4096), encoder="wav2vec2", training=training)

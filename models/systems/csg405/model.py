@@ -15,8 +15,8 @@ class SkeletonTransformer(ModelMixin, ConfigMixin):
     """Reference frames joined by frames, audio joined by features, the diffusion step through adaptive norms.
 
     size: numbers per frame (`Skeleton.size`); audio: numbers per frame of the audio encoder; width, depth, heads,
-    hidden: of the transformer, which the paper does not state. heard: how audio enters, `features` as the paper's
-    method, `cross` as its ablation. reference: False leaves the reference out, the other ablation.
+    hidden: of the transformer, which the paper does not state. audio_conditioning: how audio enters, `features` as
+    the paper's method, `cross` as its ablation. reference: False leaves the reference out, the other ablation.
 
     What a frame's audio is without a voice (guidance) is learned; the reference frames have audio zero (section 3.1).
     """
@@ -30,26 +30,30 @@ class SkeletonTransformer(ModelMixin, ConfigMixin):
         depth: int = 12,
         heads: int = 6,
         hidden: int = 1536,
-        heard: Literal["features", "cross"] = "features",
+        audio_conditioning: Literal["features", "cross"] = "features",
         reference: bool = True,
     ) -> None:
         super().__init__()
-        joined = size + audio if heard == "features" else size
-        self.enter = nn.Linear(joined, width)
+        joined = size + audio if audio_conditioning == "features" else size
+        self.proj_in = nn.Linear(joined, width)
         self.is_reference = nn.Parameter(torch.zeros(width))
-        self.null = nn.Parameter(torch.zeros(audio))
-        self.when = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
-        self.listen = nn.Linear(audio, width) if heard == "cross" else None
+        self.null_audio = nn.Parameter(torch.zeros(audio))
+        self.time_mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.audio_proj = nn.Linear(audio, width) if audio_conditioning == "cross" else None
         self.blocks = nn.ModuleList(
-            Block(width, heads, hidden, crossed=heard == "cross") for _ in range(depth)
+            Block(width, heads, hidden, crossed=audio_conditioning == "cross") for _ in range(depth)
         )
         self.norm = nn.LayerNorm(width, elementwise_affine=False, eps=1e-6)
-        self.steer = nn.Linear(width, 2 * width)
-        self.leave = nn.Linear(width, size)
-        for layer in (self.steer, self.leave):
+        self.adaln = nn.Linear(width, 2 * width)
+        self.proj_out = nn.Linear(width, size)
+        for layer in (self.adaln, self.proj_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        self.heard, self.uses_reference, self.width = heard, reference, width
+        self.audio_conditioning, self.uses_reference, self.width = (
+            audio_conditioning,
+            reference,
+            width,
+        )
 
     def forward(
         self,
@@ -58,40 +62,40 @@ class SkeletonTransformer(ModelMixin, ConfigMixin):
         audio: Float[Tensor, "batch time audio"],
         reference: Float[Tensor, "batch before size"],
         *,
-        silent: Bool[Tensor, " batch"] | None = None,
-        there: Bool[Tensor, "batch time"] | None = None,
+        drop_audio: Bool[Tensor, " batch"] | None = None,
+        frame_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time size"]:
-        """x0. silent: whose voice is replaced by the learned null; there: False on padding, which nobody looks at."""
-        audio = audio.to(self.null.dtype)
-        if silent is not None:
-            audio = torch.where(silent[:, None, None], self.null, audio)
+        """x0. drop_audio: whose voice is replaced by the learned null. frame_mask: False on padding."""
+        audio = audio.to(self.null_audio.dtype)
+        if drop_audio is not None:
+            audio = torch.where(drop_audio[:, None, None], self.null_audio, audio)
         before = reference.shape[1] if self.uses_reference else 0
         tokens = self._tokens(x, audio, reference[:, :before])
-        condition = self.when(sinusoids(t, self.width).to(tokens.dtype))
-        seen, heard_seen = None, None
-        if there is not None:
-            heard_seen = there[:, None, None]
+        condition = self.time_mlp(sinusoids(t, self.width).to(tokens.dtype))
+        mask, context_mask = None, None
+        if frame_mask is not None:
+            context_mask = frame_mask[:, None, None]
             first = torch.ones(len(x), before, dtype=torch.bool, device=x.device)
-            seen = torch.cat([first, there], dim=1)[:, None, None]
-        other = None
-        if self.listen is not None:
+            mask = torch.cat([first, frame_mask], dim=1)[:, None, None]
+        context = None
+        if self.audio_proj is not None:
             at = torch.arange(x.shape[1], device=x.device)
-            other = self.listen(audio) + sinusoids(at, self.width).to(tokens.dtype)
+            context = self.audio_proj(audio) + sinusoids(at, self.width).to(tokens.dtype)
         for block in self.blocks:
             tokens = block(
-                tokens, condition, seen, other, heard_seen if other is not None else None
+                tokens, condition, mask, context, context_mask if context is not None else None
             )
-        shift, scale = self.steer(nn.functional.silu(condition))[:, None].chunk(2, dim=-1)
-        return self.leave(self.norm(tokens[:, before:]) * (1.0 + scale) + shift)
+        shift, scale = self.adaln(nn.functional.silu(condition))[:, None].chunk(2, dim=-1)
+        return self.proj_out(self.norm(tokens[:, before:]) * (1.0 + scale) + shift)
 
     def _tokens(self, x: Tensor, audio: Tensor, reference: Tensor) -> Tensor:
         """Frames of the reference at places below zero, then those of x from zero on."""
         before = reference.shape[1]
         frames = torch.cat([reference.to(x.dtype), x], dim=1)
-        if self.heard == "features":
+        if self.audio_conditioning == "features":
             quiet = torch.zeros(len(x), before, audio.shape[2], dtype=x.dtype, device=x.device)
             frames = torch.cat([frames, torch.cat([quiet, audio.to(x.dtype)], dim=1)], dim=2)
         at = torch.arange(-before, x.shape[1], device=x.device)
-        tokens = self.enter(frames) + sinusoids(at, self.width).to(x.dtype)
+        tokens = self.proj_in(frames) + sinusoids(at, self.width).to(x.dtype)
         tokens[:, :before] = tokens[:, :before] + self.is_reference
         return tokens

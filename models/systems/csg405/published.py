@@ -30,20 +30,20 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
         longest: int = 5000,
     ) -> None:
         super().__init__()
-        self.from_pose = nn.Linear(size, width)
-        self.from_audio = nn.Linear(audio, width)
+        self.pose_proj = nn.Linear(size, width)
+        self.audio_proj = nn.Linear(audio, width)
         self.join = nn.Sequential(
             nn.Linear(2 * width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
-        self.when = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+        self.time_mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         layer = nn.TransformerEncoderLayer(
             width, heads, hidden, dropout, "gelu", batch_first=True, norm_first=False
         )
         self.encoder = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
-        self.leave = nn.Linear(width, size)
-        self.null = nn.Parameter(torch.zeros(width))
+        self.proj_out = nn.Linear(width, size)
+        self.null_audio = nn.Parameter(torch.zeros(width))
         self.drop = nn.Dropout(dropout)
-        places = interleaved(longest, width).to(self.null.dtype)
+        places = interleaved(longest, width).to(self.null_audio.dtype)
         self.register_buffer("places", places, persistent=False)
 
     def forward(
@@ -53,8 +53,8 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
         audio: Float[Tensor, "batch heard audio"],
         reference: Float[Tensor, "batch before size"],
         *,
-        silent: Bool[Tensor, " batch"] | None = None,
-        there: Bool[Tensor, "batch time"] | None = None,
+        drop_audio: Bool[Tensor, " batch"] | None = None,
+        frame_mask: Bool[Tensor, "batch time"] | None = None,
     ) -> Float[Tensor, "batch time size"]:
         """x0. audio: at any rate, brought to one vector per frame linearly, ends on ends."""
         before = reference.shape[1]
@@ -62,20 +62,20 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
             audio = nn.functional.interpolate(
                 audio.transpose(1, 2), size=x.shape[1], mode="linear", align_corners=True
             ).transpose(1, 2)
-        heard = self.from_audio(audio)
-        if silent is not None:
-            heard = torch.where(silent[:, None, None], self.null, heard)
-        frames = self.from_pose(torch.cat([reference, x], dim=1))
+        heard = self.audio_proj(audio)
+        if drop_audio is not None:
+            heard = torch.where(drop_audio[:, None, None], self.null_audio, heard)
+        frames = self.pose_proj(torch.cat([reference, x], dim=1))
         quiet = torch.zeros_like(frames[:, :before])
         joined = self.join(torch.cat([frames, torch.cat([quiet, heard], dim=1)], dim=2))
-        step = self.when(self.places[t])[:, None]
+        step = self.time_mlp(self.places[t])[:, None]
         tokens = torch.cat([step, joined], dim=1)
         tokens = self.drop(tokens + self.places[: tokens.shape[1]])
         hidden = None
-        if there is not None:
+        if frame_mask is not None:
             first = torch.ones(len(x), 1 + before, dtype=torch.bool, device=x.device)
-            hidden = ~torch.cat([first, there], dim=1)
-        return self.leave(self.encoder(tokens, src_key_padding_mask=hidden)[:, 1 + before :])
+            hidden = ~torch.cat([first, frame_mask], dim=1)
+        return self.proj_out(self.encoder(tokens, src_key_padding_mask=hidden)[:, 1 + before :])
 
 
 def interleaved(longest: int, width: int) -> Float64[Tensor, "longest width"]:

@@ -17,7 +17,7 @@ from models.systems.csg405.trained import Trained
 from models.systems.csg405.weights import WeightsError, load_published
 
 MEAN = "Mean_pose_rescaled_local_smooth_no_leg.npy"
-SPREAD = "Std_pose_rescaled_local_smooth_no_leg.npy"
+STD = "Std_pose_rescaled_local_smooth_no_leg.npy"
 """As the released code names them (2d_kp_generation/data_loaders/audio_to_2dkp/config.py)."""
 GUIDANCE = 3.5
 """The scale at which the released code's test script generates from voices that do not belong to the reference."""
@@ -26,7 +26,7 @@ GUIDANCE = 3.5
 def imported(checkpoint: Path, statistics: Sequence[Path], config: Config) -> Trained:
     """The model of a checkpoint, as far as its files say it. config: of its size; its skeleton is the release's.
 
-    statistics: a folder with MEAN and SPREAD, or these two files. The number of heads does not show in a checkpoint.
+    statistics: a folder with MEAN and STD, or these two files. The number of heads does not show in a checkpoint.
     Raises WeightsError, EncoderError.
     """
     if config.network != "released":
@@ -35,13 +35,13 @@ def imported(checkpoint: Path, statistics: Sequence[Path], config: Config) -> Tr
         raise WeightsError(
             "a released checkpoint needs skeleton.neck=false and skeleton.local=true"
         )
-    mean, spread = statistics_files(statistics)
-    normal = read_statistics(mean, spread, config.skeleton)
+    mean, std = statistics_files(statistics)
+    normal = read_statistics(mean, std, config.skeleton)
     encoder = encoder_of(config.encoder)
     network = config.build(encoder.size)
     assert isinstance(network, PublishedTransformer)
     load_published(checkpoint, network)
-    files = {"checkpoint": checkpoint, "mean": mean, "spread": spread}
+    files = {"checkpoint": checkpoint, "mean": mean, "std": std}
     facts = {
         "imported": {what: sha256_of(file) for what, file in files.items()},
         "guidance": {"scale": GUIDANCE},
@@ -50,15 +50,15 @@ def imported(checkpoint: Path, statistics: Sequence[Path], config: Config) -> Tr
 
 
 def statistics_files(given: Sequence[Path]) -> tuple[Path, Path]:
-    """(mean, spread), from the folder they lie in or named one by one, the mean first. Raises WeightsError."""
+    """(mean, std), from the folder they lie in or named one by one, the mean first. Raises WeightsError."""
     match given:
         case [folder] if folder.is_dir():
-            files = folder / MEAN, folder / SPREAD
-        case [mean, spread]:
-            files = mean, spread
+            files = folder / MEAN, folder / STD
+        case [mean, std]:
+            files = mean, std
         case _:
             raise WeightsError(
-                f"statistics are a folder with {MEAN} and {SPREAD}, or two files, the mean first, "
+                f"statistics are a folder with {MEAN} and {STD}, or two files, the mean first, "
                 f"got {', '.join(map(str, given)) or 'none'}"
             )
     for file in files:
@@ -67,16 +67,16 @@ def statistics_files(given: Sequence[Path]) -> tuple[Path, Path]:
     return files
 
 
-def read_statistics(mean: Path, spread: Path, skeleton: Skeleton) -> Statistics:
+def read_statistics(mean: Path, std: Path, skeleton: Skeleton) -> Statistics:
     """Statistics of a local layout without a neck, in half crops. Raises WeightsError.
 
     Each file is (1, joints + 1, 2): one person; the neck, then the joints in their order; x and y. The released code
     leaves the neck out, too. How often a joint was seen it does not say: all are taken as seen.
     """
-    middle, apart = (read_rows(file, len(skeleton.joints)) for file in (mean, spread))
+    middle, apart = (read_rows(file, len(skeleton.joints)) for file in (mean, std))
     if (apart <= 0.0).any():
         raise WeightsError(
-            f"{spread.name} has a spread of {apart.min():g}, needed above 0; the mean is named first"
+            f"{std.name} has a standard deviation of {apart.min():g}, needed above 0; the mean is named first"
         )
     return Statistics(middle, apart, np.ones_like(middle))
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from manifests import keypoints as kp
 from models.data.audio import Encoder, encoder_of
 from models.data.batches import Batch, Steps, Windows, statistics_of
-from models.data.features import Features, heard, prepare, seen
+from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.files import DatasetError
 from models.data.index import Entry, Motions
 from models.data.order import Order, Place
@@ -25,19 +25,19 @@ from models.systems.csg405.configs import Config
 from models.systems.csg405.guidance import measured_guidance
 from models.systems.csg405.trained import Trained
 
-CHANCES = 4
+NOISINGS = 4
 """Times that each validation clip is noised, at steps spread over the schedule."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """One configuration on one dataset. training, held: clips that are learned from, clips that are looked at."""
+    """One configuration on one dataset. training, validation: the clips of each."""
 
     config: Config
     training: Motions
-    held: Motions
-    seen: Features
-    heard: Features
+    validation: Motions
+    pose_features: Features
+    audio_features: Features
     encoder: Encoder
     statistics: Statistics
     without: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Task:
     @classmethod
     def of(
         cls, config: Config, folder: Path, *, without: tuple[str, ...] = (), features: Path | None = None,
-        device: str = "cpu", told: Callable[[int, int], None] = lambda done, of: None,
+        device: str = "cpu", on_progress: Callable[[int, int], None] = lambda done, of: None,
     ) -> "Task":  # fmt: skip
         """Features are computed where they are not there yet. without: identities that are left out of training and
         looked at instead; else the clips of `val` are, or those of `test` in a dataset that has none. Raises
@@ -57,8 +57,8 @@ class Task:
         if not len(training):
             raise DatasetError(f"{folder} has no clip to train on")
         encoder = encoder_of(config.encoder, device=device)
-        values = prepare(whole, seen(config.skeleton), features, told=told)
-        voices = prepare(whole, heard(encoder), features, told=told)
+        values = prepare(whole, pose_features(config.skeleton), features, on_progress=on_progress)
+        voices = prepare(whole, audio_features(encoder), features, on_progress=on_progress)
         statistics = statistics_of(training, values)
         return cls(config, training, held, values, voices, encoder, statistics, without)
 
@@ -66,7 +66,7 @@ class Task:
         """Windows of these clips, normalised by what is trained on."""
         config = self.config
         return Windows(
-            motions, self.seen, self.heard, self.statistics, config.training.seed, config.frames,
+            motions, self.pose_features, self.audio_features, self.statistics, config.training.seed, config.frames,
             config.reference,
         )  # fmt: skip
 
@@ -76,7 +76,7 @@ class Task:
     def steps(self, rank: int, ranks: int) -> Steps:
         training = self.config.training
         order = Order(training.seed, len(self.training))
-        return Steps(self.windows(self.training), order, training.batch // ranks, rank, ranks)
+        return Steps(self.windows(self.training), order, training.batch_size // ranks, rank, ranks)
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
         noise = self.config.noise
@@ -90,34 +90,34 @@ class Task:
 
     def weights(self, device: torch.device) -> Tensor | None:
         """What each value's squared error is multiplied by; None where that is 1."""
-        if self.config.noise.mouth == 1.0:
+        if self.config.noise.mouth_weight == 1.0:
             return None
         joints = np.asarray(self.config.skeleton.joints)
         mouth = (joints >= kp.MOUTH.start) & (joints < kp.MOUTH.stop)
-        heft = np.ones(self.config.skeleton.size, np.float32)
-        heft[: 2 * len(joints)] = np.where(mouth, self.config.noise.mouth, 1.0).repeat(2)
-        return torch.from_numpy(heft).to(device)
+        weights = np.ones(self.config.skeleton.size, np.float32)
+        weights[: 2 * len(joints)] = np.where(mouth, self.config.noise.mouth_weight, 1.0).repeat(2)
+        return torch.from_numpy(weights).to(device)
 
     def validate(self, network: nn.Module, folder: Path) -> dict[str, float]:
         """The loss on held clips at fixed steps and noise, and what the model makes of the first of them, drawn."""
-        if not len(self.held):
+        if not len(self.validation):
             return {}
         trained = self.trained(network, {})
-        figures = {"validation/loss": self.held_loss(network)}
-        for number in range(min(self.config.training.previews, len(self.held))):
-            preview(trained, self.held, self.heard, number, folder)
+        figures = {"validation/loss": self.validation_loss(network)}
+        for number in range(min(self.config.training.previews, len(self.validation))):
+            preview(trained, self.validation, self.audio_features, number, folder)
         return figures
 
     @torch.no_grad()
-    def held_loss(self, network: nn.Module) -> float:
+    def validation_loss(self, network: nn.Module) -> float:
         """Mean over held clips and steps; the same noise at every call."""
-        windows, device = self.windows(self.held), next(network.parameters()).device
+        windows, device = self.windows(self.validation), next(network.parameters()).device
         losses: list[float] = []
-        for number in range(len(self.held)):
-            for chance in range(CHANCES):
-                batch = windows.batch([Place(chance, number)])
-                batch.chance[:, 0] = (chance + 0.5) / CHANCES
-                batch.chance[:, 1] = 1.0  # never silent
+        for number in range(len(self.validation)):
+            for noising in range(NOISINGS):
+                batch = windows.batch([Place(noising, number)])
+                batch.uniforms[:, 0] = (noising + 0.5) / NOISINGS
+                batch.uniforms[:, 1] = 1.0  # never silent
                 losses.append(float(self.loss(network, batch.to(device))))
         return float(np.mean(losses))
 
@@ -125,19 +125,21 @@ class Task:
         return Trained(self.config, network, self.statistics, self.encoder, facts)  # type: ignore[arg-type]
 
     def export(self, network: nn.Module, folder: Path, facts: Mapping[str, object]) -> None:
-        told = {
+        card_facts = {
             **facts,
             "dataset": self.training.root,
             "pose_backend": self.training.pose_backend,
             "clips": len(self.training),
             "people": len({entry.identity for entry in self.training.entries}),
             "without": list(self.without),
-            "validation": {"validation/loss": self.held_loss(network)} if len(self.held) else {},
+            "validation": {"validation/loss": self.validation_loss(network)}
+            if len(self.validation)
+            else {},
         }
-        told["guidance"] = asdict(
-            measured_guidance(self.trained(network, {}), self.held, self.heard)
+        card_facts["guidance"] = asdict(
+            measured_guidance(self.trained(network, {}), self.validation, self.audio_features)
         )
-        self.trained(network, told).save(folder)
+        self.trained(network, card_facts).save(folder)
 
 
 def divided(whole: Motions, without: tuple[str, ...]) -> tuple[Motions, Motions]:

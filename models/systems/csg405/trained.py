@@ -35,6 +35,10 @@ FILES = frozenset(
 """What `Trained.save` writes."""
 
 
+LAYOUT = 2
+"""Of the folder. 1: before networks, settings and statistics had their names of today."""
+
+
 class ModelError(UserError):
     """A folder that holds no trained model of this system, cannot be written, or does not fit what it is given."""
 
@@ -68,6 +72,9 @@ class Trained:
         folder = folder / "model" if (folder / "model" / "system.json").is_file() else folder
         try:
             told = json.loads((folder / "system.json").read_text())
+            if not isinstance(told, dict):
+                raise TypeError("system.json holds no object")
+            refuse_other_layout(folder, told)
             config, facts = parsed(Config, told["config"]), dict(told["facts"])
             hears = tuple(told["encoder"][name] for name in ("name", "version", "weights"))
             kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
@@ -126,6 +133,7 @@ class Trained:
         }
         told = {
             "system": "csg405",
+            "layout": LAYOUT,
             "config": plain(self.config),
             "encoder": encoder,
             "facts": dict(self.facts),
@@ -191,3 +199,12 @@ class Trained:
     def hear(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
         """A voice through the encoder, once."""
         return self.encoder(sound)
+
+
+def refuse_other_layout(folder: Path, told: Mapping[str, Any]) -> None:
+    """Raises ModelError for a folder that another version of this code wrote."""
+    if (layout := told.get("layout", 1)) != LAYOUT:
+        raise ModelError(
+            f"{folder} has layout {layout}, needed {LAYOUT}: train it anew (csg-model train), with the settings in its "
+            "system.json under their names of today"
+        )

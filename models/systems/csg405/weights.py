@@ -12,13 +12,13 @@ from manifests.errors import UserError
 from models.systems.csg405.published import PublishedTransformer
 
 NAMES = {
-    "input_process.poseEmbedding": "from_pose",
-    "embed_audio": "from_audio",
-    "audio_learnable": "null",
+    "input_process.poseEmbedding": "pose_proj",
+    "embed_audio": "audio_proj",
+    "audio_learnable": "null_audio",
     "concat_to_hidden": "join",
-    "embed_timestep.time_embed": "when",
+    "embed_timestep.time_embed": "time_mlp",
     "seqTransEncoder": "encoder",
-    "output_process.poseFinal": "leave",
+    "output_process.poseFinal": "proj_out",
 }
 """Published prefix to ours."""
 

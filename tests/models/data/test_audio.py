@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from models.data import audio
 from models.data.audio import Encoder, EncoderError, LogMel, SpeechEncoder, encoder_of, frames_of
-from models.data.features import heard
+from models.data.features import audio_features
 from tests.models.making import save_network, voice
 
 KINDS = ("wav2vec2", "hubert", "wavlm")
@@ -126,7 +126,7 @@ def test_the_sound_is_centred_unless_the_encoder_was_trained_without(
     (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": False}))
     plain = SpeechEncoder("wav2vec2", folder)
     assert not np.array_equal(plain(quiet), centred(quiet))
-    assert heard(plain).family.name != heard(centred).family.name
+    assert audio_features(plain).family.name != audio_features(centred).family.name
     (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True}))
     assert SpeechEncoder("wav2vec2", folder).weights == centred.weights
 
@@ -134,15 +134,15 @@ def test_the_sound_is_centred_unless_the_encoder_was_trained_without(
 def test_other_weights_are_another_family(networks: dict[str, Path], tmp_path: Path) -> None:
     folder = save_network("wavlm", tmp_path / "network")
     before = SpeechEncoder("wavlm", folder)
-    name = heard(before).family.name
-    assert heard(SpeechEncoder("wavlm", networks["wavlm"])).family.name == name
+    name = audio_features(before).family.name
+    assert audio_features(SpeechEncoder("wavlm", networks["wavlm"])).family.name == name
     tensors = load_file(folder / "model.safetensors")
     next(iter(tensors.values())).view(-1)[0] += 0.5
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
     after = SpeechEncoder("wavlm", folder)
     assert len(str(after.weights)) == 64 and after.weights != before.weights
-    assert heard(after).family.name != name
-    assert heard(LogMel()).family.name != name
+    assert audio_features(after).family.name != name
+    assert audio_features(LogMel()).family.name != name
 
 
 def test_missing_weights_are_named_with_where_they_are_published(tmp_path: Path) -> None:

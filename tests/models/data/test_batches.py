@@ -11,7 +11,7 @@ import torch
 
 from models.data.audio import LogMel
 from models.data.batches import Batch, Reference, Steps, Windows, statistics_of
-from models.data.features import Features, heard, prepare, seen
+from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.files import DatasetError, Files
 from models.data.index import Motions
 from models.data.order import Order, Place
@@ -26,8 +26,8 @@ LONG, SHORT, HALF_HIDDEN = 3, 4, 1  # of CLIPS
 @pytest.fixture(scope="module")
 def windows(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Windows:
     motions, root = Motions.open(dataset), tmp_path_factory.mktemp("features")
-    skeleton = prepare(motions, seen(Skeleton(smoothing=None)), root)
-    voices = prepare(motions, heard(LogMel()), root)
+    skeleton = prepare(motions, pose_features(Skeleton(smoothing=None)), root)
+    voices = prepare(motions, audio_features(LogMel()), root)
     return Windows(motions, skeleton, voices, statistics_of(motions, skeleton), 11, FRAMES)
 
 
@@ -41,7 +41,7 @@ def number(windows: Windows, clip: int) -> int:
 
 
 def tensors(batch: Batch) -> dict[str, torch.Tensor]:
-    names = ("values", "known", "there", "audio", "reference", "noise", "chance")
+    names = ("values", "joint_mask", "frame_mask", "audio", "reference", "noise", "uniforms")
     return {name: getattr(batch, name) for name in names}
 
 
@@ -52,8 +52,8 @@ def same(one: Batch, other: Batch) -> bool:
 
 def truth(windows: Windows, place: Place) -> np.ndarray:
     """The whole clip as the network sees it, NaN where it is not known."""
-    rows = windows.seen.rows(windows.motions.entries[place.clip])
-    return (rows - windows.statistics.mean) / windows.statistics.spread
+    rows = windows.pose_features.rows(windows.motions.entries[place.clip])
+    return (rows - windows.statistics.mean) / windows.statistics.std
 
 
 def found(windows: Windows, place: Place, values: np.ndarray) -> int:
@@ -133,9 +133,9 @@ def test_voice_and_motion_are_of_the_same_frames(windows: Windows) -> None:
         place = Place(epoch, number(windows, LONG))
         batch = windows.batch([place])
         first = found(windows, place, batch.values[0].numpy())
-        sound = windows.heard.rows(windows.motions.entries[place.clip], first, FRAMES)
+        sound = windows.audio_features.rows(windows.motions.entries[place.clip], first, FRAMES)
         assert np.array_equal(batch.audio[0].numpy(), sound)
-        assert batch.there.all()
+        assert batch.frame_mask.all()
 
 
 def test_every_window_of_a_clip_is_drawn_alike_often(windows: Windows) -> None:
@@ -151,9 +151,9 @@ def test_every_window_of_a_clip_is_drawn_alike_often(windows: Windows) -> None:
 def test_a_short_clip_is_padded_with_zeros_that_are_masked(windows: Windows) -> None:
     clip = number(windows, SHORT)
     batch, length = windows.batch([Place(0, clip), Place(0, number(windows, LONG))]), 25
-    assert batch.there.sum(dim=1).tolist() == [length, FRAMES]
-    assert batch.there[0, :length].all()
-    assert batch.known[0, :length].all() and not batch.known[0, length:].any()
+    assert batch.frame_mask.sum(dim=1).tolist() == [length, FRAMES]
+    assert batch.frame_mask[0, :length].all()
+    assert batch.joint_mask[0, :length].all() and not batch.joint_mask[0, length:].any()
     assert not batch.values[0, length:].any() and not batch.audio[0, length:].any()
     whole = truth(windows, Place(0, clip))
     assert np.allclose(batch.values[0, :length].numpy(), whole, atol=1e-5)
@@ -164,8 +164,8 @@ def test_what_is_not_known_is_zero_and_masked(windows: Windows) -> None:
     batch = windows.batch([place])
     first = found(windows, place, batch.values[0].numpy())
     known = ~np.isnan(truth(windows, place))[first : first + FRAMES]
-    assert np.array_equal(batch.known[0].numpy(), known)
-    assert not batch.values[0][~batch.known[0]].any()
+    assert np.array_equal(batch.joint_mask[0].numpy(), known)
+    assert not batch.values[0][~batch.joint_mask[0]].any()
     hidden = [frame - first for frame in HIDDEN if 0 <= frame - first < FRAMES]
     assert hidden and (~known[hidden]).any(axis=1).all()
     assert all(bool(torch.isfinite(part).all()) for part in tensors(batch).values())
@@ -176,7 +176,7 @@ def test_one_reference_frame_comes_from_anywhere_in_the_clip(windows: Windows) -
     at = []
     for epoch in range(60):
         batch = windows.batch([Place(epoch, place)])
-        assert batch.reference.shape == (1, 1, windows.seen.family.size)
+        assert batch.reference.shape == (1, 1, windows.pose_features.family.size)
         at.append(found(windows, Place(0, place), batch.reference[0].numpy()))
     assert min(at) < 10 and max(at) > 65
 
@@ -236,7 +236,7 @@ def test_the_noise_is_standard_normal_and_chances_are_uniform(windows: Windows) 
     assert abs(float(noise.std()) - 1.0) < 0.005
     assert abs(float((noise.abs() < 1.0).float().mean()) - 0.6827) < 0.005
     assert abs(float((noise[:, 1:] * noise[:, :-1]).mean())) < 0.005
-    chance = torch.cat([batch.chance for batch in batches])
+    chance = torch.cat([batch.uniforms for batch in batches])
     assert chance.shape == (140, 2) and float(chance.min()) >= 0.0 and float(chance.max()) < 1.0
     assert abs(float(chance.mean()) - 0.5) < 0.06
 
@@ -250,7 +250,7 @@ def test_a_batch_goes_to_a_device_whole(windows: Windows) -> None:
 
 
 def test_statistics_of_another_layout_are_refused(windows: Windows) -> None:
-    size = windows.seen.family.size
+    size = windows.pose_features.family.size
     other = Statistics(*(np.ones(size - 2, np.float32) for _ in range(3)))
     with pytest.raises(ValueError, match=f"statistics of {size - 2} numbers do not fit .* {size}"):
         replace(windows, statistics=other)
@@ -261,19 +261,21 @@ def test_statistics_of_another_layout_are_refused(windows: Windows) -> None:
 
 def test_statistics_are_those_of_numpy_over_the_known_values(windows: Windows) -> None:
     entries = windows.motions.entries
-    rows = np.concatenate([windows.seen.rows(entry) for entry in entries]).astype(np.float64)
+    rows = np.concatenate([windows.pose_features.rows(entry) for entry in entries]).astype(
+        np.float64
+    )
     statistics = windows.statistics
     assert np.allclose(statistics.mean, np.nanmean(rows, axis=0), atol=1e-6)
     spread = np.maximum(np.nanstd(rows, axis=0), 1e-3)
-    assert np.allclose(statistics.spread, spread, rtol=1e-5)
-    assert np.allclose(statistics.share, (~np.isnan(rows)).mean(axis=0))
-    assert statistics.share.min() < 1.0
+    assert np.allclose(statistics.std, spread, rtol=1e-5)
+    assert np.allclose(statistics.known_fraction, (~np.isnan(rows)).mean(axis=0))
+    assert statistics.known_fraction.min() < 1.0
 
 
 def test_statistics_are_written_and_read_to_the_bit(windows: Windows, tmp_path: Path) -> None:
     windows.statistics.write(tmp_path / "statistics.json")
     again = Statistics.read(tmp_path / "statistics.json")
-    for name in ("mean", "spread", "share"):
+    for name in ("mean", "std", "known_fraction"):
         mine, held = getattr(windows.statistics, name), getattr(again, name)
         assert held.dtype == np.float32 and np.array_equal(mine, held)
     assert [file.name for file in tmp_path.iterdir()] == ["statistics.json"]
@@ -285,13 +287,13 @@ def test_odd_floats_are_written_and_read_to_the_bit(tmp_path: Path) -> None:
     Statistics(numbers, -numbers, numbers).write(tmp_path / "statistics.json")
     again = Statistics.read(tmp_path / "statistics.json")
     assert np.array_equal(again.mean.view(np.uint32), bits)
-    assert np.array_equal(again.spread, -numbers)
+    assert np.array_equal(again.std, -numbers)
 
 
 def test_statistics_are_kept_by_which_clips_they_are_of(tmp_path: Path) -> None:
     folder = write_dataset(tmp_path / "set")
     motions = Motions.open(folder)
-    values = prepare(motions, seen(Skeleton()))
+    values = prepare(motions, pose_features(Skeleton()))
     whole = statistics_of(motions, values)
     part = statistics_of(motions.where(lambda entry: entry.split == "train"), values)
     assert not np.array_equal(whole.mean, part.mean)
@@ -310,6 +312,6 @@ def test_statistics_that_cannot_be_kept_are_one_sentence(windows: Windows) -> No
         def rows(self, *_: object) -> np.ndarray:
             return np.ones((2, self.family.size), np.float32)
 
-    nowhere = Elsewhere(windows.seen.family, Files(Path("/proc/none")), {})
+    nowhere = Elsewhere(windows.pose_features.family, Files(Path("/proc/none")), {})
     with pytest.raises(DatasetError, match=r"/proc/none cannot be written .*: name another with"):
         statistics_of(windows.motions, nowhere)

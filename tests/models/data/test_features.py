@@ -18,7 +18,7 @@ import webdataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.data.features import Family, Features, Recipe, family, prepare, seen
+from models.data.features import Family, Features, Recipe, family, pose_features, prepare
 from models.data.files import DatasetError
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
@@ -79,7 +79,7 @@ def test_each_clip_is_told_once_whether_it_was_made_or_was_there(folder: Path) -
         def note(done: int, of: int, told: list[tuple[int, int]] = told) -> None:
             told.append((done, of))
 
-        prepare(Motions.open(folder), Maker().recipe, told=note)
+        prepare(Motions.open(folder), Maker().recipe, on_progress=note)
         assert told == [(n, 7) for n in range(1, 8)]
 
 
@@ -224,7 +224,7 @@ def test_a_plain_webdataset_reads_the_same_arrays(opened: tuple[Motions, Feature
 
 def test_a_pose_that_is_not_known_is_not_a_number(dataset: Path, tmp_path: Path) -> None:
     motions, skeleton = Motions.open(dataset), Skeleton()
-    features = prepare(motions, seen(skeleton), tmp_path)
+    features = prepare(motions, pose_features(skeleton), tmp_path)
     number = motions.number(CLIPS[1].clip)
     values, known = skeleton.encode(motions.pose(number))
     rows = features.rows(motions.entries[number])
@@ -253,15 +253,20 @@ def test_what_numbers_depend_on_names_the_family() -> None:
         for facts in (None, 1, "1", (1, None), (1, "weights"), Skeleton(), Skeleton(neck=False))
     }
     assert len(names) == 7
-    assert seen(Skeleton()).family == seen(Skeleton()).family
-    assert seen(Skeleton(valid_from=0.4)).family.name != seen(Skeleton()).family.name
-    assert seen(Skeleton(face_root="nose")).family.name != seen(Skeleton()).family.name
+    assert pose_features(Skeleton()).family == pose_features(Skeleton()).family
+    assert (
+        pose_features(Skeleton(valid_from=0.4)).family.name != pose_features(Skeleton()).family.name
+    )
+    assert (
+        pose_features(Skeleton(face_root="nose")).family.name
+        != pose_features(Skeleton()).family.name
+    )
 
 
 def test_features_of_the_default_layout_keep_the_name_they_had_before_there_was_another_face_root() -> (
     None
 ):
-    assert seen(Skeleton()).family.name == "skeleton-1@c7dfa093974d"
+    assert pose_features(Skeleton()).family.name == "skeleton-1@c7dfa093974d"
 
 
 def test_a_folder_that_cannot_be_made_is_one_sentence(dataset: Path, tmp_path: Path) -> None:

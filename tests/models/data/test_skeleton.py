@@ -82,7 +82,7 @@ def test_statistics_are_those_of_the_known_values_in_one_pass() -> None:
     for column in range(4):
         seen = np.concatenate([values[known[:, column], column] for values, known in parts])
         assert found.mean[column] == pytest.approx(seen.mean(), abs=1e-4)
-        assert found.spread[column] == pytest.approx(seen.std(), abs=1e-4)
+        assert found.std[column] == pytest.approx(seen.std(), abs=1e-4)
     assert np.allclose(found.undo(found.apply(parts[0][0])), parts[0][0], atol=1e-5)
 
 

@@ -24,7 +24,7 @@ def networks() -> list[torch.nn.Module]:
     small = {"width": 32, "depth": 2, "heads": 2, "hidden": 64}
     return [
         woken(SkeletonTransformer(SIZE, AUDIO, **small)),
-        woken(SkeletonTransformer(SIZE, AUDIO, **small, heard="cross")),
+        woken(SkeletonTransformer(SIZE, AUDIO, **small, audio_conditioning="cross")),
         woken(SkeletonTransformer(SIZE, AUDIO, **small, reference=False)),
         woken(PublishedTransformer(SIZE, AUDIO, **small)),
     ]
@@ -62,18 +62,18 @@ def test_samples_of_a_batch_do_not_mix(kind: int) -> None:
 def test_padding_is_never_looked_at(kind: int) -> None:
     network, given = networks()[kind], inputs()
     there = torch.arange(10)[None].expand(3, -1) < 7
-    before = network(**given, there=there)
+    before = network(**given, frame_mask=there)
     given["x"][:, 7:], given["audio"][:, 7:] = 50.0, -50.0
-    assert torch.allclose(network(**given, there=there)[:, :7], before[:, :7], atol=1e-5)
+    assert torch.allclose(network(**given, frame_mask=there)[:, :7], before[:, :7], atol=1e-5)
 
 
 @KINDS
 def test_a_silenced_sample_does_not_hear_its_voice(kind: int) -> None:
     network, given = networks()[kind], inputs()
-    silent = torch.tensor([True, False, False])
-    before = network(**given, silent=silent)
+    drop_audio = torch.tensor([True, False, False])
+    before = network(**given, drop_audio=drop_audio)
     given["audio"] = given["audio"] + 3.0
-    after = network(**given, silent=silent)
+    after = network(**given, drop_audio=drop_audio)
     assert torch.allclose(before[0], after[0], atol=1e-5)
     assert not torch.allclose(before[1], after[1], atol=1e-3)
 

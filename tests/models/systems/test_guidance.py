@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.data.features import Features, heard, prepare
+from models.data.features import Features, audio_features, prepare
 from models.data.index import Motions
 from models.systems.csg405 import guidance
 from models.systems.csg405.condition import Sampling
@@ -23,7 +23,7 @@ def clips(
     folder = tmp_path_factory.mktemp("features")
     model = trained_on(dataset, folder, config())
     motions = Motions.open(dataset)
-    return motions, prepare(motions, heard(model.encoder), folder), model
+    return motions, prepare(motions, audio_features(model.encoder), folder), model
 
 
 def test_a_motion_is_like_itself_and_unlike_one_twice_as_fast() -> None:

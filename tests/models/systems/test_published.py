@@ -133,7 +133,7 @@ def test_the_forward_is_that_of_the_published_network(tmp_path: Path) -> None:
                 torch.tensor([37]),
                 audio[None],
                 before[None],
-                silent=torch.tensor([silent]),
+                drop_audio=torch.tensor([silent]),
             )[0]
             wanted = written_out(
                 exact, x.double(), 37, None if silent else audio.double(), before.double()

@@ -12,7 +12,7 @@ from models.systems.csg405.card import card
 from models.systems.csg405.configs import Config, Size, released
 from models.systems.csg405.released import (
     MEAN,
-    SPREAD,
+    STD,
     imported,
     read_statistics,
     statistics_files,
@@ -60,7 +60,7 @@ def test_the_tensors_are_those_of_the_file_and_the_encoder_in_it_is_left_out(
     held = torch.load(checkpoint, weights_only=True)["model"]
     network = imported(checkpoint, [statistics], config()).network
     state = network.state_dict()
-    assert torch.equal(state["null"], held["audio_learnable"])
+    assert torch.equal(state["null_audio"], held["audio_learnable"])
     assert torch.equal(state["join.2.weight"], held["concat_to_hidden.2.weight"])
     name = "layers.1.self_attn.in_proj_weight"
     assert torch.equal(state[f"encoder.{name}"], held[f"seqTransEncoder.{name}"])
@@ -195,21 +195,21 @@ def test_statistics_are_those_of_the_joints_in_their_order_without_the_neck(
     statistics: Path,
 ) -> None:
     rows = released_layout(smooth_pose(0, 1))[0]
-    found = read_statistics(statistics / MEAN, statistics / SPREAD, released().skeleton)
+    found = read_statistics(statistics / MEAN, statistics / STD, released().skeleton)
     assert np.array_equal(found.mean, rows[1:].reshape(-1).astype(np.float32))
-    assert (found.spread == 0.5).all() and (found.share == 1.0).all()
+    assert (found.std == 0.5).all() and (found.known_fraction == 1.0).all()
     assert len(found.mean) == released().skeleton.size
 
 
 def test_they_are_found_in_their_folder_or_named_one_by_one(statistics: Path) -> None:
-    files = (statistics / MEAN, statistics / SPREAD)
+    files = (statistics / MEAN, statistics / STD)
     assert statistics_files([statistics]) == statistics_files(files) == files
     for given in ([], [files[0]], [*files, files[0]]):
         with pytest.raises(WeightsError, match=r"^statistics are a folder with Mean_pose_rescaled"):
             statistics_files(given)
     files[1].unlink()
     for given in ([statistics], files):
-        with pytest.raises(WeightsError, match=f"^there are no statistics .*{SPREAD}$"):
+        with pytest.raises(WeightsError, match=f"^there are no statistics .*{STD}$"):
             statistics_files(given)
 
 
@@ -220,7 +220,7 @@ def test_they_are_found_in_their_folder_or_named_one_by_one(statistics: Path) ->
         (np.ones((124, 2)), r"^Std\S+ is \(124, 2\), needed \(1, 124, 2\)"),
         (np.ones((1, 124, 2), np.int64), r"^Std\S+ does not hold finite floating-point numbers$"),
         (np.full((1, 124, 2), np.inf), r"^Std\S+ does not hold finite floating-point numbers$"),
-        (np.zeros((1, 124, 2)), r"^Std\S+ has a spread of 0, needed above 0; the mean is named first$"),
+        (np.zeros((1, 124, 2)), r"^Std\S+ has a standard deviation of 0, needed above 0; the mean is named first$"),
         (np.array([{}]), r"Std\S+ cannot be read as an array of numbers \(\.npy\)$"),
     ],
     ids=["joints", "flat", "integers", "infinite", "zero", "pickle"],
@@ -228,14 +228,14 @@ def test_they_are_found_in_their_folder_or_named_one_by_one(statistics: Path) ->
 def test_statistics_that_cannot_be_taken_are_one_sentence(
     statistics: Path, rows: np.ndarray, sentence: str
 ) -> None:
-    np.save(statistics / SPREAD, rows, allow_pickle=True)
+    np.save(statistics / STD, rows, allow_pickle=True)
     with pytest.raises(WeightsError, match=sentence):
-        read_statistics(statistics / MEAN, statistics / SPREAD, released().skeleton)
+        read_statistics(statistics / MEAN, statistics / STD, released().skeleton)
 
 
 def test_mean_and_spread_that_were_exchanged_are_noticed(statistics: Path) -> None:
     with pytest.raises(WeightsError, match="the mean is named first"):
-        read_statistics(statistics / SPREAD, statistics / MEAN, released().skeleton)
+        read_statistics(statistics / STD, statistics / MEAN, released().skeleton)
 
 
 # ---- the model ---------------------------------------------------------------------------------------------

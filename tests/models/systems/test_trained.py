@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from manifests import keypoints as kp
 from models.data.audio import EncoderError, LogMel, SpeechEncoder
 from models.data.batches import Reference, statistics_of
-from models.data.features import prepare, seen
+from models.data.features import pose_features, prepare
 from models.data.index import Motions
 from models.data.skeleton import LEGS, Skeleton
 from models.data.statistics import Statistics
@@ -43,10 +43,10 @@ class Listening(nn.Module):
 
     def forward(
         self, x: Tensor, t: Tensor, audio: Tensor, reference: Tensor, *,
-        silent: Tensor | None = None, there: Tensor | None = None,
+        drop_audio: Tensor | None = None, there: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         self.calls.append(len(x))
-        heard = audio if silent is None else torch.where(silent[:, None, None], -0.3, audio)
+        heard = audio if drop_audio is None else torch.where(drop_audio[:, None, None], -0.3, audio)
         x0 = torch.tanh(0.5 * x + heard[..., : x.shape[2]] + 0.1 * reference[:, :1])
         signal, sigma = NOISE.schedule.at(t)
         return from_x0(self.kind, x0, x, signal, sigma)  # type: ignore[arg-type]
@@ -77,7 +77,7 @@ def branches(scale: float, silent: bool | None = None) -> tuple[Tensor, Tensor]:
     how = Sampling(scale=scale)
     said = denoiser(network, **parts, noise=NOISE, how=how)(x, t)
     mute = None if silent is None else torch.full((2,), silent)
-    return said, network(x, t, parts["audio"], parts["reference"], silent=mute)
+    return said, network(x, t, parts["audio"], parts["reference"], drop_audio=mute)
 
 
 def test_guidance_of_one_is_the_conditional_branch_to_the_bit() -> None:
@@ -113,7 +113,7 @@ SAMPLERS = pytest.mark.parametrize("sampler", ["dpm", "ddim", "ancestral"])
 def test_networks_that_say_the_same_in_three_ways_give_the_same_motion(sampler: Any) -> None:
     how = Sampling(sampler=sampler, steps=10, eta=0.5)
     motions = [
-        drawn(Listening(kind), how, replace(NOISE, predicts=kind))
+        drawn(Listening(kind), how, replace(NOISE, prediction_type=kind))
         for kind in ("x0", "epsilon", "v")
     ]
     assert motions[0].shape == (2, 33, 6)
@@ -149,7 +149,7 @@ def config(**changed: Any) -> Config:
 def trained_on(folder: Path, features: Path, chosen: Config) -> Trained:
     """A network with random weights in all its layers, and the dataset's true statistics."""
     motions = Motions.open(folder)
-    statistics = statistics_of(motions, prepare(motions, seen(chosen.skeleton), features))
+    statistics = statistics_of(motions, prepare(motions, pose_features(chosen.skeleton), features))
     torch.manual_seed(0)
     network = chosen.build(LogMel().size)
     with torch.no_grad():
@@ -241,9 +241,9 @@ def test_coarser_arithmetic_gives_nearly_the_same_motion(trained: Trained, saved
 
 
 def test_joints_that_training_hardly_saw_are_missing(trained: Trained) -> None:
-    share = trained.statistics.share.copy()
+    share = trained.statistics.known_fraction.copy()
     share[2 * LEFT_KNEE : 2 * LEFT_KNEE + 2] = 0.049
-    rare = Statistics(trained.statistics.mean, trained.statistics.spread, share)
+    rare = Statistics(trained.statistics.mean, trained.statistics.std, share)
     made = motion(replace(trained, statistics=rare))
     assert not made[:, LEFT_KNEE].any()
     others = [joint for joint in range(kp.JOINTS) if joint != LEFT_KNEE]
@@ -399,7 +399,7 @@ def test_the_card_says_what_the_system_file_says(saved: Path, trained: Trained) 
         f"| dataset root | `{told['facts']['dataset']}` |",
         "| clips, people | 7, 5 |",
         "| left out on purpose | speaker:eve |",
-        f"| steps × batch | 123 × {trained.config.training.batch} |",
+        f"| steps × batch | 123 × {trained.config.training.batch_size} |",
         "| validation/loss | 0.2500 |",
     ):
         assert part in text
@@ -414,3 +414,12 @@ def test_a_card_of_a_model_that_tells_little_is_still_one(saved: Path) -> None:
 
 def test_what_is_told_about_making_has_its_own_defaults() -> None:
     assert Making() == Making(sampler="dpm", steps=8, scale=None, overlap=None, device="cpu")
+
+
+def test_a_model_of_an_earlier_layout_is_refused_in_one_sentence(copy: Path) -> None:
+    file = copy / "system.json"
+    told = json.loads(file.read_text())
+    del told["layout"]
+    file.write_text(json.dumps(told))
+    with pytest.raises(ModelError, match=r"has layout 1, needed 2: train it anew"):
+        Trained.load(copy)

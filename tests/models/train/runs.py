@@ -76,7 +76,7 @@ def train_here(data: Path, run: Path, workers: int, environment: dict[str, str])
     from models.train.trainer import train
 
     training = Training(
-        steps=STEPS, batch=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
+        steps=STEPS, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
         workers=workers, tracker="none",
     )  # fmt: skip
     config = replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training)

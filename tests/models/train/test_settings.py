@@ -36,35 +36,35 @@ def test_settings_are_set_at_any_depth_and_the_last_wins() -> None:
             "size.width=32",
             "training.steps=7",
             "training.steps=9",
-            "training.rate=1e-3",
+            "training.learning_rate=1e-3",
             "training.compile=true",
             "training.threads=2",
             "skeleton.smoothing=null",
             "skeleton.joints=[0, 5, 6]",
-            "noise.predicts=v",
+            "noise.prediction_type=v",
             "encoder=wav2vec2=/some/folder",
         ],
     )
     assert (config.frames, config.size.width, config.training.steps) == (50, 32, 9)
-    assert (config.training.rate, config.training.compile, config.training.threads) == (
+    assert (config.training.learning_rate, config.training.compile, config.training.threads) == (
         1e-3,
         True,
         2,
     )
     assert (config.skeleton.smoothing, config.skeleton.joints) == (None, (0, 5, 6))
-    assert (config.noise.predicts, config.encoder) == ("v", "wav2vec2=/some/folder")
+    assert (config.noise.prediction_type, config.encoder) == ("v", "wav2vec2=/some/folder")
     assert config.size.depth == tiny().size.depth
     assert set(differing(plain(config), plain(tiny()))) == {
-        "encoder", "frames", "noise.predicts", "size.width", "skeleton.joints", "skeleton.smoothing",
-        "training.compile", "training.rate", "training.steps", "training.threads",
+        "encoder", "frames", "noise.prediction_type", "size.width", "skeleton.joints", "skeleton.smoothing",
+        "training.compile", "training.learning_rate", "training.steps", "training.threads",
     }  # fmt: skip
 
 
 @given(st.integers(1, 10**6), st.floats(1e-9, 1e3), st.integers(0, SEEDS - 1))
 def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -> None:
-    said = [f"training.steps={steps}", f"training.rate={rate!r}", f"training.seed={seed}"]
+    said = [f"training.steps={steps}", f"training.learning_rate={rate!r}", f"training.seed={seed}"]
     training = overridden(tiny(), said).training
-    assert (training.steps, training.rate, training.seed) == (steps, rate, seed)
+    assert (training.steps, training.learning_rate, training.seed) == (steps, rate, seed)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -
     [
         ("training.step=3", "there is no setting 'training.step'; did you mean training.steps?"),
         ("trainin.steps=3", "there is no setting 'trainin.steps'; did you mean training?"),
-        ("widht=3", "there is no setting 'widht'; there are network, size, heard,"),
+        ("widht=3", "there is no setting 'widht'; there are network, size, audio_conditioning,"),
         ("size.xyz=3", "there is no setting 'size.xyz'; there are width, depth, heads, hidden"),
         ("encoder.folder=3", "there is no setting 'encoder.folder'"),
         ("=3", "there is no setting ''; there are network"),
@@ -86,24 +86,24 @@ def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -
         ("frames=2.5", "frames: Input should be a valid integer.*, got 2.5"),
         ("frames=", "frames: Input should be a valid integer.*, got None"),
         ("frames=true", "frames: a number is needed, got 'true'"),
-        ("training.rate=yes", "training.rate: a number is needed, got 'yes'"),
+        ("training.learning_rate=yes", "training.learning_rate: a number is needed, got 'yes'"),
         ("training.compile=perhaps", "training.compile: Input should be a valid boolean"),
         ("network=large", "network: Input should be 'paper' or 'released', got 'large'"),
-        ("noise.predicts=x1", "noise.predicts: Input should be 'x0', 'epsilon' or 'v', got 'x1'"),
+        ("noise.prediction_type=x1", "noise.prediction_type: Input should be 'x0', 'epsilon' or 'v', got 'x1'"),
         ("encoder=3", "encoder: Input should be a valid string, got 3"),
         ("skeleton.joints=3", "skeleton.joints: Input should be a valid tuple, got 3"),
         ("skeleton.joints=[0,", "skeleton.joints: '\\[0,' cannot be read as YAML"),
         ("frames=!!python/object:x {}", "frames: '!!python/object:x {}' cannot be read as YAML"),
         ("training.steps=0", "^training.steps is 1 or more, got 0$"),
-        ("training.batch=-1", "^training.batch is 1 or more, got -1$"),
+        ("training.batch_size=-1", "^training.batch_size is 1 or more, got -1$"),
         ("training.warmup=-1", "^training.warmup is 0 or more, got -1$"),
-        ("training.decay=.nan", "^training.decay is 0 or more, got nan$"),
-        ("training.rate=0", "^training.rate and norm are above 0, got 0.0, 1.0$"),
-        ("training.rate=.nan", "training.rate and norm are above 0, got nan"),
-        ("training.rate=.inf", "training.rate and norm are above 0, got inf"),
-        ("training.norm=.nan", "training.rate and norm are above 0, got 0.0005, nan"),
-        ("training.ema=1", "^training.ema is from 0 to below 1, got 1.0$"),
-        ("training.ema=.nan", "training.ema is from 0 to below 1, got nan"),
+        ("training.weight_decay=.nan", "^training.weight_decay is 0 or more, got nan$"),
+        ("training.learning_rate=0", "^training.learning_rate and max_grad_norm are above 0, got 0.0, 1.0$"),
+        ("training.learning_rate=.nan", "training.learning_rate and max_grad_norm are above 0, got nan"),
+        ("training.learning_rate=.inf", "training.learning_rate and max_grad_norm are above 0, got inf"),
+        ("training.max_grad_norm=.nan", "training.learning_rate and max_grad_norm are above 0, got 0.0005, nan"),
+        ("training.ema_decay=1", "^training.ema_decay is from 0 to below 1, got 1.0$"),
+        ("training.ema_decay=.nan", "training.ema_decay is from 0 to below 1, got nan"),
         ("training.threads=0", "^training.threads is 1 or more, got 0$"),
         (f"training.seed={SEEDS}", f"^training.seed is 0 to {SEEDS - 1}, got {SEEDS}$"),
         ("training.seed=-1", "^training.seed is 0 to"),
@@ -112,8 +112,8 @@ def test_any_number_is_read_as_it_was_said(steps: int, rate: float, seed: int) -
         ("size.heads=3", "^size.width is even and a multiple of size.heads \\(3\\), got 128$"),
         ("size.width=33", "size.width is even and a multiple"),
         ("noise.steps=0", "^noise.steps is 1 or more, got 0$"),
-        ("noise.silent=1.5", "^noise.silent is 0 to 1, got 1.5$"),
-        ("noise.mouth=-1", "^noise.mouth is 0 or more, got -1.0$"),
+        ("noise.audio_dropout=1.5", "^noise.audio_dropout is 0 to 1, got 1.5$"),
+        ("noise.mouth_weight=-1", "^noise.mouth_weight is 0 or more, got -1.0$"),
         ("reference.frames=0", "^a reference has 1 frame or more, .* got 0, 0.0$"),
         ("reference.repeated=2", "^a reference has 1 frame or more, .* got 1, 2.0$"),
         ("skeleton.joints=[]", "^joints are some of 0 to 132, each once, got \\[\\]$"),
@@ -176,4 +176,4 @@ def test_settings_can_be_replaced_in_code_with_the_same_checks() -> None:
         dataclasses.replace(Training(), steps=0)
     with pytest.raises(SettingsError, match=r"noise\.power"):
         Noise(power=0)
-    assert math.isinf(Training(norm=math.inf).norm)
+    assert math.isinf(Training(max_grad_norm=math.inf).max_grad_norm)

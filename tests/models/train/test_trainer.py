@@ -24,15 +24,15 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(**changes: object) -> Config:
     training = Training(
         steps=60,
-        batch=4,
-        rate=3e-3,
+        batch_size=4,
+        learning_rate=3e-3,
         warmup=5,
         save=30,
         validate=60,
         previews=1,
         log=1,
         threads=1,
-        ema=0.9,
+        ema_decay=0.9,
     )
     return replace(
         tiny(),
@@ -77,7 +77,7 @@ def test_a_run_goes_on_with_more_steps_but_not_with_another_rate(
     name = "diffusion_pytorch_model.safetensors"
     assert (longer / name).read_bytes() == (whole / name).read_bytes()
     with pytest.raises(SettingsError, match=r"begun with another config\.training\.rate"):
-        run(data, tmp_path / "run", config(steps=9, save=3, rate=1e-4, **quiet))
+        run(data, tmp_path / "run", config(steps=9, save=3, learning_rate=1e-4, **quiet))
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence() -> None:
@@ -97,7 +97,7 @@ def test_people_who_are_left_out_are_not_trained_on(data: Path) -> None:
     person = whole.training.entries[0].identity
     task = Task.of(config(), data, without=(person,))
     assert person not in {entry.identity for entry in task.training.entries}
-    assert {entry.identity for entry in task.held.entries} == {person}
+    assert {entry.identity for entry in task.validation.entries} == {person}
     assert (task.statistics.mean != whole.statistics.mean).any()
 
 
@@ -119,7 +119,7 @@ def test_the_network_overfits_one_batch(data: Path) -> None:
 
 
 def test_the_mouth_weighs_what_the_configuration_says(data: Path) -> None:
-    wanted = replace(config(), noise=replace(config().noise, mouth=4.0))
+    wanted = replace(config(), noise=replace(config().noise, mouth_weight=4.0))
     weights = Task.of(wanted, data).weights(torch.device("cpu"))
     assert weights is not None
     assert weights.sum() == 2 * (20 * 4 + 113) + 2

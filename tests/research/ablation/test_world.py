@@ -238,7 +238,7 @@ def test_every_ablation_has_its_order_and_its_control() -> None:
     "condition",
     [
         Condition("paper"),
-        Condition("cross", heard="cross"),
+        Condition("cross", audio_conditioning="cross"),
         Condition("global", local=False),
         Condition("no_reference", reference=False),
     ],
