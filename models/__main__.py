@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from manifests.console import console as open_console
 from manifests.errors import UserError, run_command
-from pipeline.console import console as open_console
 
 app = typer.Typer(
     help="From a voice and one picture to a moving skeleton.",

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from manifests.console import console as open_console
 from manifests.errors import run_command
 from pipeline import commands
 from pipeline.commands import ConfigFile, Override, settings
 from pipeline.config import Run
-from pipeline.console import console as open_console
 
 app = typer.Typer(
     help="Talking-person video into a co-speech gesture dataset.",

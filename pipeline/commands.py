@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from manifests.console import console as open_console
 from pipeline.config import Run, load
-from pipeline.console import console as open_console
 
 console = open_console()
 

@@ -44,7 +44,7 @@ def test_a_width_that_is_asked_for_is_kept() -> None:
 
 @pytest.mark.parametrize("stderr", [False, True])
 def test_nothing_is_folded_on_either_stream(stderr: bool) -> None:
-    code = f"from pipeline.console import console; console(stderr={stderr}).print(' '.join(['word'] * 400))"
+    code = f"from manifests.console import console; console(stderr={stderr}).print(' '.join(['word'] * 400))"
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=ROOT, env=UNASKED, check=True, capture_output=True)
     assert (done.stderr if stderr else done.stdout).decode() == " ".join(["word"] * 400) + "\n"
