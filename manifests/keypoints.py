@@ -100,13 +100,13 @@ def _root_of(face: int) -> NDArray[np.int64]:
 
 
 ROOT_OF = _root_of(NOSE_TIP)
-"""What each joint's local position is measured from (paper 003, section 3.2): a joint or `NECK`.
+"""What each joint's local position is measured from (Yang et al. 2025, section 3.2): a joint or `NECK`.
 
 The nose tip and the wrists, themselves roots, are measured from the neck.
 """
 
 ROOTS_BY_FACE: dict[str, NDArray[np.int64]] = {"nose_tip": ROOT_OF, "nose": _root_of(NOSE)}
-"""Tables like `ROOT_OF`, by what the face is measured from: `nose_tip` in paper 003, `nose`, the
+"""Tables like `ROOT_OF`, by what the face is measured from: `nose_tip` in Yang et al. 2025, `nose`, the
 body's, in its released code, where the nose tip is a joint of the face like any other."""
 
 # ---- left and right ------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ SMOOTHINGS: dict[str, Smoothing] = {
     "paper": Smoothing(),
     "released": Smoothing(outer_lip=7, inner_lip=5),
 }
-"""`paper`: 003, section 3.2, everything but the mouth. `released`: its code, where the lips are
+"""`paper`: Yang et al. 2025, section 3.2, everything but the mouth. `released`: its code, where the lips are
 smoothed too, but less."""
 
 
@@ -126,7 +126,7 @@ def _runs(seen: Bool[np.ndarray, " time"]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class Local:
-    """A pose whose joints are measured from their roots (paper 003, section 3.2), with the neck's
+    """A pose whose joints are measured from their roots (Yang et al. 2025, section 3.2), with the neck's
     own trajectory.
 
     Face joints are measured from the nose tip, hand joints from the body's wrist of that side, all

@@ -433,7 +433,7 @@ class Pose(Record):
 
 
 class Posture(Record):
-    """What the pose says about the use of the clip (paper 003, section 3.2, quality control)."""
+    """What the pose says about the use of the clip (Yang et al. 2025, section 3.2, quality control)."""
 
     backend: Backend = Field(description="whose pose was measured")
     upper_body: float = Field(

@@ -53,11 +53,15 @@ class Speech(Settings):
 class Spans(Settings):
     """How long a clip is."""
 
-    shortest: float = Field(default=5.0, ge=1.0, description="seconds; paper 003, section 3.2")
-    longest: float = Field(
-        default=15.0, ge=1.0, le=120.0, description="seconds; paper 003, section 3.2"
+    shortest: float = Field(
+        default=5.0, ge=1.0, description="seconds; Yang et al. 2025, section 3.2"
     )
-    target: float = Field(default=10.0, description="seconds; paper 003 reports a mean of 9.88")
+    longest: float = Field(
+        default=15.0, ge=1.0, le=120.0, description="seconds; Yang et al. 2025, section 3.2"
+    )
+    target: float = Field(
+        default=10.0, description="seconds; Yang et al. 2025 reports a mean of 9.88"
+    )
 
     @model_validator(mode="after")
     def in_order(self) -> Self:
@@ -109,7 +113,11 @@ class Crop(Settings):
     """How a clip is stored."""
 
     size: int = Field(
-        default=512, ge=64, le=2048, multiple_of=2, description="pixels; paper 003, section 3.2"
+        default=512,
+        ge=64,
+        le=2048,
+        multiple_of=2,
+        description="pixels; Yang et al. 2025, section 3.2",
     )
     margin: float = Field(
         default=0.08, ge=0, le=2, description="of the person's longer side, on each side"

@@ -95,7 +95,7 @@ SOURCE_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Why.TOO_SHORT, "probe", "media.grid_frames", ">=", 125, "frames at 25 FPS",
-        "5 s: paper 003, section 3.2", proven=COUNTED,
+        "5 s: Yang et al. 2025, section 3.2", proven=COUNTED,
     ),
     Rule(
         Why.FRAME_TOO_SMALL, "probe", "media.short_side", ">=", 256, "pixels",
@@ -124,7 +124,7 @@ SOURCE_RULES: tuple[Rule, ...] = (
 CLIP_RULES: tuple[Rule, ...] = (
     Rule(
         Why.OVERLAPPED_SPEECH, "spans", "speech.overlap", "<=", 0.1, "ratio",
-        "paper 003, section 3.2, names the filter; the number: docs/truth.md", proven=("segmentation",),
+        "Yang et al. 2025, section 3.2, names the filter; the number: docs/truth.md", proven=("segmentation",),
         misses="1 in 5 second voices 0 to 15 dB under the first, 1 in 50 of those to 6 dB; a number set on half of the "
         "people drops 1 in 7 single voices of the others",
     ),

@@ -94,7 +94,7 @@ HUB = {
     "hubert": "facebook/hubert-base-ls960",
     "wavlm": "microsoft/wavlm-base-plus",
 }
-"""Published weights by our name. Paper 003 takes wav2vec 2.0 (section 3.1), at 768 numbers per frame."""
+"""Published weights by our name. Yang et al. 2025 takes wav2vec 2.0 (section 3.1), at 768 numbers per frame."""
 LONGEST = 750
 """Frames (30 s) that go through an encoder at once; longer sound goes in pieces."""
 MARGIN = 50

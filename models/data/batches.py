@@ -49,7 +49,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What stands before the frames to be made. one: a single frame from anywhere in the clip (paper 003).
+    """What stands before the frames to be made. one: a single frame from anywhere in the clip (Yang et al. 2025).
 
     Else the `frames` true ones that come before the window, as the released code has it (25), and with the
     probability `repeated` (0.3 there) the last of them over and over, which is how a first chunk begins.

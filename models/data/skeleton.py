@@ -21,11 +21,11 @@ LEGS = tuple(range(13, 23))
 class Skeleton:
     """The layout of one frame: x and y of each joint, then of the neck.
 
-    local: face from the nose tip, hands from their wrists, the rest from the neck (paper 003, section 3.2); else all in
-    the crop. neck: the body's translation, which the released code throws away. smoothing: a name of `SMOOTHINGS` or
-    None. valid_from: confidence from which a joint counts. face_root: a name of `ROOTS_BY_FACE`, what the face is
-    measured from where the layout is local; the released code takes the body's nose. It is left out of the repr, of
-    which features have a hash in their name (`models.data.features.pose_features`).
+    local: face from the nose tip, hands from their wrists, the rest from the neck (Yang et al. 2025, section 3.2); else
+    all in the crop. neck: the body's translation, which the released code throws away. smoothing: a name of
+    `SMOOTHINGS` or None. valid_from: confidence from which a joint counts. face_root: a name of `ROOTS_BY_FACE`, what
+    the face is measured from where the layout is local; the released code takes the body's nose. It is left out of the
+    repr, of which features have a hash in their name (`models.data.features.pose_features`).
     """
 
     joints: tuple[int, ...] = tuple(range(kp.JOINTS))

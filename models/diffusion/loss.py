@@ -11,7 +11,7 @@ def masked_error(
     known: Bool[Tensor, "batch time size"],
     weights: Float[Tensor, " size"] | None = None,
 ) -> Float[Tensor, ""]:
-    """Mean squared error over the known values of each sample, then over the samples (released code of paper 003).
+    """Mean squared error over the known values of each sample, then over the samples (Yang et al. 2025, released code).
 
     weights: what the squared error of each value is multiplied by; None: 1. As in that code, the sum is divided by how
     many values are known and not by their weights: a weight of 2 makes the loss larger and leaves the other values as

@@ -43,7 +43,7 @@ class Schedule:
 def cosine(steps: int, *, power: int = 2, offset: float = 0.008) -> Schedule:
     """alpha-bar = cos^power, with Nichol & Dhariwal's 2021 offset and their bound of 0.999 on each step's beta.
 
-    power 2 is theirs; 4 is `cosine_tau_2` of the released code of paper 003 (specs: 100 steps).
+    power 2 is theirs; 4 is `cosine_tau_2` of the released code of Yang et al. 2025 (specs: 100 steps).
     """
     at = torch.linspace(0.0, 1.0, steps + 1, dtype=torch.float64)
     curve = torch.cos((at + offset) / (1.0 + offset) * math.pi / 2.0) ** power

@@ -27,7 +27,8 @@ THRESHOLDS: dict[str, Threshold] = {
     "10px": Threshold(10.0, "pixels"),
     "20px": Threshold(20.0, "pixels"),
 }
-"""Widths are the truth's own median; pixels are those of the 512 crop. Paper 004 names no threshold for its PCK."""
+"""Widths are the truth's own median; pixels are those of the 512 crop. EMO2 (2501.10687) names
+no threshold for its PCK."""
 
 
 def mean_error(generated: Pose, truth: Pose) -> float | None:
@@ -50,8 +51,8 @@ def pcm(generated: Pose, truth: Pose, *, threshold: float = 0.5) -> float | None
     """Share of correct motion: gesture joints, each measured from its root, nearer than `threshold` shoulder widths.
 
     DiffSHEG's code counts joint rotations (axis-angle) less than 0.5 rad apart. A rotation knows nothing of where its
-    root is, so here each joint is measured from its root. Paper 002 counts 2D joints so and does not state its
-    threshold: 0.5 is DiffSHEG's number in another unit. None where nothing is known.
+    root is, so here each joint is measured from its root. Contextual Gesture (2502.07239) counts 2D joints so and does
+    not state its threshold: 0.5 is DiffSHEG's number in another unit. None where nothing is known.
     """
     width = shoulder_width(truth)
     if width is None:

@@ -1,8 +1,9 @@
 """The encoder in whose code the Frechet gesture distance is measured: a variational autoencoder of motion.
 
-It is that of SpeechDrivesTemplates (Qian et al. 2021, released code), which papers 000 and 001 use: seven blocks of
-convolution, batch norm and leaky ReLU, a code of 32 for 64 frames. Two distances compare only if they were measured
-with the same weights, so an encoder has a fingerprint, and each distance names it. B batch, T time, D values.
+It is that of SpeechDrivesTemplates (Qian et al. 2021, released code), which Weakly Supervised Motion Learning and IMAC
+use: seven blocks of convolution, batch norm and leaky ReLU, a code of 32 for 64 frames. Two distances compare only if
+they were measured with the same weights, so an encoder has a fingerprint, and each distance names it. B batch, T time,
+D values.
 """
 
 import hashlib

@@ -15,7 +15,8 @@ Voice = Int16[np.ndarray, " _samples"]
 UPPER_BODY = tuple(range(kp.NOSE, kp.RIGHT_WRIST + 1))
 """Nose, eyes, ears, shoulders, elbows, wrists; with the neck, the 12 of OpenPose's 18 above the hips."""
 GESTURE = (*UPPER_BODY, *range(kp.LEFT_HAND.start, kp.RIGHT_HAND.stop))
-"""The 12 + 2 x 21 joints on which papers 000 and 001 measure gesture, less the neck, which is no joint here."""
+"""The 12 + 2 x 21 joints on which Weakly Supervised Motion Learning and IMAC measure gesture, less the neck,
+which is no joint here."""
 NOSE_ROOT = kp.NOSE_BRIDGE.start
 
 

@@ -87,7 +87,7 @@ def _heard(measure: Callable[[Pose, Voice], float | None]) -> Compute:
 def _pck(name: str) -> Metric:
     limit = THRESHOLDS[name]
     return Metric(
-        "share", "higher", True, "Yang & Ramanan 2013; paper 004 names no threshold",
+        "share", "higher", True, "Yang & Ramanan 2013; EMO2 (2501.10687) names no threshold",
         f"Jointly known joints nearer to the truth than {limit.distance:g} {limit.unit}.",
         _against_truth(partial(pck, threshold=name)),
     )  # fmt: skip
@@ -118,7 +118,8 @@ METRICS: dict[str, Metric] = {
     "pck_10px": _pck("10px"),
     "pck_20px": _pck("20px"),
     "pcm": Metric(
-        "share", "higher", True, "DiffSHEG's code in 2D; paper 002, whose threshold is not stated",
+        "share", "higher", True,
+        "DiffSHEG's code in 2D; Contextual Gesture (2502.07239), whose threshold is not stated",
         "Gesture joints, each from its root, nearer to the truth than half a shoulder width.",
         _against_truth(pcm),
     ),
@@ -185,7 +186,7 @@ def _hands(drawn: Collection) -> float | None:
 
 SETS: dict[str, SetMetric] = {
     "fgd": SetMetric(
-        "code^2", "lower", "SpeechDrivesTemplates' encoder on the points of papers 000 and 001",
+        "code^2", "lower", "SpeechDrivesTemplates' encoder on the points of Weakly Supervised Motion Learning and IMAC",
         "Frechet distance of the codes of generated and true windows; only under one encoder's fingerprint.",
         lambda drawn: fgd(drawn.generated, drawn.truth, drawn.encoder).value,
     ),
@@ -194,7 +195,7 @@ SETS: dict[str, SetMetric] = {
         lambda drawn: expected_bias(drawn.encoder.encode(drawn.truth), seed=drawn.seed),
     ),
     "diversity_l1_shuffled": SetMetric(
-        "code", "closer to truth", "DiffGesture, released code (papers 000 and 001)",
+        "code", "closer to truth", "DiffGesture, released code (Weakly Supervised Motion Learning and IMAC)",
         "Mean L1 distance of codes to the same codes in another order.",
         lambda drawn: l1_shuffled(drawn.codes(), seed=drawn.seed),
     ),
@@ -214,7 +215,7 @@ SETS: dict[str, SetMetric] = {
         _pairs,
     ),
     "diversity_hands": SetMetric(
-        "shoulder widths", "closer to truth", "paper 004's DIV, whose formula is not stated",
+        "shoulder widths", "closer to truth", "EMO2's (2501.10687) DIV, whose formula is not stated",
         "Mean distance of the hands between samples for the same voice, then over voices.",
         _hands,
     ),

@@ -20,11 +20,12 @@ def gesture_windows(
 ) -> Float32[np.ndarray, "windows frames values"]:
     """Windows every `step` frames (`frames` where not given), from the first; what is left at the end is not used.
 
-    The 54 points are paper 000's: 12 of the upper body, 21 of each hand. Which 12 it does not say; here the 12 of
-    OpenPose's 18 above the hips. Hands are measured from their wrist, the rest from the neck, as SpeechDrivesTemplates'
-    parted poses; the neck itself, which there is always 0, is measured from its mean in the window, so that a body that
-    does not sway is seen. A gap runs straight between its neighbours in time and is held at the ends; NaN where a joint
-    is never known. The unit is the clip's shoulder width. No windows where the shoulders are never seen.
+    The 54 points are Weakly Supervised Motion Learning's: 12 of the upper body, 21 of each hand. Which 12 it does not
+    say; here the 12 of OpenPose's 18 above the hips. Hands are measured from their wrist, the rest from the neck, as
+    SpeechDrivesTemplates' parted poses; the neck itself, which there is always 0, is measured from its mean in the
+    window, so that a body that does not sway is seen. A gap runs straight between its neighbours in time and is held at
+    the ends; NaN where a joint is never known. The unit is the clip's shoulder width. No windows where the shoulders
+    are never seen.
 
     like: a pose of the same length whose missing joints are left out here too. Give it the truth: a generated hand is
     never missing and a real one often is, which is no difference of gesture.

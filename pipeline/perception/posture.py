@@ -1,4 +1,4 @@
-"""What a pose says about the use of a clip: pure measurements for the quality control of paper 003,
+"""What a pose says about the use of a clip: pure measurements for the quality control of Yang et al. 2025,
 section 3.2.
 
 All take a pose (F, 133, 3): x and y in upright pixels of the picture (centres at integers), 25

@@ -17,7 +17,7 @@ from pipeline.verdict import Refusal
 
 @dataclass(frozen=True, slots=True)
 class HearSpeech:
-    """Speaker turns on the 25 FPS grid (paper 003, section 3.2, speaks of PyAnnote)."""
+    """Speaker turns on the 25 FPS grid (Yang et al. 2025, section 3.2, speaks of PyAnnote)."""
 
     name: ClassVar = "speech"
     version: ClassVar = 1

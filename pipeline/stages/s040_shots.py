@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FindShots:
-    """Shot boundaries, sudden and gradual (paper 003, section 3.2: sudden changes of camera or colour)."""
+    """Shot boundaries, sudden and gradual (Yang et al. 2025, section 3.2: sudden changes of camera or colour)."""
 
     name: ClassVar = "shots"
     version: ClassVar = 5

@@ -47,7 +47,7 @@ FACE_STEP = 1.0 / 16.0
 
 @dataclass(frozen=True, slots=True)
 class Spans:
-    """Cut a source into candidates (paper 003, section 3.2: clips of 5 to 15 s, each person independently).
+    """Cut a source into candidates (Yang et al. 2025, section 3.2: clips of 5 to 15 s, each person independently).
 
     shortest, longest, target: seconds.
     """

@@ -1,4 +1,4 @@
-"""Posture: what the pose of one person over one span says about its use (paper 003, section 3.2, quality control)."""
+"""Posture: what the pose of one person over one span says about its use (Yang et al. 2025, section 3.2)."""
 
 from dataclasses import dataclass
 from typing import ClassVar

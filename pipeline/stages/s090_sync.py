@@ -15,7 +15,7 @@ MARGIN = 15
 
 @dataclass(frozen=True, slots=True)
 class MeasureSync:
-    """Lips against voice (paper 003, section 3.2: SyncNet removes clips whose lips do not fit).
+    """Lips against voice (Yang et al. 2025, section 3.2: SyncNet removes clips whose lips do not fit).
 
     The audio window is moved by the measured offset only where the backend is as sure as it was when it was measured to
     be right (`sure_from`), by no less than `least_shift`, and where the source has sound for the moved window; for a

@@ -13,7 +13,7 @@ from pipeline.stage import Frames, need
 
 @dataclass(frozen=True, slots=True)
 class FrameSpeaker:
-    """Where to crop each speaker, with margins (paper 003, section 3.2).
+    """Where to crop each speaker, with margins (Yang et al. 2025, section 3.2).
 
     size: pixels of the stored picture; margin: of the person's longer side, on each side.
     """

@@ -14,7 +14,7 @@ from pipeline.stage import Frames, need
 
 @dataclass(frozen=True, slots=True)
 class CropClip:
-    """Decode a survivor once more, cut its square and store it (paper 003, section 3.2: 512x512, 25 FPS, 16 kHz)."""
+    """Decode a survivor once more, cut its square and store it (Yang et al. 2025, 3.2: 512x512, 25 FPS, 16 kHz)."""
 
     name: ClassVar = "crop"
     version: ClassVar = 1

@@ -189,7 +189,7 @@ def save_network(kind: str, folder: Path, *, seed: int = 0, norm: str = "layer")
     return folder
 
 
-# ---- what the released code of paper 003 writes and reads --------------------------------------------------
+# ---- what the released code of Yang et al. 2025 writes and reads --------------------------------------------------
 
 
 def released_layout(pose: np.ndarray) -> np.ndarray:

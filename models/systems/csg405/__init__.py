@@ -1,4 +1,4 @@
-"""Paper 003, Democratizing High-Fidelity Co-Speech Gesture Video Generation: a voice and one skeleton to
+"""Yang et al. 2025, Democratizing High-Fidelity Co-Speech Gesture Video Generation: a voice and one skeleton to
 a moving skeleton."""
 
 from models.systems.csg405.configs import paper, released, small, tiny

@@ -24,7 +24,7 @@ def denoising_error(
     schedule: Schedule,
     weights: Tensor | None = None,
 ) -> Tensor:
-    """How far x0 is from the data where these are known (paper 003, equation 2, masked as its released code does).
+    """How far x0 is from the data where these are known (Yang et al. 2025, equation 2, masked as in its code).
 
     The step and the silence of each sample come with the batch. weights: of each value of a frame.
     """

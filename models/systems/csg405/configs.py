@@ -126,7 +126,7 @@ def small() -> Config:
 
 
 def paper() -> Config:
-    """Paper 003, sections 3.1 and 4: its method, batch, rate and steps.
+    """Yang et al. 2025, sections 3.1 and 4: its method, batch, rate and steps.
 
     Differs from the paper: it states no size, so the released code's is taken (16 layers of 1024); bf16, warm-up and
     averaged weights, on which it is silent; AdamW without decay, which is its Adam.

@@ -1,4 +1,7 @@
-"""The skeleton diffusion transformer of paper 003, section 3.1: x0 from a noised skeleton, a voice and one skeleton."""
+"""The skeleton diffusion transformer of Yang et al. 2025 (2507.06812), section 3.1.
+
+x0 from a noised skeleton, a voice and one skeleton.
+"""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""The network of the released code of paper 003, which is not the paper's: facts from `specs/models.md`, section 1.3.
+"""The network of the released code of Yang et al. 2025, which is not the paper's.
 
 A post-norm transformer encoder without adaptive norms; the diffusion step is a token of its own, 25 initial frames are
 joined by frames, audio by features after a projection, and one learned vector stands for no voice. Written from its
