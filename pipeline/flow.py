@@ -117,14 +117,14 @@ def build(run: Run) -> Flow:
 @lru_cache(maxsize=8)
 def _build(settings: str) -> Flow:
     run = Run.model_validate_json(settings)
-    ears = chosen(speech.BACKENDS, run.speech)
-    eyes = chosen(pose.BACKENDS, run.pose)
-    mouth = sync.BACKENDS[run.sync.backend](weights=run.sync.weights)
+    speech_backend = chosen(speech.BACKENDS, run.speech)
+    pose_backend = chosen(pose.BACKENDS, run.pose)
+    sync_backend = sync.BACKENDS[run.sync.backend](weights=run.sync.weights)
     return Flow(
         fetch=FetchSource(run.fetch, run.lock_file, update=run.update_lock),
         on_source=(
             Probe(),
-            HearSpeech(ears),
+            HearSpeech(speech_backend),
         ),
         on_survey=(
             FindShots(shots.BACKENDS[run.shots.backend]()),
@@ -134,9 +134,9 @@ def _build(settings: str) -> Flow:
             shortest=run.spans.shortest, longest=run.spans.longest, target=run.spans.target
         ),
         on_clip=(
-            EstimatePose(eyes, run.pose.longest_side),
+            EstimatePose(pose_backend, run.pose.longest_side),
             MeasurePosture(),
-            MeasureSync(mouth),
+            MeasureSync(sync_backend),
             FrameSpeaker(size=run.crop.size, margin=run.crop.margin),
             CropClip(
                 Encoding(
@@ -145,8 +145,12 @@ def _build(settings: str) -> Flow:
             ),
         ),
         identity=Identify(
-            similarity=run.identity.similarity or ears.same_voice,
-            encoder=Backend(name=ears.name, version=ears.version, weights=ears.weights),
+            similarity=run.identity.similarity or speech_backend.same_voice,
+            encoder=Backend(
+                name=speech_backend.name,
+                version=speech_backend.version,
+                weights=speech_backend.weights,
+            ),
         ),
         split=Splitting(
             salt=run.split.salt, val=run.split.val, test=run.split.test, mode=run.split.mode
@@ -154,8 +158,8 @@ def _build(settings: str) -> Flow:
         pack=Packing(shard_mib=run.pack.shard_mib),
         source_rules=with_thresholds(SOURCE_RULES, run.rules),
         clip_rules=with_thresholds(CLIP_RULES, run.rules),
-        face_size=mouth.face_size,
-        face_margin=mouth.face_margin,
+        face_size=sync_backend.face_size,
+        face_margin=sync_backend.face_margin,
     )
 
 

@@ -29,7 +29,7 @@ from models.train.settings import SettingsError, Training, differing
 
 
 class Diverged(UserError):
-    """The loss is no number any more."""
+    """The loss is NaN or infinite."""
 
 
 class Task(Protocol):
@@ -44,7 +44,7 @@ class Task(Protocol):
         ...
 
     def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """What is made small, a scalar."""
+        """The training loss, a scalar."""
         ...
 
     def validate(self, network: nn.Module, folder: Path) -> dict[str, float]:

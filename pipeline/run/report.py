@@ -104,7 +104,7 @@ def funnel(account: Account, sources_dropped: Mapping[Why, int]) -> Table:
     """Seconds in, kept, and dropped by reason; the rows add up exactly, in frames."""
     table = Table(title="where every second went", title_justify="left", box=None, pad_edge=False)
     table.add_column("")
-    for name in ("frames", "seconds", "share", "sources whole"):
+    for name in ("frames", "seconds", "share", "sources dropped entirely"):
         table.add_column(name, justify="right")
     for name, frames, sources in funnel_rows(account, sources_dropped):
         share = f"{frames / account.frames:.1%}" if account.frames else ""

@@ -1,4 +1,4 @@
-"""`make ablation`: Yang et al. 2025's ablations on a made world whose truth is known, in minutes on one core.
+"""`make ablation`: Yang et al. 2025's ablations on synthetic data whose truth is known, in minutes on one core.
 
     python -m research.ablation
 

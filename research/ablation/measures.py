@@ -1,4 +1,4 @@
-"""How well generated motion keeps to the made world's truth, clip by clip."""
+"""How well generated motion keeps to the truth of the synthetic data, clip by clip."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A made world of speech and gesture: bodies, voices and what the one does to the other, all known.
+"""Synthetic speech and gesture: bodies, voices and what the one does to the other, all known.
 
 What a voice does to a body here, and nothing else does:
 

@@ -138,7 +138,7 @@ def test_a_small_model_is_trained_and_moves_a_person(
 
 @pytest.fixture
 def release(tmp_path: Path) -> dict[str, str]:
-    """What importing needs, all of it right: a small network, which hears through a tiny wav2vec 2.0."""
+    """What importing needs, all of it right: a small network, whose audio encoder is a tiny wav2vec 2.0."""
     mean = released_layout(smooth_pose(5, 1))[0]
     checkpoint = write_checkpoint(
         tmp_path / "checkpoint_3.pth", width=32, depth=2, hidden=64, audio=32

@@ -97,7 +97,7 @@ class Trained:
         given = (listener.name, listener.version, listener.weights)
         if given != hears:
             raise ModelError(
-                "the model hears through {} {} with weights {}, got {} {} with {}".format(
+                "the model expects audio encoder {} {} with weights {}, got {} {} with {}".format(
                     *hears, *given
                 )
             )

@@ -296,7 +296,9 @@ def test_a_model_refuses_an_encoder_that_it_was_not_trained_with(
     copy: Path, other: dict[str, str]
 ) -> None:
     respell(copy, encoder=other)
-    with pytest.raises(ModelError, match=r"the model hears through .*, got logmel 2 with None"):
+    with pytest.raises(
+        ModelError, match=r"the model expects audio encoder .*, got logmel 2 with None"
+    ):
         Trained.load(copy)
 
 

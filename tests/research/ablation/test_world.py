@@ -1,4 +1,4 @@
-"""The made world of the ablations holds what it says: everything known, and nothing known that should not be."""
+"""The synthetic data of the ablations hold what it says: everything known, and nothing known that should not be."""
 
 from collections.abc import Iterator
 from dataclasses import replace
