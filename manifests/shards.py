@@ -12,7 +12,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO, Union, get_args, get_origin
+from typing import IO, TYPE_CHECKING, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
@@ -131,7 +131,7 @@ def shard_name(split: str, prefix: str) -> str:
 class HashingStream(io.RawIOBase):
     """Writes to a stream, and knows the SHA-256 and the number of the bytes it was given."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         super().__init__()
         self.stream = stream
         self.sha256 = hashlib.sha256()

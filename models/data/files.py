@@ -4,7 +4,7 @@ import os
 import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class Files:
         self._open = {}
 
 
-def array_in(stream: BinaryIO) -> np.ndarray:
+def array_in(stream: IO[bytes]) -> np.ndarray:
     """The array of a `.npy` file, whoever wrote it. Raises ValueError for whatever else it is: a pickle, an archive."""
     try:
         return np.lib.format.read_array(stream, allow_pickle=False)

@@ -28,7 +28,7 @@ class Statistics:
     @classmethod
     def of(
         cls,
-        clips: Iterable[tuple[Float[np.ndarray, "time size"], Bool[np.ndarray, "time size"]]],
+        clips: Iterable[tuple[Float[np.ndarray, "_time size"], Bool[np.ndarray, "_time size"]]],
         size: int,
     ) -> "Statistics":
         """Over the known values of all frames, in one pass, in float64 (Chan et al. 1979)."""

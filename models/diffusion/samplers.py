@@ -8,6 +8,7 @@ as what sampling starts from (Lin et al., Common Diffusion Noise Schedules and S
 from collections.abc import Callable
 
 import torch
+from diffusers.schedulers.scheduling_ddim import DDIMScheduler
 from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
 from diffusers.schedulers.scheduling_dpmsolver_multistep import DPMSolverMultistepScheduler
 from torch import Generator, Tensor
@@ -54,7 +55,7 @@ def dpm_solver(denoise: Denoiser, x: Tensor, schedule: Schedule, *, steps: int) 
 
 
 def run(
-    scheduler: DDPMScheduler | DPMSolverMultistepScheduler,
+    scheduler: DDPMScheduler | DDIMScheduler | DPMSolverMultistepScheduler,
     denoise: Denoiser,
     x: Tensor,
     *,

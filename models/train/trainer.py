@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from accelerate import Accelerator
@@ -32,6 +32,7 @@ class Diverged(UserError):
     """The loss is NaN or infinite."""
 
 
+@runtime_checkable
 class Task(Protocol):
     """What a system brings to the trainer."""
 

@@ -88,7 +88,7 @@ def test_few_steps_of_ddim_keep_the_mean_and_those_of_diffusers_do_not() -> None
         timestep_spacing="trailing",
     )  # fmt: skip
     scheduler.set_timesteps(eight)
-    theirs = float(run(scheduler, denoise, x).mean())  # type: ignore[arg-type]
+    theirs = float(run(scheduler, denoise, x).mean())
     ours = float(ddim(denoise, x, schedule, steps=eight).mean())
     assert abs(ours - 2.0) < 0.01 < 0.03 < abs(theirs - 2.0)
 

@@ -76,12 +76,12 @@ def test_a_run_goes_on_with_more_steps_but_not_with_another_rate(
     whole = run(data, tmp_path / "whole", config(steps=9, save=3, **quiet))
     name = "diffusion_pytorch_model.safetensors"
     assert (longer / name).read_bytes() == (whole / name).read_bytes()
-    with pytest.raises(SettingsError, match=r"begun with another config\.training\.rate"):
+    with pytest.raises(SettingsError, match=r"begun with another config\.training\.learning_rate"):
         run(data, tmp_path / "run", config(steps=9, save=3, learning_rate=1e-4, **quiet))
 
 
 def test_a_loss_that_is_no_number_ends_the_run_with_a_sentence() -> None:
-    with pytest.raises(Diverged, match=r"the loss of step 7 is nan: lower training\.rate"):
+    with pytest.raises(Diverged, match=r"the loss of step 7 is nan: lower training\.learning_rate"):
         finite(torch.tensor(float("nan")), 7)
 
 

@@ -1,0 +1,23 @@
+"""How annotations are checked while tests run: shapes and dtypes by jaxtyping, all else by beartype."""
+
+import io
+from collections.abc import Callable
+from typing import IO, TypeVar
+
+from beartype import BeartypeConf, FrozenDict, beartype
+
+from manifests.shards import Json
+
+Checked = TypeVar("Checked", bound=Callable[..., object])
+CONF = BeartypeConf(
+    is_pep484_tower=True,  # an int is a float, as everywhere in Python
+    hint_overrides=FrozenDict({
+        IO[bytes]: IO[bytes] | io.BytesIO,  # which beartype does not take for one
+        Json: object,  # recursive
+    }),
+)  # fmt: skip
+
+
+def typechecked(function: Checked) -> Checked:
+    """The function, checked at every call."""
+    return beartype(conf=CONF)(function)
