@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.cases import Case
 
 if TYPE_CHECKING:
+    from tests.runs import Built
     from tests.site import Site
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,3 +77,22 @@ def case(finished: "Case", tmp_path: Path) -> "Case":
     shutil.copytree(finished.folder, folder, copy_function=shutil.copy2)
     assert Case(folder).build()[0] == 0
     return Case(folder)
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the built-in sample, made once in each process."""
+    from pipeline.sample import make_sample
+
+    return make_sample(tmp_path_factory.mktemp("sample")).parent
+
+
+@pytest.fixture(scope="session")
+def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> "Built":
+    """The sample's dataset. It takes about a minute: tests that use it are in the xdist group `build`, one process.
+
+    Only read it, or leave it as it was.
+    """
+    from tests.runs import build_sample
+
+    return build_sample(sample, tmp_path_factory.mktemp("built"))

@@ -1,4 +1,9 @@
-"""Who speaks in the sample: looks, voices, rooms and the sentences, all of them ours."""
+"""Who speaks in the sample: looks, voices, rooms and the sentences, all of them ours.
+
+Each person has one good take, with a motion and a voice that nobody else has. The settings of the sample split by
+people, two in each of train, val and test; whoever is seen a second time with a fault that no filter drops yet is in
+train, so that held-out lips speak what is heard.
+"""
 
 from dataclasses import dataclass
 from fractions import Fraction
@@ -86,7 +91,7 @@ DIETER = Person(
 EVA = Person(
     "eva",
     Face(
-        skin=(238, 202, 178), hair=(206, 172, 104), mirrored=True, jaw=0.94, eyes=1.06, width=0.97,
+        skin=(238, 202, 178), hair=(206, 172, 104), style="long", mirrored=True, jaw=0.94, eyes=1.06, width=0.97,
         seed=15,
     ),
     Build((34, 138, 142), garment="tee", sleeves="short", shoulders=0.94, girth=0.92),
@@ -94,7 +99,23 @@ EVA = Person(
     "en",
     energy=0.9,
 )  # fmt: skip
+FELIX = Person(
+    "felix",
+    Face(
+        skin=(232, 178, 148), hair=(166, 84, 38), style="none", jaw=1.06, nose=1.1, eyes=0.94,
+        brows=0.9, beard=0.9, moustache=0.8, width=1.02, seed=16,
+    ),
+    Build((92, 58, 122), garment="jumper", shoulders=1.1, girth=1.02, arms=1.04),
+    Voice("fr+m1", words_per_minute=165, pitch=48, pitch_range=65, tract=1.1),
+    "fr",
+    energy=0.85,
+)  # fmt: skip
 
+INTERRUPTER = Voice("en-gb-x-rp+f5", words_per_minute=175, pitch=66, pitch_range=50, tract=0.88)
+INTERRUPTION = (
+    "That cannot be right, because the harbour was closed in that winter and no ship had come in "
+    "since October, so please look at the dates again before you go on with the story."
+)
 NARRATOR = Voice("en-029+m5", words_per_minute=160, pitch=55, pitch_range=60, tract=1.0)
 NARRATION = (
     "Every river on this map begins as a very small stream high in the hills, and it grows with "
@@ -106,44 +127,57 @@ TAKES: tuple[Take, ...] = (
         "ada", ADA,
         "When we explain a large idea, our hands begin to move before the word is ready, and "
         "people who listen can often follow the shape of the thought from the movement alone.",
-        "study", Shot(scale=0.975, middle=0.5), PAL, "lecture", "Why hands move when we explain", 101,
-    ),
-    Take(
-        "ada-again", ADA,
-        "My grandmother kept a map of the village on the kitchen wall, and every summer we put "
-        "another pin beside a house where somebody had told us a story worth remembering.",
-        "plain", Shot(scale=1.065, middle=0.44, top=0.0), PAL, "vlog", "A map on the wall", 102,
-        build=Build((150, 96, 120), garment="jumper"),
+        "study", Shot(size=(768, 432), scale=0.78, middle=0.5), PAL, "lecture", "Why hands move when we explain", 101,
     ),
     Take(
         "ben", BEN,
         "Good evening, here is the news about the weather: a warm wind moves over the mountains "
         "tomorrow morning, and by noon the whole valley may be bright again before more rain.",
-        "stage", Shot(scale=0.915, middle=0.54, top=-18.0), FILM_30, "news",
+        "stage", Shot(size=(768, 432), scale=0.732, middle=0.54, top=-18.0), FILM_30, "news",
         "Warm wind tomorrow", 103,
     ),
     Take(
         "carla", CARLA,
         "Para hacer un buen pan en casa hace falta poca cosa: harina, agua, sal y un poco de "
         "paciencia, porque la masa tiene que dormir toda la noche antes de entrar en el horno.",
-        "kitchen", Shot(size=(540, 960), scale=1.245, middle=0.5, top=-150.0), PAL, "vlog",
+        "kitchen", Shot(size=(432, 768), scale=0.996, middle=0.5, top=-150.0), PAL, "vlog",
         "Pan en casa", 104,
     ),
     Take(
         "dieter", DIETER,
         "Als ich vor vielen Jahren mit dem Bau von Booten begann, wollte mir niemand sagen, wie "
         "man ein Brett so biegt, dass es nicht bricht und dass das Wasser draußen bleibt.",
-        "plain", Shot(scale=1.02, middle=0.47, top=-6.0), NTSC, "interview",
+        "plain", Shot(size=(768, 432), scale=0.816, middle=0.47, top=-6.0), NTSC, "interview",
         "Vom Bau der Boote", 105,
     ),
-)  # fmt: skip
-
-# Seen only with a fault: the poses of one more good talk would take a tenth of the sample's run.
-SPARE: tuple[Take, ...] = (
     Take(
         "eva", EVA,
         "Before we start to climb, remember that the rope is only as good as the knot, so we all "
         "look at the knot of our neighbour, and nobody moves until both of you have said yes.",
-        "street", Shot(scale=0.79, middle=0.58, top=-60.0), PAL, "lecture", "Before we climb", 106,
+        "street", Shot(size=(768, 432), scale=0.632, middle=0.58, top=-60.0), PAL, "lecture", "Before we climb", 106,
+    ),
+    Take(
+        "felix", FELIX,
+        "Dans notre petit jardin, les tomates poussent lentement, mais chaque matin je regarde si "
+        "une feuille a bougé, et le soir je raconte aux voisins ce que j'ai vu pousser.",
+        "study", Shot(size=(768, 432), scale=0.76, middle=0.46, top=-14.0), PAL, "interview", "Un petit jardin", 107,
     ),
 )  # fmt: skip
+
+SECOND_TAKES: tuple[Take, ...] = (
+    Take(
+        "ada-again", ADA,
+        "My grandmother kept a map of the village on the kitchen wall, and every summer we put "
+        "another pin beside a house where somebody had told us a story worth remembering.",
+        "plain", Shot(size=(640, 360), scale=0.71, middle=0.44, top=0.0), PAL, "vlog", "A map on the wall", 102,
+        build=Build((150, 96, 120), garment="jumper"),
+    ),
+    Take(
+        "felix-again", FELIX,
+        "Le boulanger ouvre sa porte avant l'aube, et toute la rue sent le pain chaud, pendant que "
+        "les premiers clients parlent du temps, du marché et de la fête de dimanche.",
+        "kitchen", Shot(size=(640, 360), scale=0.667, middle=0.55, top=-8.0), PAL, "vlog", "Avant l'aube", 108,
+        build=Build((196, 178, 132), garment="shirt", shoulders=1.1, girth=1.02, arms=1.04),
+    ),
+)  # fmt: skip
+"""Seen only with a fault: of two people a motion that is not that of their good take."""

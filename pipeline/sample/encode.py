@@ -12,7 +12,7 @@ from av.codec.context import Flags
 from pipeline.sample.portrait import Image
 from pipeline.sample.voice import Samples
 
-X264 = {"preset": "veryfast", "crf": "25", "bf": "0", "threads": "1", "x264-params": "threads=1"}
+X264 = {"preset": "ultrafast", "crf": "25", "bf": "0", "threads": "1", "x264-params": "threads=1"}
 AUDIO_CHUNK = 1024
 BIT_EXACT = {"fflags": "+bitexact"}
 

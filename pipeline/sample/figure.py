@@ -169,7 +169,6 @@ def _paste(frame: Image, patch: Image, corner: tuple[int, int]) -> None:
     patch = patch[: region.shape[0], : region.shape[1]]
     if patch.size == 0:
         return
-    share = cv2.cvtColor(patch[..., 3], cv2.COLOR_GRAY2RGB)
-    above = cv2.multiply(patch[..., :3], share, scale=1 / 255.0)
-    below = cv2.multiply(region, 255 - share, scale=1 / 255.0)
-    region[...] = cv2.add(above, below)
+    share = patch[..., 3].astype(np.float32)
+    colour = cv2.cvtColor(patch, cv2.COLOR_RGBA2RGB)
+    region[...] = cv2.blendLinear(colour, np.ascontiguousarray(region), share, 255 - share)

@@ -2,10 +2,9 @@
 
 import csv
 import gc
-import io
 import json
 import random
-from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import av
@@ -21,56 +20,17 @@ from rich.console import Console
 from manifests import hugging_face
 from manifests.record import Clip
 from manifests.shards import from_json
+from models.data.index import Motions
+from models.metrics.lips import agreement, lip_agreement, lip_opening
 from pipeline import flow
 from pipeline.audit.errors import LookError
 from pipeline.audit.look import write_sheets
 from pipeline.config import ConfigError, Run, load
 from pipeline.run.build import build
 from pipeline.run.plan import plan
-from pipeline.sample import make_sample
+from tests.runs import SETTINGS, Built, run_build
 
-pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900)]
-
-SETTINGS = Path(__file__).resolve().parents[2] / "manifests" / "sources" / "sample.yaml"
-
-
-@dataclass(frozen=True)
-class Built:
-    folder: Path
-    run: Run
-    code: int
-    text: str
-
-    @property
-    def facts(self) -> dict:
-        return json.loads((self.run.out / "dataset.json").read_text())
-
-    @property
-    def timing(self) -> dict:
-        return json.loads((self.run.out / "run.json").read_text())
-
-    def table(self, name: str) -> pd.DataFrame:
-        return pd.read_parquet(self.run.out / f"{name}.parquet")
-
-
-def run_build(run: Run) -> tuple[int, str]:
-    console = Console(record=True, width=120, file=io.StringIO())
-    code = build(run, console)
-    return code, console.export_text()
-
-
-@pytest.fixture(scope="module")
-def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_sample(tmp_path_factory.mktemp("sample")).parent
-
-
-@pytest.fixture(scope="module")
-def built(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Built:
-    folder = tmp_path_factory.mktemp("built")
-    given = (f"out={folder}/set", f"sources={sample}/sources.csv", "workers=2", "dashboard=0")
-    run = load(SETTINGS, given)
-    code, text = run_build(run)
-    return Built(folder, run, code, text)
+pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900)]  # shares the built sample
 
 
 def truth(sample: Path) -> dict[str, tuple[str, str]]:
@@ -100,7 +60,39 @@ def test_the_good_sources_give_clips_in_every_split(built: Built, sample: Path) 
     clips = built.table("clips")
     good = {name for name, (expect, _) in truth(sample).items() if expect == "keep"}
     assert good <= set(clips.locator)
-    assert set(clips.split) == {"train", "val", "test"}
+    people = clips.groupby("split").identity.nunique()
+    assert set(people.index) == {"train", "val", "test"} and people.min() >= 2
+
+
+def test_everybody_has_an_identity_of_their_own(built: Built) -> None:
+    clips = built.table("clips")
+    assert (clips.identity == "speaker:" + clips.speaker).all()
+    assert clips.identity.nunique() >= 6
+
+
+def test_clips_with_a_fault_that_no_filter_drops_are_in_train(built: Built, sample: Path) -> None:
+    faulty = {name for name, (_, why) in truth(sample).items() if why in UNPROVEN}
+    clips = built.table("clips")
+    assert set(clips[clips.locator.isin(faulty)].split) == {"train"}
+
+
+def test_no_two_clips_have_one_pose_or_one_motion_of_the_lips(built: Built) -> None:
+    motions = Motions.open(built.run.out)
+    poses = [motions.pose(number) for number in range(len(motions))]
+    for first, second in combinations(poses, 2):
+        frames = min(len(first), len(second))
+        one, other = first[:frames], second[:frames]
+        assert np.abs(one - other)[..., :2].mean() > 5.0  # pixels
+        alike = agreement(lip_opening(one), lip_opening(other))
+        assert alike.best is not None and alike.best < 0.6
+
+
+def test_lips_that_are_held_out_open_with_the_voice(built: Built) -> None:
+    motions = Motions.open(built.run.out)
+    for number, entry in enumerate(motions.entries):
+        if entry.split != "train":
+            heard = lip_agreement(motions.pose(number), motions.sound(number)).now
+            assert heard is not None and heard > 0.4
 
 
 def test_each_planted_fault_is_dropped_for_its_reason(built: Built, sample: Path) -> None:

@@ -15,7 +15,10 @@ from pipeline.identities import Frozen, IdentityFileError, read_frozen, write_fr
 from pipeline.stages.s130_split import SIDES, Mode, Splitting
 
 FLOW = Splitting()
-SAMPLE = {"speaker:ada": 552, "speaker:carla": 137, "speaker:dieter": 274}
+SAMPLE = {
+    "speaker:ada": 259, "speaker:ben": 129, "speaker:carla": 129, "speaker:dieter": 129, "speaker:eva": 130,
+    "speaker:felix": 260,
+}  # fmt: skip
 QUARTERS = Splitting(val=0.25, test=0.25)  # as in manifests/sources/sample.yaml
 PEOPLE = st.dictionaries(st.text(max_size=8), st.integers(0, 10_000), max_size=30)
 MODES: tuple[Mode, ...] = ("auto", "balanced", "hashed")
@@ -37,8 +40,11 @@ def test_three_people_that_the_hash_puts_in_train_are_on_three_sides() -> None:
 def test_a_set_that_fills_every_side_by_the_hash_is_left_alone() -> None:
     hashed: dict[str, SplitName] = {
         "speaker:ada": "train",
+        "speaker:ben": "test",
         "speaker:carla": "test",
         "speaker:dieter": "val",
+        "speaker:eva": "val",
+        "speaker:felix": "train",
     }
     assert {group: QUARTERS.side(group) for group in SAMPLE} == hashed
     assigned = QUARTERS.assign(SAMPLE, {})
