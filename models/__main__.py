@@ -21,11 +21,15 @@ TRAINING = ("accelerate", "diffusers", "matplotlib", "safetensors", "transformer
 console = open_console()
 
 Model = Annotated[Path, typer.Option(help="Folder of a training run, or of an exported model.")]
-Overrides = Annotated[
+TrainingSettings = Annotated[
     list[str] | None,
     typer.Option(
         "--set", "-s", metavar="KEY=VALUE", help="Any setting, such as training.steps=500."
     ),
+]
+MakingSettings = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", metavar="KEY=VALUE", help="How motion is made, such as steps=20."),
 ]
 FeatureFolder = Annotated[
     Path | None,
@@ -49,7 +53,7 @@ def train(
     ] = None,
     features: FeatureFolder = None,
     encoder: EncoderFolder = None,
-    set_: Overrides = None,
+    set_: TrainingSettings = None,
 ) -> None:
     """Train. Repeating the same line goes on where it was left, to the same bits.
 
@@ -146,7 +150,7 @@ def generate(
             help="Scale and move the motion onto the reference's body (nose, neck, shoulders, hips, head).",
         ),
     ] = False,
-    set_: Overrides = None,
+    set_: MakingSettings = None,
 ) -> None:
     """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
 
@@ -217,9 +221,11 @@ def evaluate(
     ] = 0,
     epochs: Annotated[
         int,
-        typer.Option(help="Of the encoder under FGD, trained on the training clips; 0 for no FGD."),
+        typer.Option(
+            min=0, help="Of the encoder under FGD, trained on the training clips; 0 for no FGD."
+        ),
     ] = 100,
-    set_: Overrides = None,
+    set_: MakingSettings = None,
 ) -> None:
     """Measure a model on clips it has not seen, beside the truth and five baselines, with intervals and chance.
 
@@ -228,6 +234,8 @@ def evaluate(
     from models.data.features import audio_features, prepare
     from models.infer.evaluate import baselines, fresh, held_clips, motion_encoder
     from models.infer.evaluate import evaluate as run_evaluation
+    from models.metrics.evaluation import interval_of
+    from models.metrics.table import NotMeasured
     from models.systems.csg405.task import evaluated
     from models.systems.csg405.trained import Making, Trained
     from models.train.settings import overridden, plain
@@ -245,14 +253,17 @@ def evaluate(
         ),
         **baselines(training, trained.config.skeleton, trained.encoder, features),
     }
-    encoder = motion_encoder(training, model / "fgd", epochs=epochs, width=256) if epochs else None
+    encoder = motion_encoder(training, held, model / "fgd", epochs=epochs, width=256)
+    if isinstance(encoder, NotMeasured):
+        console.print(f"FGD is not measured: {encoder.reason}")
+    people = len({entry.identity for entry in held.entries})
     facts = {
         "clips": len(held),
-        "people": len({entry.identity for entry in held.entries}),
+        "people": people,
         "model": trained.facts.get("dataset", ""),
         "making": plain(how),
-        "FGD encoder": encoder.fingerprint() if encoder else "none",
-        "interval": "95 %, bootstrap over people",
+        "FGD encoder": "none" if isinstance(encoder, NotMeasured) else encoder.fingerprint(),
+        "interval": interval_of(people),
     }
     run_evaluation(
         out,

@@ -9,14 +9,14 @@ import numpy as np
 from models.data.audio import Encoder
 from models.data.batches import statistics_of
 from models.data.features import Features, audio_features, pose_features, prepare
-from models.data.files import DatasetError
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
 from models.infer.generate import free_place
 from models.infer.video import write_skeleton_video
-from models.metrics.autoencoder import MotionEncoder, load, save, train_encoder
+from models.metrics.autoencoder import MotionEncoder, Windows, load, save, train_encoder
 from models.metrics.evaluation import Held, Made, Row, as_json, make, markdown, measure, plot
 from models.metrics.makers import LinearMouth, LoudMouth, Maker, MeanPose, Nearest, Still
+from models.metrics.table import SETS, NotMeasured, are, counted
 from models.metrics.windows import gesture_windows
 
 PLOTTED = (
@@ -45,12 +45,16 @@ def held_clips(motions: Motions, voices: Features) -> list[Held]:
 def baselines(
     training: Motions, skeleton: Skeleton, encoder: Encoder, features: Path | None
 ) -> dict[str, Maker]:
-    """What was made of the training clips alone, by name."""
+    """What was made of the training clips alone, by name; without the mouths where those clips show no lips."""
     values = prepare(training, pose_features(skeleton), features)
     voices = prepare(training, audio_features(encoder), features)
     statistics = statistics_of(training, values)
     poses = [training.pose(number) for number in range(len(training))]
     sounds = [training.sound(number) for number in range(len(training))]
+    mouths = {
+        "loudness mouth": LoudMouth.fit(poses, sounds),
+        "linear mouth": LinearMouth.fit(poses, [voices.rows(e) for e in training.entries]),
+    }
     return {
         "reference, still": Still(),
         "mean pose": MeanPose(skeleton, statistics),
@@ -58,29 +62,46 @@ def baselines(
             skeleton, statistics, [voices.rows(e) for e in training.entries],
             [values.rows(e) for e in training.entries],
         ),
-        "loudness mouth": LoudMouth.fit(poses, sounds),
-        "linear mouth": LinearMouth.fit(poses, [voices.rows(e) for e in training.entries]),
+        **{name: mouth for name, mouth in mouths.items() if mouth is not None},
     }  # fmt: skip
 
 
-def motion_encoder(training: Motions, folder: Path, *, epochs: int, width: int) -> MotionEncoder:
-    """The encoder under FGD, trained once on the training clips' windows and kept."""
+def motion_encoder(
+    training: Motions, held: Motions, folder: Path, *, epochs: int, width: int
+) -> MotionEncoder | NotMeasured:
+    """The encoder under FGD, trained once on the training clips' windows and kept; or why there is none.
+
+    Nothing is trained for held-out clips that are too few for FGD. epochs: 0 for no encoder.
+    """
+    if not epochs:
+        return NotMeasured("it takes a motion encoder, which 0 epochs do not train")
+    least, found = SETS["fgd"].least, windows_of(held, step=None)
+    if len(found) < least:
+        return NotMeasured(f"it takes {counted(least)} to evaluate on, there {are(len(found))}")
     kept = folder / f"encoder-{epochs}-{width}"
     if kept.is_dir() and (files := sorted(kept.glob("*.safetensors"))):
         return load(files[0])
-    windows = np.concatenate(
-        [gesture_windows(training.pose(number), step=16) for number in range(len(training))]
-    )
+    windows = windows_of(training, step=16)
     if len(windows) < 2:
-        raise DatasetError("an encoder for FGD needs training clips of two windows of 64 frames")
+        return NotMeasured(
+            f"it takes a motion encoder, which takes {counted(2)} to train on, there {are(len(windows))}"
+        )
     encoder = train_encoder(windows, seed=0, epochs=epochs, width=width)
     save(encoder, kept)
     return encoder
 
 
+def windows_of(motions: Motions, *, step: int | None) -> Windows:
+    """The gesture windows of all clips, one every `step` frames, or end to end."""
+    return np.concatenate(
+        [gesture_windows(motions.pose(number), step=step) for number in range(len(motions))]
+    )
+
+
 def evaluate(
-    out: Path, clips: Sequence[Held], makers: Mapping[str, Maker], *, encoder: MotionEncoder | None,
-    facts: Mapping[str, object], seed: int = 0, videos: int = 2, told: Told = lambda text: None,
+    out: Path, clips: Sequence[Held], makers: Mapping[str, Maker], *,
+    encoder: MotionEncoder | NotMeasured, facts: Mapping[str, object], seed: int = 0, videos: int = 2,
+    told: Told = lambda text: None,
 ) -> list[Row]:  # fmt: skip
     """Measure every maker, the truth first; write metrics.md, metrics.json, metrics.png and videos into `out`."""
     truth = Made([c.pose for c in clips], [c.pose for c in clips], list(range(len(clips))), [])
@@ -103,7 +124,8 @@ def evaluate(
     (out / "metrics.md").write_text(markdown(rows, facts))
     (out / "metrics.json").write_text(as_json(rows, facts))
     present = {(row.metric, row.protocol) for row in rows if row.interval is not None}
-    plot(rows, out / "metrics.png", [each for each in PLOTTED if each in present])
+    if plotted := [each for each in PLOTTED if each in present]:
+        plot(rows, out / "metrics.png", plotted)
     return rows
 
 

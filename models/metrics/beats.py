@@ -108,11 +108,18 @@ def detector() -> Callable[..., np.ndarray]:
     return onset_detect
 
 
+SPECTRUM = 2_048
+"""Samples of one of the detector's spectra, 0.128 s."""
+
+
 def onsets(voice: Voice) -> Times:
     """Onsets of a voice by librosa's detector (spectral flux, hop of 512 samples), as DiffGesture and EMAGE find them.
 
-    mint takes the beats of music, which speech does not have; papers that score speech with it take onsets.
+    mint takes the beats of music, which speech does not have; papers that score speech with it take onsets. None in a
+    voice that is shorter than one spectrum.
     """
+    if len(voice) < SPECTRUM:
+        return np.zeros(0)
     sound = voice.astype(np.float32) / 32_768.0
     found = detector()(y=sound, sr=16_000, hop_length=512, units="time")
     return np.asarray(found, dtype=np.float64)

@@ -69,23 +69,25 @@ def l2_pairs(features: Float[np.ndarray, "n d"], *, seed: int, pairs: int = 300)
     return float(np.linalg.norm(rows[first] - rows[second], axis=-1).mean())
 
 
-def hands(samples: Float[np.ndarray, "samples time 133 3"], *, width: float | None = None) -> float:
+def hands(
+    samples: Float[np.ndarray, "samples time 133 3"], *, width: float | None = None
+) -> float | None:
     """Mean distance of the hands between pairs of samples for the same voice, frame by frame, in shoulder widths.
 
     EMO2's DIV (arXiv:2501.10687, section 4.2) is on hand positions of 50 samples for each of 100 voices; its formula is
     not stated, this one is ours. width: pixels of a shoulder width, the median of the samples' own where not given.
-    Raises ValueError for fewer than two samples, or where no hand or shoulder is ever known.
+    None where no hand or shoulder is ever known. Raises ValueError for fewer than two samples.
     """
     if len(samples) < 2:
         raise ValueError(f"pairs need two samples, got {len(samples)}")
     widths = [found for found in map(shoulder_width, samples) if found is not None]
     if width is None and not widths:
-        raise ValueError("no sample shows both shoulders")
+        return None
     places = np.stack([filled(sample)[:, list(HANDS)] for sample in samples])
     first, second = np.triu_indices(len(samples), k=1)
     apart = np.linalg.norm(places[first] - places[second], axis=-1)
     if not np.isfinite(apart).any():
-        raise ValueError("no hand is known in two samples")
+        return None
     return float(np.nanmean(apart) / (width or np.median(widths)))
 
 

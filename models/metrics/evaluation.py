@@ -7,22 +7,26 @@ spoke another.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Float32, Int16, Int64
 
-from models.metrics.autoencoder import MotionEncoder, fgd
+from models.metrics.autoencoder import MotionEncoder
 from models.metrics.body import together
+from models.metrics.frechet import frechet_distance
 from models.metrics.lips import lip_agreement
 from models.metrics.makers import Maker
 from models.metrics.resampling import derangement, permutation_chance
-from models.metrics.table import METRICS, SETS, Collection
+from models.metrics.table import LIPS, METRICS, SETS, Collection, NotMeasured
 from models.metrics.windows import gesture_windows
 from pipeline.perception.resampling import Interval, bootstrap, bootstrap_statistic
 
 Told = Callable[[int, int], None]
+SHUFFLES = 5
+"""Of the voices, for what chance gives."""
+ONE_VOICE = "it takes two clips: the voice of one has no other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,18 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric of one maker. interval: None where nothing could be measured; measured: of how many clips."""
+    """One metric of one maker.
+
+    interval: None where nothing could be measured, for a reason; its bounds are NaN where there is a value and nothing
+    to resample it over. measured: of how many clips, or windows of a set.
+    """
 
     maker: str
     metric: str
     protocol: str
     interval: Interval | None
     measured: int
+    reason: str = ""
 
 
 def make(
@@ -89,9 +98,18 @@ def make(
 
 
 def measure(
-    name: str, clips: Sequence[Held], made: Made, *, seed: int, encoder: MotionEncoder | None = None
+    name: str,
+    clips: Sequence[Held],
+    made: Made,
+    *,
+    seed: int,
+    encoder: MotionEncoder | NotMeasured,
 ) -> list[Row]:
-    """Every metric of one maker: paired, unpaired, matched against mismatched, and by chance. encoder: for the sets."""
+    """Every metric of one maker: paired, unpaired, matched against mismatched, by chance, and on the set.
+
+    What the clips are too few or too short for has a row too, with the reason. encoder: of the codes that sets of
+    windows are compared in, or why there is none.
+    """
     people = [clip.person for clip in clips]
     rows: list[Row] = []
     for metric, how in METRICS.items():
@@ -99,18 +117,20 @@ def measure(
             how.compute(pose, clip.pose, clip.sound)
             for pose, clip in zip(made.own, clips, strict=True)
         ]
-        rows.append(_row(name, metric, "paired", own, people, seed))
-        if how.paired or len(clips) < 2:
+        rows.append(_row(name, metric, "paired", own, people, seed, how.needs))
+        if how.paired:
+            continue
+        if len(clips) < 2:
+            rows.append(Row(name, metric, "unpaired", None, 0, ONE_VOICE))
             continue
         other = [
             how.compute(pose, None, clips[voice].sound)
             for pose, voice in zip(made.other, made.others, strict=True)
         ]
-        rows.append(_row(name, metric, "unpaired", other, people, seed))
-    if len(clips) > 1:
-        rows += _matched(name, clips, made, people, seed)
-        rows += _by_chance(name, clips, made, seed)
-    return rows + (_sets(name, clips, made, encoder, seed) if encoder is not None else [])
+        rows.append(_row(name, metric, "unpaired", other, people, seed, how.needs))
+    rows += _matched(name, clips, made, people, seed)
+    rows += _by_chance(name, clips, made, seed)
+    return rows + _sets(name, clips, made, encoder, seed)
 
 
 def _row(
@@ -120,15 +140,31 @@ def _row(
     values: Sequence[float | None],
     people: Sequence[str],
     seed: int,
+    needs: str,
 ) -> Row:
     held = [
         (value, person) for value, person in zip(values, people, strict=True) if value is not None
     ]
     if not held:
-        return Row(name, metric, protocol, None, 0)
+        return Row(name, metric, protocol, None, 0, f"no clip has {needs}")
     numbers = np.array([value for value, _ in held])
     interval = bootstrap(numbers, groups=[person for _, person in held], seed=seed)
-    return Row(name, metric, protocol, interval, len(held))
+    return Row(name, metric, protocol, bounded(interval), len(held))
+
+
+def bounded(interval: Interval) -> Interval:
+    """An interval that says something: bounds that coincide, of one person or of equal values, become NaN."""
+    if interval.high - interval.low > 1e-9 * abs(interval.mean):
+        return interval
+    return replace(interval, low=np.nan, high=np.nan)
+
+
+def interval_of(people: int) -> str:
+    """What the intervals of a table are of, in words. people: in its clips."""
+    if people < 2:
+        return f"none over people: there is one; of chance over {SHUFFLES} shuffles of the voices"
+    narrow = ", too narrow below ten" if people < 10 else ""
+    return f"95 %, bootstrap over {people} people{narrow}; of chance over {SHUFFLES} shuffles of the voices"
 
 
 def _matched(
@@ -136,23 +172,28 @@ def _matched(
 ) -> list[Row]:
     """Agreement of the lips with the true lips of the voice they were made from, less that with the person's own clip.
 
-    right: own voice, own lips. wrong: another's voice, own lips. A mouth that moves without listening has equal ones; a
-    motion that does not move has no correlation and counts as 0.
+    right: own voice, own lips. wrong: another's voice, own lips. A mouth that moves without listening has equal ones.
     """
-    right = [
-        lip_agreement(*together_poses(pose, clip.pose)).now or 0.0
-        for pose, clip in zip(made.own, clips, strict=True)
-    ]
-    wrong = [
-        lip_agreement(*together_poses(pose, clip.pose)).now or 0.0
-        for pose, clip in zip(made.other, clips, strict=True)
-    ]
-    apart = [a - b for a, b in zip(right, wrong, strict=True)]
+    protocols = ("right voice", "wrong voice", "right less wrong")
+    if len(clips) < 2:
+        return [Row(name, "lips_truth", protocol, None, 0, ONE_VOICE) for protocol in protocols]
+    right = [followed(pose, clip.pose) for pose, clip in zip(made.own, clips, strict=True)]
+    wrong = [followed(pose, clip.pose) for pose, clip in zip(made.other, clips, strict=True)]
+    apart = [None if a is None or b is None else a - b for a, b in zip(right, wrong, strict=True)]
     return [
-        _row(name, "lips_truth", "right voice", right, people, seed),
-        _row(name, "lips_truth", "wrong voice", wrong, people, seed),
-        _row(name, "lips_truth", "right less wrong", apart, people, seed),
+        _row(name, "lips_truth", protocol, values, people, seed, f"{LIPS} in the truth")
+        for protocol, values in zip(protocols, (right, wrong, apart), strict=True)
     ]
+
+
+def followed(
+    pose: Float32[np.ndarray, "_one 133 3"], truth: Float32[np.ndarray, "_other 133 3"]
+) -> float | None:
+    """Correlation of the lips with the true ones, 0 for a mouth that does not move; None where the truth's do not."""
+    pose, truth = together_poses(pose, truth)
+    if lip_agreement(truth, truth).now is None:
+        return None
+    return lip_agreement(pose, truth).now or 0.0
 
 
 def together_poses(
@@ -166,26 +207,22 @@ def together_poses(
 def _by_chance(name: str, clips: Sequence[Held], made: Made, seed: int) -> list[Row]:
     """Metrics of motion and voice where each motion meets another clip's voice."""
     rows: list[Row] = []
+    pairs = list(zip(made.own, [clip.sound for clip in clips], strict=True))
     for metric, how in METRICS.items():
         if how.paired or not (metric.startswith(("beats", "lips"))):
+            continue
+        if len(clips) < 2:
+            rows.append(Row(name, metric, "chance", None, 0, ONE_VOICE))
             continue
 
         def score(pose: np.ndarray, sound: np.ndarray, how=how) -> float | None:
             return how.compute(*_cut(pose, sound))
 
-        pairs = list(zip(made.own, [clip.sound for clip in clips], strict=True))
         try:
-            rows.append(
-                Row(
-                    name,
-                    metric,
-                    "chance",
-                    permutation_chance(score, pairs, seed=seed, draws=5),
-                    len(clips),
-                )
-            )
+            chance = permutation_chance(score, pairs, seed=seed, draws=SHUFFLES)
+            rows.append(Row(name, metric, "chance", bounded(chance), len(clips)))
         except ValueError:
-            rows.append(Row(name, metric, "chance", None, 0))
+            rows.append(Row(name, metric, "chance", None, 0, f"no clip has {how.needs}"))
     return rows
 
 
@@ -195,56 +232,61 @@ def _cut(pose: np.ndarray, sound: np.ndarray) -> tuple[np.ndarray, None, np.ndar
 
 
 def _sets(
-    name: str, clips: Sequence[Held], made: Made, encoder: MotionEncoder, seed: int
+    name: str, clips: Sequence[Held], made: Made, encoder: MotionEncoder | NotMeasured, seed: int
 ) -> list[Row]:
     windows = [gesture_windows(p, like=c.pose) for p, c in zip(made.own, clips, strict=True)]
     true = [gesture_windows(clip.pose) for clip in clips]
-    generated, truth = np.concatenate(windows), np.concatenate(true)
-    if min(len(generated), len(truth)) < 2:
-        return []
-    drawn = Collection(generated, truth, encoder, made.samples, seed)
+    drawn = Collection(np.concatenate(windows), np.concatenate(true), encoder, made.samples, seed)
     rows: list[Row] = []
     for metric, how in SETS.items():
+        value = how.measure(drawn)
+        if isinstance(value, NotMeasured):
+            rows.append(Row(name, metric, "set", None, drawn.windows, value.reason))
+            continue
+        interval = Interval(value, np.nan, np.nan, drawn.windows)
         if metric == "fgd":
-            interval = fgd_interval(windows, true, encoder, seed=seed)
-        else:
-            value = how.compute(drawn)
-            interval = None if value is None else Interval(value, np.nan, np.nan, len(generated))
-        rows.append(Row(name, metric, "set", interval, len(generated)))
+            interval = fgd_interval(
+                value, windows, true, drawn.motion_encoder(), [c.person for c in clips], seed=seed
+            )
+        rows.append(Row(name, metric, "set", interval, drawn.windows))
     return rows
 
 
 def fgd_interval(
+    value: float,
     generated: Sequence[np.ndarray],
     truth: Sequence[np.ndarray],
     encoder: MotionEncoder,
+    people: Sequence[str],
     *,
     seed: int,
     draws: int = 200,
-) -> Interval | None:
-    """FGD with clips redrawn: `generated` and `truth` are windows per clip, of the same clips."""
+) -> Interval:
+    """The FGD `value` with its bounds where people are redrawn, each with all their clips; NaN for one person.
 
-    def value(chosen: Sequence[int]) -> float | None:
-        one, other = (np.concatenate([part[i] for i in chosen]) for part in (generated, truth))
-        return fgd(one, other, encoder).value if min(len(one), len(other)) > 1 else None
+    generated, truth: windows of each clip; people: whose each is. A draw of fewer than two windows is left out.
+    """
+    codes = [[encoder.encode(part) for part in side] for side in (generated, truth)]
+    names = sorted(set(people))
+    clips = [[i for i, person in enumerate(people) if person == name] for name in names]
 
-    whole = value(range(len(generated)))
-    if whole is None:
-        return None
+    def redrawn(chosen: Int64[np.ndarray, " people"]) -> float:
+        drawn = [clip for person in chosen for clip in clips[person]]
+        one, other = (np.concatenate([side[clip] for clip in drawn]) for side in codes)
+        return frechet_distance(one, other) if min(len(one), len(other)) > 1 else float("nan")
 
-    def redrawn(chosen: Int64[np.ndarray, " clip"]) -> float:
-        found = value(chosen.tolist())
-        return float("nan") if found is None else found
-
-    low, high = bootstrap_statistic(redrawn, people=len(generated), seed=seed, draws=draws)
-    return Interval(whole, float(low), float(high), len(generated))
+    low, high = bootstrap_statistic(redrawn, people=len(names), seed=seed, draws=draws)
+    return bounded(Interval(value, float(low), float(high), len(names)))
 
 
 # ---- the table -------------------------------------------------------------------------------------------------------
 
 
 def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
-    """One line per metric and protocol, one column per maker: mean and 95 % interval over people."""
+    """One line per metric and protocol, one column per maker: the mean, and its 95 % interval where it has one.
+
+    What is not measured stands below with its reason.
+    """
     makers = list(dict.fromkeys(row.maker for row in rows))
     held = {(row.metric, row.protocol, row.maker): row for row in rows}
     lines = list(dict.fromkeys((row.metric, row.protocol) for row in rows))
@@ -255,6 +297,7 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
         cells = [_cell(held.get((metric, protocol, maker))) for maker in makers]
         kind = METRICS[metric] if metric in METRICS else SETS[metric]
         text.append(f"| {metric} | {protocol} | {' | '.join(cells)} | {kind.unit}, {kind.better} |")
+    text += _unmeasured(rows, makers)
     text += ["", "| metric | what it is | source |", "|---|---|---|"]
     for metric in dict.fromkeys(metric for metric, _ in lines):
         kind = METRICS[metric] if metric in METRICS else SETS[metric]
@@ -262,8 +305,27 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
     return "\n".join(text) + "\n"
 
 
+def _unmeasured(rows: Sequence[Row], makers: Sequence[str]) -> list[str]:
+    """A line for each metric and protocol that is not measured, with whose it is and why."""
+    whose: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        if row.interval is None:
+            whose.setdefault((row.metric, row.protocol, row.reason), []).append(row.maker)
+    if not whose:
+        return []
+    text = ["", "| not measured | protocol | of | why |", "|---|---|---|---|"]
+    for (metric, protocol, reason), names in whose.items():
+        every = len(names) == len(makers)
+        text.append(
+            f"| {metric} | {protocol} | {'all' if every else ', '.join(names)} | {reason} |"
+        )
+    return text
+
+
 def _cell(row: Row | None) -> str:
-    if row is None or row.interval is None:
+    if row is None:
+        return ""
+    if row.interval is None:
         return "not measured"
     mean, low, high = row.interval.mean, row.interval.low, row.interval.high
     return f"{mean:.3g}" if np.isnan(low) else f"{mean:.3g} [{low:.3g}, {high:.3g}]"

@@ -116,8 +116,11 @@ class LoudMouth:
         cls,
         poses: Sequence[Float32[np.ndarray, "_time 133 3"]],
         sounds: Sequence[Int16[np.ndarray, " _samples"]],
-    ) -> "LoudMouth":
-        """Least squares over all frames at the lag, within 5 frames, of the best mean correlation."""
+    ) -> "LoudMouth | None":
+        """Least squares over all frames at the lag, within 5 frames, of the best mean correlation.
+
+        None where lips are seen in fewer than two frames, or under one loudness.
+        """
         pairs = [(lip_opening(p), _levelled(s)) for p, s in zip(poses, sounds, strict=True)]
         means = {}
         for lag in range(-5, 6):
@@ -128,6 +131,8 @@ class LoudMouth:
         lips = np.concatenate([lips for lips, _ in pairs])
         loud = np.concatenate([np.roll(loud, lag) for _, loud in pairs])
         known = np.isfinite(lips)
+        if known.sum() < 2 or np.ptp(loud[known]) == 0.0:
+            return None
         slope, offset = np.polyfit(loud[known], lips[known], 1)
         return cls(float(slope), float(offset), lag)
 
@@ -154,8 +159,11 @@ class LinearMouth:
         voices: Sequence[Float[np.ndarray, "_time audio"]],
         *,
         shrinkage: float = 1e3,
-    ) -> "LinearMouth":
-        """Least squares over all frames, each clip's opening by its own mean and spread, scaled back by their means."""
+    ) -> "LinearMouth | None":
+        """Least squares over all frames, each clip's opening by its own mean and spread, scaled back by their means.
+
+        None where no clip shows lips that move.
+        """
         heard, said, means, spreads = [], [], [], []
         for pose, voice in zip(poses, voices, strict=True):
             lips = lip_opening(pose)
@@ -166,6 +174,8 @@ class LinearMouth:
             spreads.append(float(lips[known].std()))
             heard.append(_context(voice)[known])
             said.append((lips[known] - means[-1]) / spreads[-1])
+        if not heard:
+            return None
         rows, lips = np.concatenate(heard), np.concatenate(said)
         mean = rows.mean(axis=0)
         rows = rows - mean

@@ -17,9 +17,17 @@ from models.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pa
 from models.metrics.frechet import expected_bias
 from models.metrics.lips import lip_agreement, lip_error
 from models.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
+from models.metrics.windows import FRAMES
 
 Better = Literal["higher", "lower", "closer to truth"]
 Compute = Callable[[Pose, Pose | None, Voice], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class NotMeasured:
+    """Why there is no value."""
+
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,7 @@ class Metric:
 
     better: as its source reads it, or "closer to truth" where more is no better than real. paired: needs the true pose
     of the same voice. compute: of (generated pose, true pose, voice) at 25 FPS, of equal lengths; None means not
-    measured, never 0.
+    measured, never 0. needs: what a clip without a value lacks.
     """
 
     unit: str
@@ -37,6 +45,7 @@ class Metric:
     source: str
     definition: str
     compute: Compute
+    needs: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +53,39 @@ class Collection:
     """What a set of clips is measured on.
 
     generated, truth: `gesture_windows` of each, those of generated clips taken `like` their truth where it is known.
-    samples: for each of some voices several generated poses. seed: of shuffles and draws.
+    encoder: of the codes, or why there is none. samples: for each of some voices several generated poses. seed: of
+    shuffles and draws.
     """
 
     generated: Windows
     truth: Windows
-    encoder: MotionEncoder
+    encoder: MotionEncoder | NotMeasured
     samples: list[Float32[np.ndarray, "_samples _time 133 3"]] = field(default_factory=list)
     seed: int = 0
 
+    @property
+    def windows(self) -> int:
+        """Of the smaller of the two sets."""
+        return min(len(self.generated), len(self.truth))
+
     def codes(self) -> Float32[np.ndarray, "_windows 32"]:
-        """The encoder's features of the generated windows."""
-        return self.encoder.encode(self.generated)
+        """The encoder's features of the generated windows. Raises ValueError without an encoder."""
+        return self.motion_encoder().encode(self.generated)
+
+    def motion_encoder(self) -> MotionEncoder:
+        """Raises ValueError where there is none."""
+        if isinstance(self.encoder, NotMeasured):
+            raise ValueError(self.encoder.reason)
+        return self.encoder
 
 
 @dataclass(frozen=True, slots=True)
 class SetMetric:
-    """What is measured on a set of clips; None means not measured.
+    """What is measured on a set of clips.
 
-    Features are the encoder's: their values compare only under one fingerprint, to be written beside them.
+    Features are the encoder's: their values compare only under one fingerprint, to be written beside them. compute:
+    None means not measured; to be asked only where `missing` finds nothing. least: windows that it takes. coded:
+    whether it takes the encoder. needs: what a set without a value lacks.
     """
 
     unit: str
@@ -70,6 +93,32 @@ class SetMetric:
     source: str
     definition: str
     compute: Callable[[Collection], float | None]
+    least: int
+    coded: bool
+    needs: str = ""
+
+    def missing(self, drawn: Collection) -> NotMeasured | None:
+        """Why the set cannot be measured, known before anything is computed."""
+        if drawn.windows < self.least:
+            return NotMeasured(f"it takes {counted(self.least)}, there {are(drawn.windows)}")
+        return drawn.encoder if self.coded and isinstance(drawn.encoder, NotMeasured) else None
+
+    def measure(self, drawn: Collection) -> float | NotMeasured:
+        """The value, or why there is none."""
+        if missing := self.missing(drawn):
+            return missing
+        value = self.compute(drawn)
+        return NotMeasured(f"it takes {self.needs}") if value is None else value
+
+
+def counted(windows: int) -> str:
+    """A number of windows in words."""
+    return f"{windows} {'window' if windows == 1 else 'windows'} of {FRAMES} frames"
+
+
+def are(windows: int) -> str:
+    """How many windows there are, with the verb."""
+    return f"{'is' if windows == 1 else 'are'} {windows or 'none'}"
 
 
 def _against_truth(measure: Callable[[Pose, Pose], float | None]) -> Compute:
@@ -84,12 +133,17 @@ def _heard(measure: Callable[[Pose, Voice], float | None]) -> Compute:
     return lambda pose, _, voice: measure(pose, voice)
 
 
+PAIRED_JOINTS = "a joint, and shoulders, known in both"
+LIMB = "a limb whose ends are known in two frames"
+LIPS = "a second of moving lips"
+
+
 def _pck(name: str) -> Metric:
     limit = THRESHOLDS[name]
     return Metric(
         "share", "higher", True, "Yang & Ramanan 2013; EMO2 (2501.10687) names no threshold",
         f"Jointly known joints nearer to the truth than {limit.distance:g} {limit.unit}.",
-        _against_truth(partial(pck, threshold=name)),
+        _against_truth(partial(pck, threshold=name)), PAIRED_JOINTS,
     )  # fmt: skip
 
 
@@ -102,14 +156,14 @@ def _beats(name: str) -> Metric:
         "score", "higher", False, variant.source,
         f"Mean over {sides[0]} of a Gaussian of the time to the nearest of {sides[1]}, sigma {variant.sigma:g} s; "
         f"{chance:.2f} by chance at 3 onsets and 1.2 motion beats a second.",
-        _heard(variant),
+        _heard(variant), "an onset in the voice and a beat in the motion",
     )  # fmt: skip
 
 
 METRICS: dict[str, Metric] = {
     "mean_error": Metric(
         "px", "lower", True, "common", "Mean distance of jointly known joints to the truth.",
-        _against_truth(mean_error),
+        _against_truth(mean_error), PAIRED_JOINTS,
     ),
     "pck_tenth": _pck("tenth"),
     "pck_fifth": _pck("fifth"),
@@ -121,50 +175,50 @@ METRICS: dict[str, Metric] = {
         "share", "higher", True,
         "DiffSHEG's code in 2D; Contextual Gesture (2502.07239), whose threshold is not stated",
         "Gesture joints, each from its root, nearer to the truth than half a shoulder width.",
-        _against_truth(pcm),
+        _against_truth(pcm), PAIRED_JOINTS,
     ),
     "speed": Metric(
         "shoulder widths/s", "closer to truth", False, "common", "Mean speed of the gesture joints.",
-        _alone(speed),
+        _alone(speed), "a joint known in two frames in a row",
     ),
     "jitter": Metric(
         "px/frame^3", "closer to truth", False, "common", "Mean size of the third difference of the gesture joints.",
-        _alone(jitter),
+        _alone(jitter), "a joint known in four frames in a row",
     ),
     "jerk": Metric(
         "shoulder widths/s^3", "closer to truth", False, "common", "Jitter, blind to size and frame rate.",
-        _alone(jerk),
+        _alone(jerk), "a joint known in four frames in a row",
     ),
     "bone_error": Metric(
         "ratio", "lower", True, "common; 2D, so gesture itself changes lengths",
         "Mean relative difference of the limbs' median lengths to the truth's.",
-        _against_truth(bone_error),
+        _against_truth(bone_error), LIMB,
     ),
     "bone_variation": Metric(
         "ratio", "closer to truth", False, "common; 2D, so gesture itself changes lengths",
         "Mean over limbs of the deviation of their length over time by its mean.",
-        _alone(bone_variation),
+        _alone(bone_variation), LIMB,
     ),
     "lips_truth": Metric(
         "correlation", "higher", True, "ours", "Lip opening with the true one, at no lag.",
-        _against_truth(lambda pose, truth: lip_agreement(pose, truth).now),
+        _against_truth(lambda pose, truth: lip_agreement(pose, truth).now), LIPS,
     ),
     "lips_truth_best": Metric(
         "correlation", "higher", True, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
-        _against_truth(lambda pose, truth: lip_agreement(pose, truth).best),
+        _against_truth(lambda pose, truth: lip_agreement(pose, truth).best), LIPS,
     ),
     "lips_voice": Metric(
         "correlation", "closer to truth", False, "ours", "Lip opening with the voice's loudness in dB, at no lag.",
-        _heard(lambda pose, voice: lip_agreement(pose, voice).now),
+        _heard(lambda pose, voice: lip_agreement(pose, voice).now), f"{LIPS} under a voice",
     ),
     "lips_voice_best": Metric(
         "correlation", "closer to truth", False, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
-        _heard(lambda pose, voice: lip_agreement(pose, voice).best),
+        _heard(lambda pose, voice: lip_agreement(pose, voice).best), f"{LIPS} under a voice",
     ),
     "lip_error": Metric(
         "share of the largest opening", "lower", True, "SpeechDrivesTemplates, released code (lip_sync_error_n)",
         "Mean difference of lip openings by the clip's largest true one.",
-        _against_truth(lip_error),
+        _against_truth(lip_error), "true lips that open",
     ),
     "beats_mint": _beats("mint"),
     "beats_mint_25fps": _beats("mint_25fps"),
@@ -175,49 +229,46 @@ METRICS: dict[str, Metric] = {
 """On one clip each."""
 
 
-def _pairs(drawn: Collection) -> float | None:
-    codes = drawn.codes()
-    return l2_pairs(codes, seed=drawn.seed) if len(codes) >= 300 else None
-
-
 def _hands(drawn: Collection) -> float | None:
-    return float(np.mean([hands(poses) for poses in drawn.samples])) if drawn.samples else None
+    found = [hands(poses) for poses in drawn.samples]
+    known = [value for value in found if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 SETS: dict[str, SetMetric] = {
     "fgd": SetMetric(
         "code^2", "lower", "SpeechDrivesTemplates' encoder on the points of Weakly Supervised Motion Learning and IMAC",
         "Frechet distance of the codes of generated and true windows; only under one encoder's fingerprint.",
-        lambda drawn: fgd(drawn.generated, drawn.truth, drawn.encoder).value,
+        lambda drawn: fgd(drawn.generated, drawn.truth, drawn.motion_encoder()).value, 2, True,
     ),
     "fgd_floor": SetMetric(
         "code^2", "lower", "ours", "FGD of random halves of the truth: what no difference looks like.",
-        lambda drawn: expected_bias(drawn.encoder.encode(drawn.truth), seed=drawn.seed),
+        lambda drawn: expected_bias(drawn.motion_encoder().encode(drawn.truth), seed=drawn.seed), 4, True,
     ),
     "diversity_l1_shuffled": SetMetric(
         "code", "closer to truth", "DiffGesture, released code (Weakly Supervised Motion Learning and IMAC)",
         "Mean L1 distance of codes to the same codes in another order.",
-        lambda drawn: l1_shuffled(drawn.codes(), seed=drawn.seed),
+        lambda drawn: l1_shuffled(drawn.codes(), seed=drawn.seed), 2, True,
     ),
     "diversity_l1_within": SetMetric(
         "shoulder widths", "closer to truth", "EMAGE's L1Div, released code",
         "Mean over frames of the L1 distance of all values to their window's mean.",
-        lambda drawn: l1_within(list(np.nan_to_num(drawn.generated))),
+        lambda drawn: l1_within(list(np.nan_to_num(drawn.generated))), 1, False,
     ),
     "diversity_pairwise": SetMetric(
         "shoulder widths", "closer to truth", "DiffSHEG, released code",
         "Mean absolute difference per value of pairs of windows, in batches of 50.",
-        lambda drawn: pairwise(np.nan_to_num(drawn.generated)),
+        lambda drawn: pairwise(np.nan_to_num(drawn.generated)), 2, False,
     ),
     "diversity_l2_pairs": SetMetric(
         "code", "closer to truth", "HumanML3D, released code",
         "Mean L2 distance of 300 random pairs of codes; not measured below 300 windows.",
-        _pairs,
+        lambda drawn: l2_pairs(drawn.codes(), seed=drawn.seed), 300, True,
     ),
     "diversity_hands": SetMetric(
         "shoulder widths", "closer to truth", "EMO2's (2501.10687) DIV, whose formula is not stated",
         "Mean distance of the hands between samples for the same voice, then over voices.",
-        _hands,
+        _hands, 0, False, "several motions of one voice that show hands and shoulders",
     ),
 }  # fmt: skip
 """On a set of clips each; all but the hands' on windows of 64 frames."""

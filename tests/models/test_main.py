@@ -1,6 +1,7 @@
 """The command `csg-model`: train and generate on a dataset made here, and the sentence for each mistake."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from typer.main import get_command
 
 from manifests import keypoints as kp
-from models.__main__ import main
+from models.__main__ import app, main
 from models.data.skeleton import LEGS
 from tests.conftest import ROOT
 from tests.models.making import (
@@ -176,6 +178,49 @@ def test_a_released_checkpoint_is_imported_and_moves_a_person(
     assert (
         told["encoder"]["name"] == "wav2vec2" and told["config"]["skeleton"]["face_root"] == "nose"
     )
+
+
+def examples() -> list[tuple[str, str]]:
+    """Each KEY=VALUE that the help of a command names, with the command."""
+    found: list[tuple[str, str]] = []
+    for name, command in get_command(app).commands.items():  # type: ignore[attr-defined]
+        words = " ".join([command.help or "", *(option.help or "" for option in command.params)])
+        found += [(name, text) for text in re.findall(r"\b[a-z_.]+=[a-z0-9.]+\b", words)]
+    return found
+
+
+def test_the_help_of_each_command_that_takes_settings_names_one() -> None:
+    assert {name for name, _ in examples()} == {"train", "generate", "evaluate"}
+
+
+@pytest.mark.parametrize(("command", "example"), examples())
+def test_an_example_that_a_help_text_names_is_taken(
+    said: Said, dataset: Path, model: Path, talk: dict[str, str], tmp_path: Path,
+    command: str, example: str,
+) -> None:  # fmt: skip
+    features = ["--features", str(tmp_path / "features")]
+    line = {
+        "train": ["csg405", "--data", str(dataset), "--out", str(tmp_path / "run"), *features],
+        "generate": list(sum(talk.items(), ())),
+        "evaluate": ["--model", str(model), "--data", str(dataset), "--out", str(tmp_path / "table"),
+                     "--epochs", "0", *features],
+    }[command]  # fmt: skip
+    fewer = TINY if command == "train" else ["-s", "steps=1"]
+    assert said(command, *line, "--set", example, *fewer) == (0, "")
+
+
+def test_one_short_clip_is_evaluated_and_no_encoder_is_trained_for_it(
+    said: Said, dataset: Path, model: Path, tmp_path: Path
+) -> None:
+    """The test split holds one clip of 50 frames: no window of 64, no other voice, no other person."""
+    line = ["evaluate", "--model", model, "--data", dataset, "--out", tmp_path / "table"]
+    few = ["--features", tmp_path / "features", "-s", "steps=1"]
+    assert said(*line, *few) == (0, "")
+    assert not (model / "fgd").exists()
+    text = (tmp_path / "table" / "metrics.md").read_text()
+    assert "FGD encoder: none" in text and "over people: there is one" in text
+    assert "| fgd | set | all | it takes 2 windows of 64 frames, there are none |" in text
+    assert "[" not in text.split("\n\n")[1]
 
 
 # ---- mistakes ----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from models.metrics.autoencoder import MotionEncoder, train_encoder
-from models.metrics.table import METRICS, SETS, Collection
+from models.metrics.table import METRICS, SETS, Collection, Metric, NotMeasured
 from models.metrics.windows import gesture_windows
 
 pytestmark = pytest.mark.xdist_group("librosa")  # compiled once, in one process
@@ -79,9 +79,57 @@ def test_one_motion_again_and_again_is_not_diverse(drawn, encoder) -> None:
     assert far is not None and far > 0.01
 
 
-def test_what_a_set_cannot_tell_is_left_out(drawn, encoder) -> None:
-    few = Collection(drawn.generated[:50], drawn.truth, encoder)
-    assert SETS["diversity_hands"].compute(few) is None is SETS["diversity_l2_pairs"].compute(few)
+LEAST = {
+    "fgd": 2, "fgd_floor": 4, "diversity_l1_shuffled": 2, "diversity_l1_within": 1, "diversity_pairwise": 2,
+    "diversity_l2_pairs": 300,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_a_set_of_too_few_windows_is_not_measured_and_one_more_is(name, drawn, encoder) -> None:
+    metric, least = SETS[name], LEAST[name]
+    windows = np.resize(drawn.truth, (least, *drawn.truth.shape[1:]))
+    enough = metric.measure(Collection(windows, windows, encoder))
+    assert isinstance(enough, float) and np.isfinite(enough)
+    for one, other in ((windows[1:], windows), (windows, windows[1:])):
+        few = metric.measure(Collection(one, other, encoder))
+        are = {1: "is none", 2: "is 1"}.get(least, f"are {least - 1}").replace(
+            "is none", "are none"
+        )
+        plural = "s" if least > 1 else ""
+        assert few == NotMeasured(f"it takes {least} window{plural} of 64 frames, there {are}")
+
+
+def test_a_set_without_an_encoder_is_measured_where_none_is_needed(drawn) -> None:
+    why = NotMeasured("it takes an encoder")
+    blind = Collection(drawn.truth, drawn.truth, why, drawn.samples)
+    for name, metric in SETS.items():
+        assert (metric.measure(blind) == why) == metric.coded, name
+
+
+def test_motions_without_hands_have_no_diversity_of_hands(drawn, encoder) -> None:
+    unseen = np.zeros((3, 70, 133, 3), np.float32)
+    for samples in ([], [unseen]):
+        found = SETS["diversity_hands"].measure(
+            Collection(drawn.truth, drawn.truth, encoder, samples)
+        )
+        assert isinstance(found, NotMeasured) and "show hands and shoulders" in found.reason
+    both = Collection(drawn.truth, drawn.truth, encoder, [unseen, *drawn.samples])
+    assert SETS["diversity_hands"].measure(both) == SETS["diversity_hands"].measure(drawn)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 24])
+def test_a_clip_of_a_few_frames_is_measured_or_not_and_nothing_breaks(frames, pose, voice) -> None:
+    short, sound = pose[:frames], voice[: 640 * frames]
+    for name, metric in METRICS.items():
+        value = metric.compute(short, short, sound)
+        assert value is None or np.isfinite(value), name
+        assert not name.startswith("lips") or value is None
+
+
+def test_a_clip_that_shows_nobody_is_not_measured(pose, voice) -> None:
+    nobody = np.zeros_like(pose)
+    assert {metric.compute(nobody, nobody, voice) for metric in METRICS.values()} == {None}
 
 
 @pytest.mark.parametrize("name", [*METRICS, *SETS])
@@ -89,3 +137,4 @@ def test_a_definition_is_one_sentence_with_a_unit_and_a_source(name) -> None:
     metric = METRICS.get(name) or SETS[name]
     assert metric.definition.endswith(".") and metric.unit and metric.source
     assert metric.definition.count(". ") == 0
+    assert metric.needs or not isinstance(metric, Metric)
