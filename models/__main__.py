@@ -31,6 +31,15 @@ MakingSettings = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", metavar="KEY=VALUE", help="How motion is made, such as steps=20."),
 ]
+ConfigSettings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="A setting of the configuration by its dotted name.",
+    ),
+]
 FeatureFolder = Annotated[
     Path | None,
     typer.Option(help="Where audio features lie.  [default: features/ in the dataset]"),
@@ -104,7 +113,7 @@ def import_(
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
     config: Annotated[str, typer.Option(help="Whose network it is: released.")] = "released",
     encoder: EncoderFolder = None,
-    set_: Overrides = None,
+    set_: ConfigSettings = None,
 ) -> None:
     """Make a model for generate and evaluate of a checkpoint that was published by others. No code in it is run.
 

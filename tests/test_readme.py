@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900), pytest
 
 PROGRAM = ".venv/bin/csg-model"
 FEWER = {
-    "train": ["--set", "training.steps=4", "--set", "training.batch=2"],
+    "train": ["--set", "training.steps=4", "--set", "training.batch_size=2"],
     "generate": ["--set", "steps=2"],
     "evaluate": ["--set", "steps=2", "--epochs", "2"],
 }
