@@ -241,7 +241,7 @@ def evaluate(
     --set takes what it takes for generate.
     """
     from models.data.features import audio_features, prepare
-    from models.infer.evaluate import baselines, fresh, held_clips, motion_encoder
+    from models.infer.evaluate import baselines, eval_clips, fresh, motion_encoder
     from models.infer.evaluate import evaluate as run_evaluation
     from models.metrics.evaluation import interval_of
     from models.metrics.table import NotMeasured
@@ -256,7 +256,7 @@ def evaluate(
     how = trained.resolved(how)
     training, held = evaluated(trained, data, split)
     voices = prepare(held, audio_features(trained.encoder), features)
-    makers = {
+    generators = {
         "model": lambda heard, _sound, reference, seed: trained.generate(
             heard, reference, seed=seed, how=how
         ),
@@ -276,8 +276,8 @@ def evaluate(
     }
     run_evaluation(
         out,
-        held_clips(held, voices),
-        makers,
+        eval_clips(held, voices),
+        generators,
         encoder=encoder,
         facts=facts,
         seed=seed,

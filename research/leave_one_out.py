@@ -107,7 +107,7 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
     """Train without one speaker and measure on them."""
     from rich.console import Console
 
-    from models.infer.evaluate import baselines, held_clips
+    from models.infer.evaluate import baselines, eval_clips
     from models.metrics.lips import agreement, lip_opening
     from models.systems.csg405.task import Task
     from models.systems.csg405.trained import Making, Trained
@@ -122,16 +122,16 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
             console=Console(file=nowhere),
         )  # fmt: skip
         trained = Trained.load(model)
-    clips = held_clips(task.validation, task.audio_features)
-    others = held_clips(task.training, task.audio_features)
-    makers = baselines(task.training, config.skeleton, task.encoder, None)
+    clips = eval_clips(task.validation, task.audio_features)
+    others = eval_clips(task.training, task.audio_features)
+    generators = baselines(task.training, config.skeleton, task.encoder, None)
     making = {scale: Making(scale=scale) for scale in (1.0, 2.0)}
     for scale, how in making.items():
-        makers[f"model, guidance {scale:g}"] = lambda heard, _s, reference, seed, how=how: (
+        generators[f"model, guidance {scale:g}"] = lambda heard, _s, reference, seed, how=how: (
             trained.generate(heard, reference, seed=seed, how=how)
         )
     scores: dict[str, tuple[float, float]] = {}
-    for name, maker in makers.items():
+    for name, generator in generators.items():
         count = SAMPLES if name.startswith("model") else 1
         own: list[list[float]] = [[], []]
         averaged: list[list[float]] = [[], []]
@@ -142,7 +142,7 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
                 frames = min(len(clip.features), len(voice.features))
                 lips = [
                     lip_opening(
-                        maker(
+                        generator(
                             voice.features[:frames],
                             voice.sound[: 640 * frames],
                             clip.reference,
@@ -165,18 +165,18 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
 
 
 def table(folds: list[Fold], seconds: float) -> str:
-    """One line per system: right voice, wrong voice, right less wrong, right less loudness mouth; means over people."""
+    """One line per system: matched and mismatched audio, their difference, what is above the loudness baseline."""
     from pipeline.perception.resampling import bootstrap
 
     lines = [
         f"{len(folds)} speakers left out one at a time, {sum(f.clips for f in folds)} clips, {seconds:.0f} s in all",
         "",
-        "| system | right voice | wrong voice | right less wrong | right less loudness mouth |",
+        "| system | matched audio | mismatched audio | matched minus mismatched | matched less loudness baseline |",
         "|---|---|---|---|---|",
     ]
     for name in folds[0].scores:
         right, wrong = (np.array([f.scores[name][place] for f in folds]) for place in (0, 1))
-        loud = np.array([f.scores["loudness mouth"][0] for f in folds])
+        loud = np.array([f.scores["loudness baseline"][0] for f in folds])
         cells = []
         for values in (right, wrong, right - wrong, right - loud):
             interval = bootstrap(values, seed=0)

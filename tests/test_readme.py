@@ -71,13 +71,13 @@ def test_the_commands_train_a_model_move_a_person_and_measure_the_model(place: P
 
     table = json.loads((place / "run" / "evaluation" / "metrics.json").read_text())
     assert table["facts"]["people"] == table["facts"]["clips"] == 2
-    found = {(row["maker"], row["metric"], row["protocol"]): row for row in table["rows"]}
+    found = {(row["generator"], row["metric"], row["protocol"]): row for row in table["rows"]}
     for measured in (
         ("model", "fgd", "set"),
         ("truth", "fgd_floor", "set"),
         ("model", "mean_error", "paired"),
         ("truth", "lips_voice", "paired"),
-        ("linear mouth", "lips_truth", "right less wrong"),
+        ("ridge baseline", "lips_truth", "matched minus mismatched"),
     ):
         assert found[measured]["interval"] is not None, measured
     few = found["model", "diversity_l2_pairs", "set"]

@@ -14,14 +14,30 @@ from models.data.skeleton import Skeleton
 from models.infer.generate import free_place
 from models.infer.video import write_skeleton_video
 from models.metrics.autoencoder import MotionEncoder, Windows, load, save, train_encoder
-from models.metrics.evaluation import Held, Made, Row, as_json, make, markdown, measure, plot
-from models.metrics.makers import LinearMouth, LoudMouth, Maker, MeanPose, Nearest, Still
+from models.metrics.baselines import (
+    LoudnessBaseline,
+    MeanPose,
+    MotionGenerator,
+    Nearest,
+    RidgeBaseline,
+    Still,
+)
+from models.metrics.evaluation import (
+    EvalClip,
+    Generated,
+    Row,
+    as_json,
+    make,
+    markdown,
+    measure,
+    plot,
+)
 from models.metrics.table import SETS, NotMeasured, are, counted
 from models.metrics.windows import gesture_windows
 
 PLOTTED = (
-    ("lips_truth", "right voice"),
-    ("lips_truth", "right less wrong"),
+    ("lips_truth", "matched audio"),
+    ("lips_truth", "matched minus mismatched"),
     ("mean_error", "paired"),
     ("speed", "paired"),
     ("fgd", "set"),
@@ -31,20 +47,22 @@ SAMPLES = 3
 Told = Callable[[str], None]
 
 
-def held_clips(motions: Motions, voices: Features) -> list[Held]:
+def eval_clips(motions: Motions, voices: Features) -> list[EvalClip]:
     """Clips as the evaluation wants them; the reference is the first frame."""
-    clips: list[Held] = []
+    clips: list[EvalClip] = []
     for number, entry in enumerate(motions.entries):
         pose = motions.pose(number)
         clips.append(
-            Held(entry.id, entry.identity, pose, motions.sound(number), voices.rows(entry), pose[0])
+            EvalClip(
+                entry.id, entry.identity, pose, motions.sound(number), voices.rows(entry), pose[0]
+            )
         )
     return clips
 
 
 def baselines(
     training: Motions, skeleton: Skeleton, encoder: Encoder, features: Path | None
-) -> dict[str, Maker]:
+) -> dict[str, MotionGenerator]:
     """What was made of the training clips alone, by name; without the mouths where those clips show no lips."""
     values = prepare(training, pose_features(skeleton), features)
     voices = prepare(training, audio_features(encoder), features)
@@ -52,8 +70,8 @@ def baselines(
     poses = [training.pose(number) for number in range(len(training))]
     sounds = [training.sound(number) for number in range(len(training))]
     mouths = {
-        "loudness mouth": LoudMouth.fit(poses, sounds),
-        "linear mouth": LinearMouth.fit(poses, [voices.rows(e) for e in training.entries]),
+        "loudness baseline": LoudnessBaseline.fit(poses, sounds),
+        "ridge baseline": RidgeBaseline.fit(poses, [voices.rows(e) for e in training.entries]),
     }
     return {
         "reference, still": Still(),
@@ -99,21 +117,21 @@ def windows_of(motions: Motions, *, step: int | None) -> Windows:
 
 
 def evaluate(
-    out: Path, clips: Sequence[Held], makers: Mapping[str, Maker], *,
+    out: Path, clips: Sequence[EvalClip], generators: Mapping[str, MotionGenerator], *,
     encoder: MotionEncoder | NotMeasured, facts: Mapping[str, object], seed: int = 0, videos: int = 2,
     told: Told = lambda text: None,
 ) -> list[Row]:  # fmt: skip
-    """Measure every maker, the truth first; write metrics.md, metrics.json, metrics.png and videos into `out`."""
-    truth = Made([c.pose for c in clips], [c.pose for c in clips], list(range(len(clips))), [])
+    """Measure every generator, the truth first; write metrics.md, metrics.json, metrics.png and videos into `out`."""
+    truth = Generated([c.pose for c in clips], [c.pose for c in clips], list(range(len(clips))), [])
     rows = [
         row
         for row in measure("truth", clips, truth, seed=seed, encoder=encoder)
         if row.protocol not in UNTRUE
     ]
     out.mkdir(parents=True, exist_ok=True)
-    for name, maker in makers.items():
+    for name, generator in generators.items():
         told(f"{name}: {len(clips)} clips")
-        made = make(clips, maker, seed=seed, samples=SAMPLES)
+        made = make(clips, generator, seed=seed, samples=SAMPLES)
         rows += measure(name, clips, made, seed=seed, encoder=encoder)
         for clip, pose in list(zip(clips, made.own, strict=True))[:videos]:
             folder = out / "videos" / name.replace(", ", "-").replace(" ", "-")
@@ -129,7 +147,7 @@ def evaluate(
     return rows
 
 
-UNTRUE = ("unpaired", "wrong voice", "right less wrong", "right voice")
+UNTRUE = ("unpaired", "mismatched audio", "matched minus mismatched", "matched audio")
 """Protocols in which the truth would be compared with itself."""
 
 

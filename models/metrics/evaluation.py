@@ -14,10 +14,10 @@ import numpy as np
 from jaxtyping import Float, Float32, Int16, Int64
 
 from models.metrics.autoencoder import MotionEncoder
+from models.metrics.baselines import MotionGenerator
 from models.metrics.body import together
 from models.metrics.frechet import frechet_distance
 from models.metrics.lips import lip_agreement
-from models.metrics.makers import Maker
 from models.metrics.resampling import derangement, permutation_chance
 from models.metrics.table import LIPS, METRICS, SETS, Collection, NotMeasured
 from models.metrics.windows import gesture_windows
@@ -30,8 +30,8 @@ ONE_VOICE = "it takes two clips: the voice of one has no other"
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A clip that is evaluated on. person: whom intervals are clustered by. reference: what makers see."""
+class EvalClip:
+    """A clip that is evaluated on. person: whom intervals are clustered by. reference: what generators see."""
 
     id: str
     person: str
@@ -42,8 +42,8 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """What one maker made of every clip: from its own voice, from another's, and several times from its own."""
+class Generated:
+    """What one generator made of every clip: from its own voice, from another's, and several times from its own."""
 
     own: Sequence[Float32[np.ndarray, "_time 133 3"]]
     other: Sequence[Float32[np.ndarray, "_time 133 3"]]
@@ -53,13 +53,13 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric of one maker.
+    """One metric of one generator.
 
     interval: None where nothing could be measured, for a reason; its bounds are NaN where there is a value and nothing
     to resample it over. measured: of how many clips, or windows of a set.
     """
 
-    maker: str
+    generator: str
     metric: str
     protocol: str
     interval: Interval | None
@@ -68,13 +68,13 @@ class Row:
 
 
 def make(
-    clips: Sequence[Held],
-    maker: Maker,
+    clips: Sequence[EvalClip],
+    generator: MotionGenerator,
     *,
     seed: int,
     samples: int = 1,
     told: Told = lambda done, of: None,
-) -> Made:
+) -> Generated:
     """Every clip's motion from its own voice and from another clip's; the pairing is a function of the seed.
 
     samples: motions drawn for each voice, for the diversity of hands; one for none.
@@ -84,28 +84,28 @@ def make(
     )
     own, other, several = [], [], []
     for number, clip in enumerate(clips):
-        own.append(maker(clip.features, clip.sound, clip.reference, seed + number))
+        own.append(generator(clip.features, clip.sound, clip.reference, seed + number))
         voice = clips[int(others[number])]
-        other.append(maker(voice.features, voice.sound, clip.reference, seed + number))
+        other.append(generator(voice.features, voice.sound, clip.reference, seed + number))
         again = [
-            maker(clip.features, clip.sound, clip.reference, seed + number + len(clips) * more)
+            generator(clip.features, clip.sound, clip.reference, seed + number + len(clips) * more)
             for more in range(1, samples)
         ]
         if again:
             several.append(np.stack([own[-1], *again]))
         told(number + 1, len(clips))
-    return Made(own, other, [int(each) for each in others], several)
+    return Generated(own, other, [int(each) for each in others], several)
 
 
 def measure(
     name: str,
-    clips: Sequence[Held],
-    made: Made,
+    clips: Sequence[EvalClip],
+    made: Generated,
     *,
     seed: int,
     encoder: MotionEncoder | NotMeasured,
 ) -> list[Row]:
-    """Every metric of one maker: paired, unpaired, matched against mismatched, by chance, and on the set.
+    """Every metric of one generator: paired, unpaired, matched against mismatched, by chance, and on the set.
 
     What the clips are too few or too short for has a row too, with the reason. encoder: of the codes that sets of
     windows are compared in, or why there is none.
@@ -168,13 +168,14 @@ def interval_of(people: int) -> str:
 
 
 def _matched(
-    name: str, clips: Sequence[Held], made: Made, people: Sequence[str], seed: int
+    name: str, clips: Sequence[EvalClip], made: Generated, people: Sequence[str], seed: int
 ) -> list[Row]:
     """Agreement of the lips with the true lips of the voice they were made from, less that with the person's own clip.
 
-    right: own voice, own lips. wrong: another's voice, own lips. A mouth that moves without listening has equal ones.
+    matched audio: own voice, own lips. mismatched: another's voice, own lips. A mouth that does not
+    depend on the voice has equal ones.
     """
-    protocols = ("right voice", "wrong voice", "right less wrong")
+    protocols = ("matched audio", "mismatched audio", "matched minus mismatched")
     if len(clips) < 2:
         return [Row(name, "lips_truth", protocol, None, 0, ONE_VOICE) for protocol in protocols]
     right = [followed(pose, clip.pose) for pose, clip in zip(made.own, clips, strict=True)]
@@ -204,7 +205,7 @@ def together_poses(
     return one[:frames], other[:frames]
 
 
-def _by_chance(name: str, clips: Sequence[Held], made: Made, seed: int) -> list[Row]:
+def _by_chance(name: str, clips: Sequence[EvalClip], made: Generated, seed: int) -> list[Row]:
     """Metrics of motion and voice where each motion meets another clip's voice."""
     rows: list[Row] = []
     pairs = list(zip(made.own, [clip.sound for clip in clips], strict=True))
@@ -232,7 +233,11 @@ def _cut(pose: np.ndarray, sound: np.ndarray) -> tuple[np.ndarray, None, np.ndar
 
 
 def _sets(
-    name: str, clips: Sequence[Held], made: Made, encoder: MotionEncoder | NotMeasured, seed: int
+    name: str,
+    clips: Sequence[EvalClip],
+    made: Generated,
+    encoder: MotionEncoder | NotMeasured,
+    seed: int,
 ) -> list[Row]:
     windows = [gesture_windows(p, like=c.pose) for p, c in zip(made.own, clips, strict=True)]
     true = [gesture_windows(clip.pose) for clip in clips]
@@ -283,21 +288,21 @@ def fgd_interval(
 
 
 def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
-    """One line per metric and protocol, one column per maker: the mean, and its 95 % interval where it has one.
+    """One line per metric and protocol, one column per generator: the mean, and its 95 % interval where it has one.
 
     What is not measured stands below with its reason.
     """
-    makers = list(dict.fromkeys(row.maker for row in rows))
-    held = {(row.metric, row.protocol, row.maker): row for row in rows}
+    generators = list(dict.fromkeys(row.generator for row in rows))
+    held = {(row.metric, row.protocol, row.generator): row for row in rows}
     lines = list(dict.fromkeys((row.metric, row.protocol) for row in rows))
     text = [f"{name}: {value}  " for name, value in facts.items()]
-    text += ["", f"| metric | protocol | {' | '.join(makers)} | unit, better |"]
-    text += ["|---|---|" + "---|" * (len(makers) + 1)]
+    text += ["", f"| metric | protocol | {' | '.join(generators)} | unit, better |"]
+    text += ["|---|---|" + "---|" * (len(generators) + 1)]
     for metric, protocol in lines:
-        cells = [_cell(held.get((metric, protocol, maker))) for maker in makers]
+        cells = [_cell(held.get((metric, protocol, generator))) for generator in generators]
         kind = METRICS[metric] if metric in METRICS else SETS[metric]
         text.append(f"| {metric} | {protocol} | {' | '.join(cells)} | {kind.unit}, {kind.better} |")
-    text += _unmeasured(rows, makers)
+    text += _unmeasured(rows, generators)
     text += ["", "| metric | what it is | source |", "|---|---|---|"]
     for metric in dict.fromkeys(metric for metric, _ in lines):
         kind = METRICS[metric] if metric in METRICS else SETS[metric]
@@ -305,17 +310,17 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
     return "\n".join(text) + "\n"
 
 
-def _unmeasured(rows: Sequence[Row], makers: Sequence[str]) -> list[str]:
+def _unmeasured(rows: Sequence[Row], generators: Sequence[str]) -> list[str]:
     """A line for each metric and protocol that is not measured, with whose it is and why."""
     whose: dict[tuple[str, str, str], list[str]] = {}
     for row in rows:
         if row.interval is None:
-            whose.setdefault((row.metric, row.protocol, row.reason), []).append(row.maker)
+            whose.setdefault((row.metric, row.protocol, row.reason), []).append(row.generator)
     if not whose:
         return []
     text = ["", "| not measured | protocol | of | why |", "|---|---|---|---|"]
     for (metric, protocol, reason), names in whose.items():
-        every = len(names) == len(makers)
+        every = len(names) == len(generators)
         text.append(
             f"| {metric} | {protocol} | {'all' if every else ', '.join(names)} | {reason} |"
         )
@@ -338,23 +343,27 @@ def as_json(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
 
 
 def plot(rows: Sequence[Row], file: Path, metrics: Sequence[tuple[str, str]]) -> None:
-    """Mean and interval of some (metric, protocol) for each maker, as a picture."""
+    """Mean and interval of some (metric, protocol) for each generator, as a picture."""
     from matplotlib.figure import Figure
 
-    makers = list(dict.fromkeys(row.maker for row in rows))
-    held = {(row.metric, row.protocol, row.maker): row for row in rows}
-    figure = Figure(figsize=(3.2 * len(metrics), 0.45 * len(makers) + 1.4), layout="constrained")
+    generators = list(dict.fromkeys(row.generator for row in rows))
+    held = {(row.metric, row.protocol, row.generator): row for row in rows}
+    figure = Figure(
+        figsize=(3.2 * len(metrics), 0.45 * len(generators) + 1.4), layout="constrained"
+    )
     for place, (metric, protocol) in enumerate(metrics):
         axes = figure.add_subplot(1, len(metrics), place + 1)
-        for line, maker in enumerate(makers):
-            row = held.get((metric, protocol, maker))
+        for line, generator in enumerate(generators):
+            row = held.get((metric, protocol, generator))
             if row is None or row.interval is None:
                 continue
             interval = row.interval
             axes.plot([interval.low, interval.high], [line, line], color="#4060a0", linewidth=3)
             axes.plot([interval.mean], [line], "o", color="#202020")
-        axes.set_yticks(range(len(makers)), makers if place == 0 else [""] * len(makers))
-        axes.set_ylim(len(makers) - 0.5, -0.5)
+        axes.set_yticks(
+            range(len(generators)), generators if place == 0 else [""] * len(generators)
+        )
+        axes.set_ylim(len(generators) - 0.5, -0.5)
         axes.set_title(f"{metric}\n{protocol}", fontsize=9)
         axes.grid(axis="x", alpha=0.3)
     figure.savefig(file, dpi=120)

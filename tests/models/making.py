@@ -169,7 +169,7 @@ def changed(clips: Sequence[Made], number: int, **fields: object) -> tuple[Made,
 
 
 def save_network(kind: str, folder: Path, *, seed: int = 0, norm: str = "layer") -> Path:
-    """A tiny random network of one kind, as its makers would publish it."""
+    """A tiny random network of one kind, as its generators would publish it."""
     import torch
     import transformers
 

@@ -27,7 +27,7 @@ from tests.models.making import CLIPS, Made, changed, write_dataset
 KIND = family("loud-1", "a test", 3, np.float32)
 
 
-class Maker:
+class MotionGenerator:
     """Makes three numbers per frame, and remembers of which clips."""
 
     def __init__(self) -> None:
@@ -47,9 +47,9 @@ def loud(sound: np.ndarray) -> np.ndarray:
     return np.stack([frames.mean(1), frames.max(1), frames.min(1)], axis=1)
 
 
-def open_features(folder: Path, root: Path | None = None) -> tuple[Maker, Features]:
-    maker = Maker()
-    return maker, prepare(Motions.open(folder), maker.recipe, root)
+def open_features(folder: Path, root: Path | None = None) -> tuple[MotionGenerator, Features]:
+    generator = MotionGenerator()
+    return generator, prepare(Motions.open(folder), generator.recipe, root)
 
 
 def ids(*numbers: int) -> list[str]:
@@ -79,23 +79,23 @@ def test_each_clip_is_told_once_whether_it_was_made_or_was_there(folder: Path) -
         def note(done: int, of: int, told: list[tuple[int, int]] = told) -> None:
             told.append((done, of))
 
-        prepare(Motions.open(folder), Maker().recipe, on_progress=note)
+        prepare(Motions.open(folder), MotionGenerator().recipe, on_progress=note)
         assert told == [(n, 7) for n in range(1, 8)]
 
 
 def test_features_cover_every_clip_of_the_dataset_whatever_part_of_it_is_opened(
     folder: Path,
 ) -> None:
-    maker = Maker()
-    features = prepare(Motions.open(folder, "val"), maker.recipe)
-    assert len(maker.asked) == len(features.at) == 7
+    generator = MotionGenerator()
+    features = prepare(Motions.open(folder, "val"), generator.recipe)
+    assert len(generator.asked) == len(features.at) == 7
 
 
 def test_a_changed_clip_redoes_its_shard_and_no_other(folder: Path) -> None:
     open_features(folder)
     clips = changed(CLIPS, 2, sound=CLIPS[2].voice() // 2)
-    maker, features = open_features(write_dataset(folder, clips))
-    assert sorted(maker.asked) == ids(2, 3, 4)
+    generator, features = open_features(write_dataset(folder, clips))
+    assert sorted(generator.asked) == ids(2, 3, 4)
     motions = Motions.open(folder)
     entry = motions.entries[motions.number(CLIPS[2].clip)]
     assert np.array_equal(features.rows(entry), loud(CLIPS[2].voice() // 2))
@@ -103,11 +103,13 @@ def test_a_changed_clip_redoes_its_shard_and_no_other(folder: Path) -> None:
 
 def test_an_added_and_a_removed_clip_redo_their_shards_and_no_other(folder: Path) -> None:
     open_features(folder)
-    maker, features = open_features(write_dataset(folder, [*CLIPS, Made(7, 26, "val", "dan")]))
-    assert sorted(maker.asked) == sorted([*ids(5), Made(7).clip])
+    generator, features = open_features(write_dataset(folder, [*CLIPS, Made(7, 26, "val", "dan")]))
+    assert sorted(generator.asked) == sorted([*ids(5), Made(7).clip])
     assert len(features.at) == 8
-    maker, features = open_features(write_dataset(folder, [c for c in CLIPS if c is not CLIPS[0]]))
-    assert sorted(maker.asked) == ids(1, 5)
+    generator, features = open_features(
+        write_dataset(folder, [c for c in CLIPS if c is not CLIPS[0]])
+    )
+    assert sorted(generator.asked) == ids(1, 5)
     assert CLIPS[0].clip not in features.at
 
 
@@ -116,8 +118,8 @@ def test_a_shard_whose_clips_are_all_gone_is_removed_from_the_family(folder: Pat
     place = features.files.folder
     assert (place / "test-all-000.tar").is_file() and (place / "test-all-000.json").is_file()
     (folder / "motion/test-all-000.tar").unlink()
-    maker, features = open_features(write_dataset(folder, CLIPS[:-1]))
-    assert maker.asked == []
+    generator, features = open_features(write_dataset(folder, CLIPS[:-1]))
+    assert generator.asked == []
     assert not list(place.glob("test-*"))
 
 
@@ -141,8 +143,8 @@ def test_a_shard_or_index_that_is_not_whole_is_made_anew(
     place = features.files.folder
     before = {file.name: file.read_bytes() for file in place.iterdir()}
     spoil(place / "train-b-000.tar", place / "train-b-000.json")
-    maker, _ = open_features(folder)
-    assert sorted(maker.asked) == ids(2, 3, 4)
+    generator, _ = open_features(folder)
+    assert sorted(generator.asked) == ids(2, 3, 4)
     assert {file.name: file.read_bytes() for file in place.iterdir()} == before
 
 
@@ -167,8 +169,8 @@ def test_killed_in_the_middle_and_begun_again_is_as_never_killed(folder: Path, c
     process.start()
     process.join()
     assert process.exitcode == -signal.SIGKILL
-    maker, features = open_features(folder)
-    assert len(maker.asked) <= 7
+    generator, features = open_features(folder)
+    assert len(generator.asked) <= 7
     for shard in ("train-all-000", "train-b-000", "val-all-000", "test-all-000"):
         for ending in ("tar", "json"):
             name = f"{shard}.{ending}"
@@ -324,7 +326,7 @@ def test_two_processes_that_make_the_same_features_leave_them_whole(folder: Path
     for process in processes:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0]
-    maker, features = open_features(folder)
-    assert maker.asked == []
+    generator, features = open_features(folder)
+    assert generator.asked == []
     assert features.at == alone.at
     assert replace(features, files=alone.files) == alone

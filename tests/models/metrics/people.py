@@ -1,4 +1,4 @@
-"""Poses and voices for the tests of makers and of the evaluation."""
+"""Poses and voices for the tests of generators and of the evaluation."""
 
 import numpy as np
 

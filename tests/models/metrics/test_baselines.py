@@ -7,9 +7,9 @@ from people import person, voice
 from manifests import keypoints as kp
 from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
+from models.metrics.baselines import LoudnessBaseline, MeanPose, Nearest, RidgeBaseline, Still
 from models.metrics.body import face_height
 from models.metrics.lips import lip_opening, loudness
-from models.metrics.makers import LinearMouth, LoudMouth, MeanPose, Nearest, Still
 
 LAYOUT = Skeleton(smoothing=None)
 
@@ -36,8 +36,8 @@ def test_the_nearest_neighbour_of_a_training_voice_is_its_own_motion() -> None:
     random = np.random.default_rng(0)
     voices = [random.normal(size=(60, 8)).astype(np.float32) for _ in poses]
     motions = [LAYOUT.encode(pose)[0] for pose in poses]
-    maker = Nearest(LAYOUT, statistics(*poses), voices, motions, window=20)
-    made = maker(voices[1][10:50], voice(0, 40), poses[0][0], 0)
+    generator = Nearest(LAYOUT, statistics(*poses), voices, motions, window=20)
+    made = generator(voices[1][10:50], voice(0, 40), poses[0][0], 0)
     assert np.allclose(made[..., :2], poses[1][10:50, :, :2], atol=0.01)
 
 
@@ -50,10 +50,10 @@ def test_the_loud_mouth_finds_slope_and_lag_of_a_mouth_that_follows_loudness() -
     pose[:, [kp.FACE.start + i for i in (65, 66, 67)], 1] += (opening * height)[:, None].astype(
         np.float32
     )
-    maker = LoudMouth.fit([pose], [sound])
-    assert maker.lag == 2
-    assert maker.slope == pytest.approx(0.004, rel=0.05)
-    made = maker(np.zeros((60, 3)), sound, person(3)[0], 0)
+    generator = LoudnessBaseline.fit([pose], [sound])
+    assert generator.lag == 2
+    assert generator.slope == pytest.approx(0.004, rel=0.05)
+    made = generator(np.zeros((60, 3)), sound, person(3)[0], 0)
     assert np.corrcoef(lip_opening(made), opening)[0, 1] > 0.99
     assert (made[:, kp.LEFT_WRIST] == made[0, kp.LEFT_WRIST]).all()
 
@@ -71,7 +71,7 @@ def test_the_linear_mouth_hears_what_is_a_linear_function_of_the_features() -> N
         )
         poses.append(pose)
         voices.append(features)
-    maker = LinearMouth.fit(poses[:3], voices[:3], shrinkage=1.0)
-    made = maker(voices[3], voice(0, 200), poses[3][0], 0)
+    generator = RidgeBaseline.fit(poses[:3], voices[:3], shrinkage=1.0)
+    made = generator(voices[3], voice(0, 200), poses[3][0], 0)
     assert np.corrcoef(lip_opening(made)[5:-5], lip_opening(poses[3])[5:-5])[0, 1] > 0.95
     assert (made[:, kp.LEFT_WRIST] == made[0, kp.LEFT_WRIST]).all()

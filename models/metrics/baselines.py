@@ -16,7 +16,7 @@ from models.metrics.lips import agreement, lip_opening, loudness
 
 
 @runtime_checkable
-class Maker(Protocol):
+class MotionGenerator(Protocol):
     """Motion for a voice, of the person of one pose."""
 
     def __call__(
@@ -100,7 +100,7 @@ class Nearest:
 
 
 @dataclass(frozen=True, slots=True)
-class LoudMouth:
+class LoudnessBaseline:
     """The reference, standing still, whose lower lip and chin follow the loudness of the voice.
 
     slope, offset: lip opening in face heights per decibel; lag: frames by which the lips follow. All are fitted on the
@@ -116,7 +116,7 @@ class LoudMouth:
         cls,
         poses: Sequence[Float32[np.ndarray, "_time 133 3"]],
         sounds: Sequence[Int16[np.ndarray, " _samples"]],
-    ) -> "LoudMouth | None":
+    ) -> "LoudnessBaseline | None":
         """Least squares over all frames at the lag, within 5 frames, of the best mean correlation.
 
         None where lips are seen in fewer than two frames, or under one loudness.
@@ -142,7 +142,7 @@ class LoudMouth:
 
 
 @dataclass(frozen=True, slots=True)
-class LinearMouth:
+class RidgeBaseline:
     """The reference, standing still, whose mouth is a linear function of the voice's features around each frame.
 
     How much of the lips a ridge regression hears (Hoerl & Kennard 1970): what a system that hears at all should reach.
@@ -159,7 +159,7 @@ class LinearMouth:
         voices: Sequence[Float[np.ndarray, "_time audio"]],
         *,
         shrinkage: float = 1e3,
-    ) -> "LinearMouth | None":
+    ) -> "RidgeBaseline | None":
         """Least squares over all frames, each clip's opening by its own mean and spread, scaled back by their means.
 
         None where no clip shows lips that move.
