@@ -31,8 +31,8 @@ def commands() -> list[list[str]]:
     """The words of each line of the section that starts the program; comments are left out."""
     section = (ROOT / "README.md").read_text().split("\n## From clips to motion\n")[1]
     block = section.split("```sh\n")[1].split("```")[0]
-    lines = [shlex.split(line, comments=True) for line in block.splitlines()]
-    return [words for words in lines if words and words[0] == PROGRAM]
+    lines = [line for line in block.splitlines() if line.startswith(PROGRAM)]
+    return [shlex.split(line, comments=True) for line in lines]
 
 
 @pytest.fixture(scope="module")

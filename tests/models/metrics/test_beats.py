@@ -26,6 +26,11 @@ PUBLISHED = {
 """Chance levels stated for 3 onsets and 1.2 motion beats a second."""
 
 
+@pytest.mark.parametrize("samples", [0, 640, 1_920, 2_047, 2_048, 2_560])
+def test_a_voice_shorter_than_a_spectrum_has_no_onset_and_no_warning(samples: int) -> None:
+    assert len(onsets(np.zeros(samples, np.int16))) == 0
+
+
 def random_times(rng: np.random.Generator, rate: float, seconds: float) -> np.ndarray:
     return np.sort(rng.uniform(0, seconds, rng.poisson(rate * seconds)))
 
