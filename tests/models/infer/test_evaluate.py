@@ -59,13 +59,13 @@ def test_two_windows_are_enough_and_the_encoder_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("faceless", [False, True])
-def test_mouths_are_baselines_where_training_clips_show_lips(
+def test_lips_have_baselines_where_training_clips_show_lips(
     tmp_path: Path, faceless: bool
 ) -> None:
     learned = motions(tmp_path / "a", 64, 80, faceless=faceless)
     made = baselines(learned, Skeleton(), encoder_of("logmel"), tmp_path / "features")
     assert {"reference, still", "mean pose", "nearest neighbour"} <= set(made)
-    assert ("loudness mouth" in made) == ("linear mouth" in made) == (not faceless)
+    assert ("loudness baseline" in made) == ("ridge baseline" in made) == (not faceless)
     voice = np.zeros((30, 160), np.float32)
     for maker in made.values():
         assert maker(voice, np.zeros(30 * 640, np.int16), learned.pose(0)[0], 0).shape[0] == 30
