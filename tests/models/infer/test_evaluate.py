@@ -59,9 +59,7 @@ def test_two_windows_are_enough_and_the_encoder_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("faceless", [False, True])
-def test_lips_have_baselines_where_training_clips_show_lips(
-    tmp_path: Path, faceless: bool
-) -> None:
+def test_lips_have_baselines_where_training_clips_show_lips(tmp_path: Path, faceless: bool) -> None:
     learned = motions(tmp_path / "a", 64, 80, faceless=faceless)
     made = baselines(learned, Skeleton(), encoder_of("logmel"), tmp_path / "features")
     assert {"reference, still", "mean pose", "nearest neighbour"} <= set(made)
