@@ -262,7 +262,11 @@ def hostile() -> list[bytes]:
     return [b"hello", pickled.getvalue(), archive.getvalue(), pickle.dumps([1]), *sized]
 
 
-@pytest.mark.parametrize("content", [b"", *hostile()])
+@pytest.mark.parametrize(
+    "content",
+    [b"", *hostile()],
+    ids=["empty", "text", "pickled array", "archive", "pickle", "huge", "nested", "odd"],
+)  # of their own: an archive's bytes hold the time, and each process would collect another test
 def test_what_is_no_plain_array_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         array_in(io.BytesIO(content))
