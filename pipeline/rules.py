@@ -125,8 +125,8 @@ CLIP_RULES: tuple[Rule, ...] = (
     Rule(
         Why.OVERLAPPED_SPEECH, "spans", "speech.overlap", "<=", 0.1, "ratio",
         "Yang et al. 2025, section 3.2, names the filter; the number: docs/truth.md", proven=("segmentation",),
-        misses="recall 0.80 for a second voice 0 to 15 dB below the first, 0.98 to 6 dB; a number set on half of the "
-        "people drops 1 in 7 single voices of the others",
+        misses="some second voices: recall 0.80 at 0 to 15 dB below the first, 0.98 to 6 dB; a number set on half of "
+        "the people drops 1 in 7 single voices of the others",
     ),
     Rule(
         Why.MUSIC, "spans", "speech.music", "<=", 0.5, "ratio",
@@ -168,7 +168,7 @@ CLIP_RULES: tuple[Rule, ...] = (
         12.0,
         "new pictures per second",
         "an arm swings at 6 Hz at most, and footage has 10 or 12.5: docs/truth.md", proven=ON_EMBEDDED_SHOTS,
-        misses="recall 0.92 up to 10 new pictures a second: strong compression makes held pictures look new",
+        misses="some at 10 and fewer: recall 0.92; strong compression makes held pictures look new",
     ),
     Rule(
         Why.NO_POSE, "pose", "pose.found", ">=", 0.8, "ratio of frames",
