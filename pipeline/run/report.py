@@ -113,7 +113,7 @@ def funnel(account: Account, sources_dropped: Mapping[Why, int]) -> Table:
 
 
 def funnel_rows(account: Account, sources_dropped: Mapping[Why, int]) -> list[tuple[str, int, int]]:
-    """(name, frames, sources dropped whole), in the order of the flow; in = kept + every drop."""
+    """(name, frames, sources dropped entirely), in the order of the flow; in = kept + every drop."""
     rows = [("in", account.frames, 0)]
     for why in Why:
         if account.dropped.get(why) or sources_dropped.get(why):
