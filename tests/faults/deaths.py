@@ -166,9 +166,9 @@ def stop_a_worker(scene: Scene) -> Told:
 
 
 def stop_the_driver(scene: Scene) -> Told:
-    started, struck = disturbed(scene, moment(scene), "silent_seconds=4")
+    started, struck = disturbed(scene, moment(scene), "silent_seconds=10")
     started.send(signal.SIGSTOP)
-    time.sleep(scene.numbers.choice([0.5, 6.0]))
+    time.sleep(scene.numbers.choice([0.5, 12.0]))
     started.send(signal.SIGCONT)
     return Told((finished(started, OK),), struck=struck, most=4)
 
