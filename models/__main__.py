@@ -72,8 +72,8 @@ def train(
 
     from models.systems.csg405.configs import CONFIGS
     from models.systems.csg405.task import Task
-    from models.train.settings import overridden, plain
-    from models.train.trainer import train as run_training
+    from models.training.settings import overridden, plain
+    from models.training.trainer import train as run_training
 
     one_of("system", system, ["csg405"])
     one_of("--config", config, list(CONFIGS))
@@ -123,7 +123,7 @@ def import_(
     from models.systems.csg405.configs import CONFIGS
     from models.systems.csg405.released import imported
     from models.systems.csg405.trained import FILES
-    from models.train.settings import overridden
+    from models.training.settings import overridden
 
     one_of("system", system, ["csg405"])
     one_of("--config", config, list(CONFIGS))
@@ -173,7 +173,7 @@ def generate(
     from models.infer.reference import clip_of, person_of
     from models.infer.voice import read_voice
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import overridden, plain
+    from models.training.settings import overridden, plain
 
     wanted = {"all": list(GUIDES), "none": []}.get(guides, guides.split(","))
     for name in wanted:
@@ -247,7 +247,7 @@ def evaluate(
     from models.metrics.table import NotMeasured
     from models.systems.csg405.task import evaluated
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import overridden, plain
+    from models.training.settings import overridden, plain
 
     fresh(out)
     how = overridden(Making(), set_ or [])
@@ -288,7 +288,7 @@ def evaluate(
 
 def one_of(what: str, given: str, known: list[str]) -> None:
     """Raises SettingsError for a name that is not known."""
-    from models.train.settings import SettingsError
+    from models.training.settings import SettingsError
 
     if given not in known:
         raise SettingsError(f"{what} is one of {', '.join(known)}, got {given!r}")

@@ -25,7 +25,7 @@ import numpy as np
 
 from models.data.index import Entry, Motions
 from models.systems.csg405.configs import Config, Noise, Size
-from models.train.settings import Training, overridden
+from models.training.settings import Training, overridden
 
 WINDOW = 100
 """Frames; short windows, since there are two minutes of motion in all."""
@@ -111,8 +111,8 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
     from models.metrics.lips import agreement, lip_opening
     from models.systems.csg405.task import Task
     from models.systems.csg405.trained import Making, Trained
-    from models.train.settings import plain
-    from models.train.trainer import train
+    from models.training.settings import plain
+    from models.training.trainer import train
 
     began = time.perf_counter()
     task = Task.of(config, dataset, without=(person,))

@@ -13,7 +13,7 @@ from torch import Tensor
 from models.data.audio import LogMel
 from models.diffusion.samplers import dpm_solver
 from models.diffusion.schedule import cosine
-from models.infer.windows import weights
+from models.diffusion.windows import weights
 from models.layers.transformer import sinusoids
 from models.systems.csg405.published import PublishedTransformer, interleaved
 from tests.models.making import voice

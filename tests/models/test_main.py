@@ -48,7 +48,7 @@ def model(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that was never trained."""
     from models.systems.csg405.configs import tiny
     from models.systems.csg405.task import Task
-    from models.train.settings import overridden
+    from models.training.settings import overridden
 
     root = tmp_path_factory.mktemp("untrained")
     task = Task.of(overridden(tiny(), SETTINGS), dataset, features=root / "features")

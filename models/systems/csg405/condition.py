@@ -12,9 +12,9 @@ from models.data.batches import Batch
 from models.diffusion.loss import masked_error
 from models.diffusion.samplers import Denoiser, ancestral, ddim, dpm_solver, guided
 from models.diffusion.schedule import Schedule, to_x0
-from models.infer.windows import blended
+from models.diffusion.windows import blended
 from models.systems.csg405.configs import Noise
-from models.train.settings import SettingsError
+from models.training.settings import SettingsError
 
 
 def denoising_error(

@@ -10,7 +10,7 @@ from models.data.skeleton import LEGS, Skeleton
 from models.diffusion.schedule import Prediction, Schedule, cosine
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
-from models.train.settings import SettingsError, Training
+from models.training.settings import SettingsError, Training
 
 Network = SkeletonTransformer | PublishedTransformer
 

@@ -19,7 +19,7 @@ from models.systems.csg405.released import (
 )
 from models.systems.csg405.trained import Trained
 from models.systems.csg405.weights import WeightsError
-from models.train.settings import plain
+from models.training.settings import plain
 from tests.models.making import released_layout, smooth_pose, write_checkpoint, write_statistics
 
 WIDTH = 32

@@ -23,7 +23,7 @@ from models.systems.csg405.card import card
 from models.systems.csg405.condition import Sampling, denoiser, sample
 from models.systems.csg405.configs import Config, Noise, Size, tiny
 from models.systems.csg405.trained import Making, ModelError, Trained
-from models.train.settings import plain
+from models.training.settings import plain
 from tests.models.making import save_network, smooth_pose, voice
 
 LEFT_KNEE = 13

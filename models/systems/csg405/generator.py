@@ -22,7 +22,7 @@ from models.systems.csg405.condition import Sampling, sample
 from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
-from models.train.settings import parsed, plain
+from models.training.settings import parsed, plain
 
 How = TypeVar("How", bound=Sampling)
 

@@ -23,9 +23,9 @@ from torch import Tensor, nn
 from manifests.errors import UserError
 from manifests.files import write_whole
 from models.data.batches import Batch, Steps
-from models.train import checkpoint
-from models.train.progress import Progress
-from models.train.settings import SettingsError, Training, differing
+from models.training import checkpoint
+from models.training.progress import Progress
+from models.training.settings import SettingsError, Training, differing
 
 
 class Diverged(UserError):

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from models.infer.windows import blended, starts, weights
+from models.diffusion.windows import blended, starts, weights
 
 
 @st.composite

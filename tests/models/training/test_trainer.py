@@ -12,8 +12,8 @@ from rich.console import Console
 from models.systems.csg405.configs import Config, Size, tiny
 from models.systems.csg405.task import Task
 from models.systems.csg405.trained import Trained
-from models.train.settings import SettingsError, Training, plain
-from models.train.trainer import Diverged, finite, seed_of, train
+from models.training.settings import SettingsError, Training, plain
+from models.training.trainer import Diverged, finite, seed_of, train
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ import soundfile
 from manifests.shards import write_tar
 
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload(["models.systems.csg405.task", "models.train.trainer"])
+FORKS.set_forkserver_preload(["models.systems.csg405.task", "models.training.trainer"])
 STEPS = 24
 
 
@@ -72,8 +72,8 @@ def train_here(data: Path, run: Path, workers: int, environment: dict[str, str])
 
     from models.systems.csg405.configs import Size, tiny
     from models.systems.csg405.task import Task
-    from models.train.settings import Training, plain
-    from models.train.trainer import train
+    from models.training.settings import Training, plain
+    from models.training.trainer import train
 
     training = Training(
         steps=STEPS, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from models.systems.csg405.configs import CONFIGS, Config, Noise, tiny
 from models.systems.csg405.trained import Making
-from models.train.settings import (
+from models.training.settings import (
     SEEDS,
     SettingsError,
     Training,
@@ -150,7 +150,7 @@ def test_what_cannot_be_sampled_is_one_sentence(given: str, said: str) -> None:
 def test_every_step_of_every_rank_has_a_seed_of_its_own_that_the_generator_takes() -> None:
     import torch
 
-    from models.train.trainer import seed_of
+    from models.training.trainer import seed_of
 
     seeds = {
         seed_of(seed, step, rank)
