@@ -1,5 +1,6 @@
-"""The command `csg-model`: train a system or import a published one, generate motion with it, measure it."""
+"""The command `csg-model`: list systems, prepare and train one or import a published one, generate with it, measure it."""
 
+import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -9,6 +10,7 @@ import typer
 
 from manifests.console import console as open_console
 from manifests.errors import UserError, run_command
+from models.systems import SYSTEMS, system_of
 
 app = typer.Typer(
     help="From a voice and one picture to a moving skeleton.",
@@ -20,6 +22,17 @@ TRAINING = ("accelerate", "diffusers", "matplotlib", "safetensors", "transformer
 """What only the extra `train` installs."""
 console = open_console()
 
+SystemName = Annotated[str, typer.Argument(metavar="SYSTEM", help=" or ".join(SYSTEMS))]
+ConfigName = Annotated[
+    str | None,
+    typer.Option(
+        help="A configuration by its name (csg-model systems lists them), or a file of settings (.yaml).  "
+        "[default: the system's first]"
+    ),
+]
+Data = Annotated[
+    str, typer.Option(help="Dataset that csg-data build wrote: a folder, or a URL (s3://…).")
+]
 Model = Annotated[Path, typer.Option(help="Folder of a training run, or of an exported model.")]
 TrainingSettings = Annotated[
     list[str] | None,
@@ -29,7 +42,12 @@ TrainingSettings = Annotated[
 ]
 MakingSettings = Annotated[
     list[str] | None,
-    typer.Option("--set", "-s", metavar="KEY=VALUE", help="How motion is made, such as steps=20."),
+    typer.Option(
+        "--set",
+        "-s",
+        metavar="KEY=VALUE",
+        help="How motion is made, such as device=cpu; csg-model systems NAME lists what there is.",
+    ),
 ]
 ConfigSettings = Annotated[
     list[str] | None,
@@ -41,96 +59,153 @@ ConfigSettings = Annotated[
     ),
 ]
 FeatureFolder = Annotated[
-    Path | None,
-    typer.Option(help="Where audio features lie.  [default: features/ in the dataset]"),
+    str | None,
+    typer.Option(help="Where features lie: a folder or a URL.  [default: features/ in the dataset]"),
 ]
 EncoderFolder = Annotated[
     str | None,
     typer.Option(help="logmel, or where the weights lie: wav2vec2=FOLDER, hubert=…, wavlm=…"),
 ]
+Without = Annotated[
+    list[str] | None,
+    typer.Option(help="An identity to keep out of training; its clips are validated on."),
+]
+
+
+@app.command()
+def systems(
+    system: Annotated[
+        str | None, typer.Argument(metavar="[SYSTEM]", help="One of them, with all its settings.")
+    ] = None,
+) -> None:
+    """List the systems, their configurations and phases; of one, also every setting with its value."""
+    import yaml
+
+    from models.systems.base import Importer
+    from models.training.settings import plain
+
+    for name in SYSTEMS if system is None else [system]:
+        found, listing = system_of(name), SYSTEMS[name]
+        console.print(f"{name}: {listing.does}", soft_wrap=True, highlight=False)
+        console.print(f"  {listing.paper}", soft_wrap=True, highlight=False)
+        for config, make in found.configs.items():
+            phases = ", ".join(found.phases(make()))
+            console.print(f"  --config {config}: phases {phases}", soft_wrap=True, highlight=False)
+        if isinstance(found, Importer):
+            console.print(f"  import: {found.published}", soft_wrap=True, highlight=False)
+        if system is not None:
+            first = next(iter(found.configs))
+            for title, values in (
+                (f"settings of training, --config {first}", found.configs[first]()),
+                ("settings of generate and evaluate", found.making()),
+            ):
+                console.print(f"\n{title}\n", soft_wrap=True, highlight=False)
+                console.print(
+                    yaml.safe_dump(plain(values), sort_keys=False, default_flow_style=None),
+                    soft_wrap=True, highlight=False, markup=False,
+                )  # fmt: skip
+
+
+@app.command()
+def prepare(
+    system: SystemName,
+    data: Data,
+    config: ConfigName = None,
+    without: Without = None,
+    features: FeatureFolder = None,
+    encoder: EncoderFolder = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for this one.")] = 0,
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Run whose finished phases later ones build on, of systems with several."),
+    ] = None,
+    set_: ConfigSettings = None,
+) -> None:
+    """Compute what training reads (poses, audio features) ahead, shard by shard. Repeating goes on where it was left.
+
+    Several machines or GPUs: accelerate launch … -m models prepare …, or the variables RANK and WORLD_SIZE; each then
+    computes its part of the shards.
+    """
+    from models.data.dataset import Dataset
+    from models.systems.run import prepare_families, rank_of
+
+    found = system_of(system)
+    chosen = configured(found.configs, config, encoder, set_)
+    dataset = Dataset.open(data, without=tuple(without or ()), features=features)
+    rank, ranks, device = rank_of()
+    done = prepare_families(
+        found, chosen, dataset, run, device=device, workers=workers, part=(rank, ranks),
+        on_progress=lambda family: counted(f"{family}: clips prepared"),
+    )  # fmt: skip
+    for family in done:
+        part = f", part {rank + 1} of {ranks}" if ranks > 1 else ""
+        console.print(f"prepared {family}{part}", soft_wrap=True, highlight=False)
 
 
 @app.command()
 def train(
-    system: Annotated[str, typer.Argument(help="csg405")],
-    data: Annotated[Path, typer.Option(help="Folder that csg-data build wrote.")],
+    system: SystemName,
+    data: Data,
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    config: Annotated[str, typer.Option(help="tiny, small, paper or released.")] = "tiny",
-    without: Annotated[
-        list[str] | None,
-        typer.Option(help="An identity to keep out of training; its clips are validated on."),
-    ] = None,
+    config: ConfigName = None,
+    without: Without = None,
     features: FeatureFolder = None,
     encoder: EncoderFolder = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            help="Weights to begin with: a trained or imported model, or a checkpoint (run/…/checkpoints/step-…)."
+        ),
+    ] = None,
     set_: TrainingSettings = None,
 ) -> None:
-    """Train. Repeating the same line goes on where it was left, to the same bits.
+    """Train, phase by phase. Repeating the same line goes on where it was left, to the same bits.
 
-    Several GPUs or machines: accelerate launch … -m models train …
+    Several GPUs or machines: csg-model prepare … first, then accelerate launch … -m models train …
     """
-    from accelerate import PartialState
+    from models.data.dataset import Dataset
+    from models.systems.run import train_phases
 
-    from models.systems.csg405.configs import CONFIGS
-    from models.systems.csg405.task import Task
-    from models.training.settings import overridden, plain
-    from models.training.trainer import train as run_training
-
-    one_of("system", system, ["csg405"])
-    one_of("--config", config, list(CONFIGS))
-    given = [f"encoder={encoder}"] if encoder else []
-    chosen = overridden(CONFIGS[config](), [*given, *(set_ or [])])
-    machine = PartialState()
-    with machine.main_process_first():  # who computes the features; the others find them
-        task = Task.of(
-            chosen,
-            data,
-            without=tuple(without or ()),
-            features=features,
-            device=str(machine.device),
-            on_progress=counted("clips prepared"),
-        )
-    settings = {
-        "system": system,
-        "config": plain(chosen),
-        "dataset": task.training.root,
-        "without": sorted(without or ()),
-    }
-    model = run_training(out, task, chosen.training, settings, console=console)
+    found = system_of(system)
+    chosen = configured(found.configs, config, encoder, set_)
+    dataset = Dataset.open(data, without=tuple(without or ()), features=features)
+    model = train_phases(
+        system, found, chosen, dataset, out, console=console, warm_start=warm_start,
+        on_progress=lambda family: counted(f"{family}: clips prepared"),
+    )  # fmt: skip
     console.print(f"model in {model}")
 
 
 @app.command("import")
 def import_(
-    system: Annotated[str, typer.Argument(help="csg405")],
+    system: SystemName,
     checkpoint: Annotated[Path, typer.Argument(help="File of the published weights (.pth).")],
     statistics: Annotated[
         list[Path],
         typer.Option(
-            help="Folder with the published mean and spread, or, named twice, the file of the mean "
-            "and that of the spread."
+            help="Folder with the published mean and standard deviation, or, named twice, the file of the mean and "
+            "that of the standard deviation."
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the model.")],
-    config: Annotated[str, typer.Option(help="Whose network it is: released.")] = "released",
+    config: Annotated[str, typer.Option(help="Whose network it is.")] = "released",
     encoder: EncoderFolder = None,
     set_: ConfigSettings = None,
 ) -> None:
     """Make a model for generate and evaluate of a checkpoint that was published by others. No code in it is run.
 
-    csg405: of the code released with its paper, with Mean_… and Std_pose_rescaled_local_smooth_no_leg.npy.
+    Which checkpoints a system takes says csg-model systems.
     """
     from models.infer.generate import free_place
-    from models.systems.csg405.configs import CONFIGS
-    from models.systems.csg405.released import imported
-    from models.systems.csg405.trained import FILES
-    from models.training.settings import overridden
+    from models.systems.base import Importer
+    from models.systems.folder import ModelError
 
-    one_of("system", system, ["csg405"])
-    one_of("--config", config, list(CONFIGS))
-    place = free_place(out, FILES, mark="system.json")
-    given = [f"encoder={encoder}"] if encoder else []
-    chosen = overridden(CONFIGS[config](), [*given, *(set_ or [])])
-    imported(checkpoint, statistics, chosen).save(place)
+    found = system_of(system)
+    if not isinstance(found, Importer):
+        raise ModelError(f"{system} imports no published checkpoints")
+    place = free_place(out, MODEL_FILES, mark="system.json")
+    chosen = configured(found.configs, config, encoder, set_)
+    found.import_published(checkpoint, statistics, chosen, place)
     console.print(f"model in {out}")
 
 
@@ -144,7 +219,9 @@ def generate(
         str, typer.Option(help="A picture of one person, a pose (.npy), or a clip.")
     ],
     out: Annotated[Path, typer.Option(help="Folder for what is made.")],
-    data: Annotated[Path | None, typer.Option(help="Dataset that clips are in.")] = None,
+    data: Annotated[
+        str | None, typer.Option(help="Dataset that clips are in: a folder or a URL.")
+    ] = None,
     seed: Annotated[
         int, typer.Option(min=0, max=2**63 - 1, help="Another seed, another motion.")
     ] = 0,
@@ -163,38 +240,35 @@ def generate(
 ) -> None:
     """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
 
-    --set takes sampler (dpm, ddim, ancestral), steps, scale (of guidance; 1 is none;
-    without it the scale that fitted validation clips best), eta, overlap, device, precision,
-    and encoder (where its weights lie: wav2vec2=FOLDER).
+    Systems that make frames also give a video of the person. --set takes settings of the model's system, which
+    csg-model systems NAME lists; device and the folder of the audio encoder's weights are among them.
     """
     from models.infer.fitting import fitted, misfit
     from models.infer.generate import free_place, write_motion
     from models.infer.guides import GUIDES
-    from models.infer.reference import clip_of, person_of
+    from models.infer.reference import clip_of, crop_of, person_of
     from models.infer.voice import read_voice
-    from models.systems.csg405.trained import Making, Trained
-    from models.training.settings import overridden, plain
+    from models.systems.loading import load_generator
+    from models.training.settings import plain
 
     wanted = {"all": list(GUIDES), "none": []}.get(guides, guides.split(","))
     for name in wanted:
         one_of("--guides", name, [*GUIDES, "all", "none"] if len(wanted) == 1 else list(GUIDES))
-    how = overridden(Making(), set_ or [])
     free_place(out)
-    trained = Trained.load(model, how)
-    trained.check(how)
-    how = trained.resolved(how)
-    person = person_of(reference, data, backend=trained.facts.get("pose_backend", "mediapipe"))
+    generator = load_generator(model, set_ or [])
+    backend = str(generator.facts.get("pose_backend", "mediapipe"))
+    person = person_of(reference, data, backend=backend, crop=crop_of(generator.facts))
     if Path(audio).is_file():
         sound = read_voice(Path(audio))
     else:
         motions, number = clip_of(audio, data)
         sound = motions.sound(number)
     began = time.perf_counter()
-    features = trained.hear(sound)
+    features = generator.hear(sound)
     heard = time.perf_counter()
-    pose = trained.generate(features, person.pose, seed=seed, how=how)
+    motion = generator.generate(features, person, seed=seed)
     made = time.perf_counter()
-    found = misfit(pose, person.pose)
+    pose, found = motion.pose, misfit(motion.pose, person.pose)
     if fit:
         pose = fitted(pose, person.pose)
     elif found.large:
@@ -206,11 +280,13 @@ def generate(
         "audio": audio,
         "reference": person.origin,
         "seed": seed,
-        "making": plain(how),
-        "model": dict(trained.facts),
+        "making": plain(generator.making),
+        "model": dict(generator.facts),
         "misfit": {**asdict(found), "fitted": fit},
     }
-    write_motion(out, pose, sound=sound, person=person, guides=wanted, facts=facts)
+    write_motion(
+        out, pose, sound=sound, person=person, guides=wanted, facts=facts, frames=motion.frames
+    )
     console.print(
         f"{len(pose) / 25:.1f} s of motion in {out}: voice {heard - began:.1f} s, motion {made - heard:.1f} s"
     )
@@ -286,6 +362,23 @@ def evaluate(
     console.print(f"table in {out / 'metrics.md'}, plots in {out / 'metrics.png'}")
 
 
+MODEL_FILES = frozenset(
+    {
+        *("README.md", "config.json", "statistics.json", "system.json"),
+        "diffusion_pytorch_model.safetensors",
+    }
+)
+"""What lies in an imported model."""
+
+
+def configured(configs, config: str | None, encoder: str | None, assignments: list[str] | None):
+    """The configuration that options name. Raises SettingsError."""
+    from models.training.settings import configured as chosen
+
+    given = [f"encoder={encoder}"] if encoder else []
+    return chosen(configs, config or next(iter(configs)), [*given, *(assignments or [])])
+
+
 def one_of(what: str, given: str, known: list[str]) -> None:
     """Raises SettingsError for a name that is not known."""
     from models.training.settings import SettingsError
@@ -297,11 +390,11 @@ def one_of(what: str, given: str, known: list[str]) -> None:
 def counted(what: str):
     """A progress line for a count, on a terminal."""
 
-    def told(done: int, of: int) -> None:
+    def on_progress(done: int, of: int) -> None:
         if console.is_terminal:
             console.print(f"{what} {done}/{of}", end="\r" if done < of else "\n")
 
-    return told
+    return on_progress
 
 
 def main() -> None:
@@ -311,8 +404,13 @@ def main() -> None:
 
 def with_training() -> None:
     """The command line. Raises UserError where the extra that all of it needs is not installed."""
+    from models.training.signals import INTERRUPTED, Stopped
+
     try:
         app()
+    except Stopped as stopped:
+        console.print(str(stopped), style="yellow")
+        sys.exit(INTERRUPTED)
     except ModuleNotFoundError as error:
         if error.name not in TRAINING:
             raise

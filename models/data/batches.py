@@ -1,176 +1,55 @@
-"""From a place in the order to tensors: a window of a clip, its voice, reference and chance, padded and masked."""
+"""A run's batches by step, and what every phase's own batch has in common: tensors that move together."""
 
-import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, TypeVar
 
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from models.data.features import Features, writing
-from models.data.index import Entry, Motions
-from models.data.order import Order, Place, sample_rng
-from models.data.statistics import Statistics
+from models.data.order import Order, Place
+
+Own = TypeVar("Own", bound="TensorBatch")
+AnyBatch = TypeVar("AnyBatch")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """What one step trains on; values and reference are normalised, and 0 where they are not known.
+class TensorBatch:
+    """The base of a batch: a frozen dataclass whose tensors, whatever else it holds, move together."""
 
-    noise and uniforms (two numbers in [0, 1) each) come from (seed, clip, epoch) too: whatever a step draws, it draws
-    the same on any machine, with any number of workers and ranks.
-    """
-
-    clips: tuple[str, ...]
-    values: Float[Tensor, "batch time size"]
-    joint_mask: Bool[Tensor, "batch time size"]
-    frame_mask: Bool[Tensor, "batch time"]
-    audio: Float[Tensor, "batch time audio"]
-    reference: Float[Tensor, "batch before size"]
-    noise: Float[Tensor, "batch time size"]
-    uniforms: Float[Tensor, "batch 2"]
-
-    def to(self, device: torch.device | str) -> "Batch":
+    def to(self: Own, device: torch.device | str, /) -> Own:
         """The same on a device."""
-        return Batch(self.clips, *(part.to(device, non_blocking=True) for part in self._tensors()))
+        return self._each(lambda tensor: tensor.to(device, non_blocking=True))
 
-    def pin_memory(self) -> "Batch":
+    def pin_memory(self: Own) -> Own:
         """The same in memory that a GPU reads directly; DataLoader asks for it."""
-        return Batch(self.clips, *(part.pin_memory() for part in self._tensors()))
+        return self._each(Tensor.pin_memory)
 
-    def _tensors(self) -> list[Tensor]:
-        return [
-            self.values, self.joint_mask, self.frame_mask, self.audio, self.reference, self.noise, self.uniforms,
-        ]  # fmt: skip
+    def _each(self: Own, change: Callable[[Tensor], Tensor]) -> Own:
+        parts: dict[str, Any] = {part.name: getattr(self, part.name) for part in fields(self)}
+        return replace(self, **{n: change(p) for n, p in parts.items() if isinstance(p, Tensor)})
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """What stands before the frames to be made. one: a single frame from anywhere in the clip (Yang et al. 2025).
-
-    Else the `frames` true ones that come before the window, as the released code has it (25), and with the
-    probability `repeated` (0.3 there) the last of them over and over, which is how a first chunk begins.
+@dataclass(frozen=True)
+class Steps(Dataset[AnyBatch], Generic[AnyBatch]):
+    """A run's batches: `steps[n]` is a pure function of n. batch: of the samples at these places. size: of one batch
+    on one rank. With gradients accumulated over k batches, step s of the optimizer has the batches s k to s k + k - 1.
     """
 
-    frames: int = 1
-    repeated: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be drawn."""
-        if self.frames < 1 or not 0.0 <= self.repeated <= 1.0:
-            raise ValueError(
-                "a reference has 1 frame or more, repeated with a probability of 0 to 1, got "
-                f"{self.frames}, {self.repeated}"
-            )
-
-    @property
-    def one(self) -> bool:
-        return self.frames == 1
-
-
-@dataclass(frozen=True, slots=True)
-class Windows:
-    """Windows of a dataset's clips. frames: of a window; a shorter clip is padded at its end.
-
-    Which window, which reference and which noise is drawn from (seed, clip, epoch) alone. Raises ValueError where
-    features and statistics are of two layouts.
-    """
-
-    motions: Motions
-    pose_features: Features
-    audio_features: Features
-    statistics: Statistics
-    seed: int
-    frames: int = 250
-    reference: Reference = field(default_factory=Reference)
-
-    def __post_init__(self) -> None:
-        """Refuse statistics of something else."""
-        if len(self.statistics.mean) != self.pose_features.family.size:
-            raise ValueError(
-                f"statistics of {len(self.statistics.mean)} numbers do not fit features of "
-                f"{self.pose_features.family.size}"
-            )
-
-    def batch(self, places: Sequence[Place]) -> Batch:
-        """Samples side by side, padded with zeros to the window's length."""
-        count, size = len(places), self.pose_features.family.size
-        values = np.full((count, self.frames, size), np.nan, np.float32)
-        before = np.full((count, self.reference.frames, size), np.nan, np.float32)
-        audio = np.zeros(
-            (count, self.frames, self.audio_features.family.size), self.audio_features.family.dtype
-        )
-        noise = np.empty((count, self.frames, size), np.float32)
-        uniforms = np.empty((count, 2), np.float32)
-        frame_mask = np.zeros((count, self.frames), np.bool_)
-        for row, place in enumerate(places):
-            entry = self.motions.entries[place.clip]
-            random = sample_rng(self.seed, entry.id, place.epoch)
-            length = min(entry.frames, self.frames)
-            first = int(random.integers(0, entry.frames - length + 1))
-            self.pose_features.read_into(entry, first, values[row, :length])
-            self.audio_features.read_into(entry, first, audio[row, :length])
-            self._before(entry, first, random, before[row])
-            random.random(dtype=np.float32, out=uniforms[row])
-            random.standard_normal(dtype=np.float32, out=noise[row])
-            frame_mask[row, :length] = True
-        known = ~np.isnan(values)
-        return Batch(
-            clips=tuple(self.motions.entries[place.clip].id for place in places),
-            values=self._normalised(values),
-            joint_mask=torch.from_numpy(known),
-            frame_mask=torch.from_numpy(frame_mask),
-            audio=torch.from_numpy(audio),
-            reference=self._normalised(before),
-            noise=torch.from_numpy(noise),
-            uniforms=torch.from_numpy(uniforms),
-        )
-
-    def _before(
-        self, entry: Entry, first: int, random: np.random.Generator, out: np.ndarray
-    ) -> None:
-        if self.reference.one:
-            at = int(random.integers(0, entry.frames))
-            self.pose_features.read_into(entry, at, out)
-            return
-        held = min(first, len(out))
-        if held:
-            self.pose_features.read_into(entry, first - held, out[len(out) - held :])
-        else:
-            self.pose_features.read_into(entry, first, out[-1:])
-            held = 1
-        out[: len(out) - held] = out[len(out) - held]
-        if random.random() < self.reference.repeated:
-            out[:] = out[-1]
-
-    def _normalised(self, values: np.ndarray) -> Tensor:
-        values -= self.statistics.mean
-        values /= self.statistics.std
-        return torch.from_numpy(np.nan_to_num(values, copy=False, nan=0.0))
-
-
-@dataclass(frozen=True, slots=True)
-class Steps(Dataset[Batch]):
-    """A run's batches by step: `steps[n]` is a pure function of n. size: samples per rank."""
-
-    windows: Windows
+    batch: Callable[[Sequence[Place]], AnyBatch]
     order: Order
     size: int
     rank: int = 0
     ranks: int = 1
 
-    def __getitem__(self, step: int) -> Batch:
-        return self.windows.batch(
-            self.order.batch(step, self.size, rank=self.rank, ranks=self.ranks)
-        )
+    def __getitem__(self, number: int) -> AnyBatch:
+        return self.batch(self.order.batch(number, self.size, rank=self.rank, ranks=self.ranks))
 
     def stream(
         self, first: int, stop: int, *, workers: int = 0, pinned: bool = False
-    ) -> DataLoader[Batch]:
-        """Batches of steps [first, stop) in their order, made ahead by worker processes."""
+    ) -> DataLoader[AnyBatch]:
+        """Batches [first, stop) in their order, made ahead by worker processes."""
         return DataLoader(
             self,
             batch_size=None,
@@ -178,26 +57,13 @@ class Steps(Dataset[Batch]):
             num_workers=workers,
             pin_memory=pinned,
             prefetch_factor=4 if workers else None,
+            worker_init_fn=leave_signals if workers else None,
         )
 
 
-def statistics_of(motions: Motions, pose_features: Features) -> Statistics:
-    """Mean and standard deviation over all clips of an index, kept beside the features under a hash of the clips.
+def leave_signals(worker: int) -> None:
+    """A worker outlives the signal that stops a whole process group, so that its parent can save where it is."""
+    import signal
 
-    Raises DatasetError where they cannot be kept.
-    """
-    clips = hashlib.sha256("".join(f"{e.id}{e.revision}" for e in motions.entries).encode())
-    file = pose_features.files.folder / f"statistics-{clips.hexdigest()[:12]}.json"
-    if file.is_file():
-        return Statistics.read(file)
-
-    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        for entry in motions.entries:
-            rows = pose_features.rows(entry)
-            known = ~np.isnan(rows)
-            yield np.where(known, rows, np.float32(0.0)), known
-
-    statistics = Statistics.of(parts(), pose_features.family.size)
-    with writing(pose_features.files.folder):
-        statistics.write(file)
-    return statistics
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)

@@ -1,10 +1,14 @@
-"""Parts of files read by offset: each file is opened once per process, and nothing but the part is read."""
+"""Parts of files read by offset, on this machine or behind any fsspec URL: nothing but the part is read.
 
+A local file is opened once per process.
+"""
+
+import io
 import os
 import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
@@ -15,21 +19,92 @@ class DatasetError(UserError):
     """A folder that is no dataset, or a shard that does not hold what the index says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder on this machine, or behind a URL that fsspec opens (`s3://bucket/set`, `gs://…`, `https://…`)."""
+
+    url: str
+
+    @classmethod
+    def of(cls, given: "Path | str | Folder") -> "Folder":
+        """From whatever names it; `file://` is this machine."""
+        return given if isinstance(given, Folder) else cls(str(given).removeprefix("file://"))
+
+    @property
+    def local(self) -> Path | None:
+        """Its path where it is on this machine, else None."""
+        return None if "://" in self.url else Path(self.url)
+
+    def __str__(self) -> str:
+        """As it was named."""
+        return self.url
+
+    def __truediv__(self, name: str) -> "Folder":
+        """What lies below it."""
+        return Folder(f"{self.url.rstrip('/')}/{name}" if self.url else name)
+
+    def has(self, name: str) -> bool:
+        """Whether there is a file of this name. Raises DatasetError where that cannot be found out."""
+        if (here := self.local) is not None:
+            return (here / name).is_file()
+        system, path = self.remote()
+        try:
+            return bool(system.isfile(f"{path}/{name}"))
+        except UNREACHABLE as error:
+            raise DatasetError(f"{self / name} cannot be reached: {error}") from error
+
+    def read(self, name: str) -> bytes:
+        """A whole file. Raises OSError."""
+        if (here := self.local) is not None:
+            return (here / name).read_bytes()
+        system, path = self.remote()
+        try:
+            return system.cat_file(f"{path}/{name}")
+        except UNREACHABLE as error:
+            raise OSError(str(error)) from error
+
+    def source(self, name: str) -> str | IO[bytes]:
+        """A file as pyarrow opens it: a path, or the content. Raises OSError."""
+        here = self.local
+        return str(here / name) if here is not None else io.BytesIO(self.read(name))
+
+    def remote(self) -> tuple[Any, str]:
+        """(the file system, the path in it) behind a URL. Raises DatasetError for a scheme that cannot be opened."""
+        from fsspec.core import url_to_fs  # only those who read from elsewhere need it
+
+        try:
+            system, path = url_to_fs(self.url)
+        except (ImportError, *UNREACHABLE) as error:
+            raise DatasetError(f"{self.url} cannot be opened: {error}") from error
+        return system, str(path).rstrip("/")
+
+
+UNREACHABLE = (OSError, ValueError, RuntimeError)
+"""What file systems raise, from a missing file to a missing login (botocore's errors among them: see `Files.read`)."""
+
+
 @dataclass(slots=True)
 class Files:
-    """Open files below one folder. Picklable; a copy opens its own."""
+    """Open files below one folder. Picklable; a copy opens its own, and so does a forked process."""
 
-    folder: Path
+    folder: Folder
     _open: dict[str, int] = field(default_factory=dict[str, int], repr=False)
+    _remote: tuple[int, Any, str] | None = field(default=None, repr=False)
 
     def read(self, name: str, offset: int, size: int) -> bytes:
         """`size` bytes. Raises DatasetError where the file is missing or too short."""
-        content = os.pread(self._descriptor(name), size, offset)
+        if self.folder.local is None:
+            content = self._fetch(name, offset, size)
+        else:
+            content = os.pread(self._descriptor(name), size, offset)
         self._check(name, offset, size, len(content))
         return content
 
     def read_into(self, name: str, offset: int, place: memoryview) -> None:
         """Fill a writable place, without a copy between. Raises DatasetError as `read` does."""
+        if self.folder.local is None:
+            place[:] = self.read(name, offset, place.nbytes)
+            return
         read = os.preadv(self._descriptor(name), [place], offset)
         self._check(name, offset, place.nbytes, read)
 
@@ -40,13 +115,31 @@ class Files:
 
     def _descriptor(self, name: str) -> int:
         if name not in self._open:
-            if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
-                raise DatasetError(f"{name} lies outside {self.folder}")
+            self._inside(name)
+            assert self.folder.local is not None
             try:
-                self._open[name] = os.open(self.folder / name, os.O_RDONLY)
+                self._open[name] = os.open(self.folder.local / name, os.O_RDONLY)
             except OSError as error:
                 raise DatasetError(f"{self.folder / name}: {error.strerror}") from error
         return self._open[name]
+
+    def _fetch(self, name: str, offset: int, size: int) -> bytes:
+        self._inside(name)
+        if self._remote is None or self._remote[0] != os.getpid():
+            from fsspec.asyn import reset_lock
+
+            if self._remote is not None:  # forked: the threads of the parent's file system are not here
+                reset_lock()
+            self._remote = (os.getpid(), *self.folder.remote())
+        _, system, path = self._remote
+        try:
+            return system.cat_file(f"{path}/{name}", start=offset, end=offset + size)
+        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+            raise DatasetError(f"{self.folder / name}: {error}") from error
+
+    def _inside(self, name: str) -> None:
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise DatasetError(f"{name} lies outside {self.folder}")
 
     @staticmethod
     def _check(name: str, offset: int, wanted: int, read: int) -> None:
@@ -55,12 +148,11 @@ class Files:
                 f"{name} ends at byte {offset + read}, a member reaches to {offset + wanted}"
             )
 
-    def __getstate__(self) -> Path:
+    def __getstate__(self) -> Folder:
         return self.folder
 
-    def __setstate__(self, folder: Path) -> None:
-        self.folder = folder
-        self._open = {}
+    def __setstate__(self, folder: Folder) -> None:
+        self.folder, self._open, self._remote = folder, {}, None
 
 
 def array_in(stream: IO[bytes]) -> np.ndarray:

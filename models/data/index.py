@@ -1,11 +1,15 @@
-"""Random access to the clips of a dataset: an index over its `motion/` shards, read once, and one read per clip."""
+"""Random access to the clips of a dataset: an index over its `motion/` shards, read once, and one read per clip.
+
+Poses come in pixels of a 512 crop, whatever size the dataset's crops have.
+"""
 
 import io
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -16,12 +20,24 @@ from av.error import FFmpegError
 from jaxtyping import Float32, Int16, UInt8
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
-from models.data.files import DatasetError, Files, array_in
+from models.data.files import DatasetError, Files, Folder, array_in
 
 COLUMNS = (
     *("id", "revision", "split", "identity", "locator", "frames", "motion_shard"),
     *("pose_offset", "pose_size", "flac_offset", "flac_size"),
 )
+
+
+SIDE = 512
+"""Pixels of the crop that poses are measured in here: Yang et al. 2025, section 3.2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """How a dataset's clips were cut out. size: pixels of a side. margin: of the person's longer side, on each side."""
+
+    size: int = SIDE
+    margin: float = 0.08
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,38 +62,26 @@ class Motions:
     folder: as `csg-data build` wrote it.
     """
 
-    folder: Path
+    folder: Folder
     entries: Sequence[Entry]
     files: Files
 
     @classmethod
-    def open(cls, folder: Path, *splits: str) -> "Motions":
-        """The clips of these splits, or all. Raises DatasetError."""
-        table = folder / "clips.parquet"
-        if not table.is_file():
-            raise DatasetError(f"{folder} is no dataset: it has no clips.parquet")
+    def open(cls, folder: Path | str | Folder, *splits: str) -> "Motions":
+        """The clips of these splits, or all. folder: a path or a URL. Raises DatasetError."""
+        place = Folder.of(folder)
+        if not place.has("clips.parquet"):
+            raise DatasetError(f"{place} is no dataset: it has no clips.parquet")
         wanted = [("split", "in", list(splits))] if splits else None
+        table = place / "clips.parquet"
         try:
-            if lacking := set(COLUMNS) - set(pq.read_schema(table).names):
+            if lacking := set(COLUMNS) - set(pq.read_schema(place.source("clips.parquet")).names):
                 raise DatasetError(f"{table} has no column {min(lacking)!r}")
-            rows = pq.read_table(table, columns=list(COLUMNS), filters=wanted)
+            source = place.source("clips.parquet")
+            rows = pq.read_table(source, columns=list(COLUMNS), filters=wanted).sort_by("id")
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{table} cannot be read: {one_line(error)}") from error
-        entries = [
-            Entry(
-                row["id"],
-                row["revision"],
-                row["split"],
-                row["identity"],
-                row["locator"],
-                row["frames"],
-                row["motion_shard"],
-                (row["pose_offset"], row["pose_size"]),
-                (row["flac_offset"], row["flac_size"]),
-            )
-            for row in rows.sort_by("id").to_pylist()
-        ]
-        return cls(folder, entries, Files(folder))
+        return cls(place, entries_of(rows), Files(place))
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -106,13 +110,41 @@ class Motions:
             )
         return found[0]
 
+    @property
+    def identities(self) -> set[str]:
+        """Whose clips they are."""
+        return {entry.identity for entry in self.entries}
+
+    @cached_property
+    def _about(self) -> dict[str, Any]:
+        try:
+            about = json.loads(self.folder.read("dataset.json"))
+        except (OSError, ValueError) as error:
+            raise DatasetError(f"{self.folder}/dataset.json cannot be read: {error}") from error
+        return about if isinstance(about, dict) else {}
+
     @cached_property
     def root(self) -> str:
         """The dataset's root hash. Raises DatasetError."""
+        if not (root := self._about.get("root")):
+            raise DatasetError(f"{self.folder}/dataset.json has no root hash")
+        return str(root)
+
+    @cached_property
+    def crop(self) -> Crop:
+        """How its clips were cut out, as its settings say; what they leave out is the default. Raises DatasetError."""
+        settings = self._about.get("settings", {})
+        held = settings.get("crop", {}) if isinstance(settings, dict) else {}
         try:
-            return str(json.loads((self.folder / "dataset.json").read_text())["root"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise DatasetError(f"{self.folder}/dataset.json has no root hash: {error}") from error
+            crop = Crop(int(held.get("size", SIDE)), float(held.get("margin", Crop().margin)))
+        except (AttributeError, TypeError, ValueError) as error:
+            raise DatasetError(f"{self.folder}/dataset.json has no crop: {error}") from error
+        if crop.size < 2 or not 0.0 <= crop.margin < 10.0:
+            raise DatasetError(
+                f"{self.folder}/dataset.json has a crop of {crop.size} pixels with a margin of {crop.margin:g}, needed "
+                "2 and more, and 0 to 10"
+            )
+        return crop
 
     @cached_property
     def pose_backend(self) -> str:
@@ -121,7 +153,7 @@ class Motions:
             raise DatasetError(f"{self.folder} has no clips")
         entry = self.entries[0]
         rows = pq.read_table(
-            self.folder / "clips.parquet",
+            self.folder.source("clips.parquet"),
             columns=["json_offset", "json_size"],
             filters=[("id", "=", entry.id)],
         ).to_pylist()
@@ -133,31 +165,32 @@ class Motions:
                 f"{entry.shard}: {entry.id}.json names no pose backend: {error!r}"
             ) from error
 
-    def picture(self, number: int, frame: int) -> UInt8[np.ndarray, "512 512 3"] | None:
-        """One RGB frame of a clip's video; None where the dataset has no `video/` shards. Raises DatasetError."""
+    def picture(self, number: int, frame: int) -> UInt8[np.ndarray, "side side 3"] | None:
+        """One RGB frame of a clip's video, of the dataset's crop; None where it has no `video/` shards. Raises
+        DatasetError."""
+        frames = self.frames(number)
+        if frames is None:
+            return None
+        for at, shown in enumerate(frames):
+            if at == frame:
+                return shown
+        raise DatasetError(f"{self.folder}: {self.entries[number].id}.mp4 has no frame {frame}")
+
+    def frames(self, number: int) -> Iterator[UInt8[np.ndarray, "side side 3"]] | None:
+        """The RGB frames of a clip's video, decoded one by one; None where the dataset has no `video/` shards. Raises
+        DatasetError, also while decoding."""
         columns = ["video_shard", "mp4_offset", "mp4_size"]
         found = [("id", "=", self.entries[number].id)]
         row = pq.read_table(
-            self.folder / "clips.parquet", columns=columns, filters=found
+            self.folder.source("clips.parquet"), columns=columns, filters=found
         ).to_pylist()[0]
-        if not row["video_shard"] or not (self.folder / row["video_shard"]).is_file():
+        if not row["video_shard"] or not self.folder.has(row["video_shard"]):
             return None
         movie = self.files.read(row["video_shard"], row["mp4_offset"], row["mp4_size"])
-        try:
-            with av.open(io.BytesIO(movie), "r", format="mp4") as container:
-                for at, shown in enumerate(container.decode(video=0)):
-                    if at == frame:
-                        return shown.to_ndarray(format="rgb24")
-        except (FFmpegError, IndexError) as error:
-            raise DatasetError(
-                f"{row['video_shard']}: {self.entries[number].id}.mp4: {error}"
-            ) from error
-        raise DatasetError(
-            f"{row['video_shard']}: {self.entries[number].id}.mp4 has no frame {frame}"
-        )
+        return decoded_frames(movie, f"{row['video_shard']}: {self.entries[number].id}.mp4")
 
     def pose(self, number: int) -> Float32[np.ndarray, "frames 133 3"]:
-        """x, y in pixels of the 512 crop, and confidence, of one clip. Raises DatasetError."""
+        """x, y in pixels of a 512 crop, and confidence, of one clip. Raises DatasetError."""
         entry = self.entries[number]
         offset, size = entry.pose
         content = self.files.read(entry.shard, offset, size)
@@ -170,7 +203,7 @@ class Motions:
                 f"{entry.shard}: {entry.id}.pose.npy is {pose.dtype} {pose.shape}, "
                 f"needed float32 ({entry.frames}, 133, 3)"
             )
-        return pose
+        return in_crop(pose, self.crop.size) if self.crop.size != SIDE else pose
 
     def sound(self, number: int) -> Int16[np.ndarray, " samples"]:
         """16 kHz mono of one clip, 640 samples per frame. Raises DatasetError."""
@@ -187,6 +220,36 @@ class Motions:
                 f"needed {entry.frames * SAMPLES_PER_FRAME} at {SAMPLE_RATE}"
             )
         return samples
+
+
+def entries_of(rows: pa.Table) -> list[Entry]:
+    """The rows of clips.parquet."""
+    columns = [rows[name].to_pylist() for name in COLUMNS]
+    return [
+        Entry(clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size))
+        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size in zip(
+            *columns, strict=True
+        )
+    ]
+
+
+def decoded_frames(movie: bytes, what: str) -> Iterator[UInt8[np.ndarray, "side side 3"]]:
+    """The RGB frames of a video. what: for messages. Raises DatasetError."""
+    try:
+        with av.open(io.BytesIO(movie), "r", format="mp4") as container:
+            for shown in container.decode(video=0):
+                yield shown.to_ndarray(format="rgb24")
+    except (FFmpegError, IndexError) as error:
+        raise DatasetError(f"{what}: {error}") from error
+
+
+def in_crop(
+    pose: Float32[np.ndarray, "frames 133 3"], size: int
+) -> Float32[np.ndarray, "frames 133 3"]:
+    """A pose in pixels of a crop of this size as one of the 512 crop; pixel centres lie at integers in both."""
+    scaled = pose.copy()
+    scaled[..., :2] = (pose[..., :2] + 0.5) * (SIDE / size) - 0.5
+    return np.where(pose[..., 2:] > 0.0, scaled, np.float32(0.0))
 
 
 def one_line(error: Exception) -> str:

@@ -1,7 +1,8 @@
 """Mean and standard deviation of what a network sees, over one dataset's training clips: an artefact of the dataset."""
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Float32
 
 from manifests.files import write_whole
+from models.data.features import Features, NotPrepared, writing
+from models.data.index import Motions
 
 LEAST_STD = 1e-3
 """In half crops, a quarter of a pixel: what hardly moves is not blown up."""
@@ -52,7 +55,12 @@ class Statistics:
     @classmethod
     def read(cls, file: Path) -> "Statistics":
         """As `write` left them."""
-        held = json.loads(file.read_text())
+        return cls.parsed(file.read_bytes())
+
+    @classmethod
+    def parsed(cls, content: bytes) -> "Statistics":
+        """The content of a file that `write` wrote."""
+        held = json.loads(content)
         return cls(
             *(np.array(held[name], np.float32) for name in ("mean", "std", "known_fraction"))
         )
@@ -72,3 +80,32 @@ class Statistics:
     def undo(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
         """The inverse of `apply`."""
         return values * self.std + self.mean
+
+
+def statistics_of(motions: Motions, pose_features: Features) -> Statistics:
+    """Mean and standard deviation over all clips of an index, kept beside the features under a hash of the clips.
+
+    Raises DatasetError where they cannot be kept.
+    """
+    folder, name = pose_features.folder, statistics_name(motions)
+    if folder.has(name):
+        return Statistics.parsed(folder.read(name))
+    if (here := folder.local) is None:
+        raise NotPrepared(f"{folder / name} is not computed: csg-model prepare computes it where it can write")
+
+    def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        for entry in motions.entries:
+            rows = pose_features.rows(entry)
+            known = ~np.isnan(rows)
+            yield np.where(known, rows, np.float32(0.0)), known
+
+    statistics = Statistics.of(parts(), pose_features.family.size)
+    with writing(here):
+        statistics.write(here / name)
+    return statistics
+
+
+def statistics_name(motions: Motions) -> str:
+    """Of the file with the statistics of these clips."""
+    clips = hashlib.sha256("".join(f"{e.id}{e.revision}" for e in motions.entries).encode())
+    return f"statistics-{clips.hexdigest()[:12]}.json"

@@ -10,17 +10,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Int16
+from jaxtyping import Float32, Int16, UInt8
 
 from manifests.errors import UserError
 from manifests.geometry import SAMPLE_RATE
 from models.infer.guides import write_guides
-from models.infer.reference import Person
-from models.infer.video import write_skeleton_video
+from models.infer.generator import Person
+from models.infer.video import write_skeleton_video, write_video
 
 OURS = {
-    *("pose.npy", "reference.npy", "reference.png", "voice.wav", "skeleton.mp4", "guides"),
-    "facts.json",
+    *("pose.npy", "reference.npy", "reference.png", "voice.wav", "skeleton.mp4", "video.mp4"),
+    *("guides", "facts.json"),
 }
 
 
@@ -36,11 +36,13 @@ def write_motion(
     person: Person,
     guides: Sequence[str],
     facts: Mapping[str, Any],
+    frames: UInt8[np.ndarray, "time height width 3"] | None = None,
 ) -> Path:
     """A folder, whole or not at all, in the place of an earlier one of ours.
 
     pose.npy: as in a dataset. skeleton.mp4: drawn, with the voice. voice.wav: 16 kHz mono. reference.npy and, where
-    there is one, reference.png: the person. guides/: for pose-guided generators. facts.json: how it was made. Raises
+    there is one, reference.png: the person. video.mp4: the frames, of
+    systems that make them. guides/: for pose-guided generators. facts.json: how it was made. Raises
     OutError for a folder that holds something else or cannot be made.
     """
     out = free_place(out)
@@ -59,6 +61,8 @@ def write_motion(
             )
         write_wave(temporary / "voice.wav", sound)
         write_skeleton_video(temporary / "skeleton.mp4", pose, sound=sound)
+        if frames is not None:
+            write_video(temporary / "video.mp4", frames, sound=sound)
         if guides:
             write_guides(
                 temporary,

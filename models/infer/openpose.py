@@ -10,9 +10,8 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from manifests import keypoints as kp
+from models.data.index import SIDE
 
-SIDE = 512
-"""Width and height in pixels of the crop that poses are stored in."""
 
 NECK = 1
 """Where the neck stands among the 18."""

@@ -1,8 +1,10 @@
 """The person to be moved: one pose, from a picture, an array or a clip of a dataset."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,14 +14,12 @@ from manifests.errors import UserError
 from manifests.geometry import apply, crop_affine
 from manifests.record import Box
 from models.data.files import DatasetError, array_in
-from models.data.index import Motions
+from models.data.index import SIDE, Crop, Motions
+from models.infer.generator import Person
 from pipeline.perception.faces.detector import FaceDetector
 from pipeline.perception.framing import speaker_box
 from pipeline.perception.pose import BACKENDS
 
-SIDE = 512
-MARGIN = 0.08
-"""Of the person's longer side, on each side of the crop: as the dataset's framing has it."""
 LONGEST_SIDE = 640
 """Pixels of the picture that the pose backend sees: as the dataset's pose stage has it."""
 LOOKS = 3
@@ -31,27 +31,23 @@ class PersonError(UserError):
     """Something that shows no person."""
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
-    """pose: in pixels of the 512 crop. picture: that crop, where there is one. origin: in words."""
-
-    pose: Float32[np.ndarray, "133 3"]
-    picture: UInt8[np.ndarray, "512 512 3"] | None
-    origin: str
-
-
-def person_of(given: str, dataset: Path | None = None, *, backend: str = "mediapipe") -> Person:
+def person_of(
+    given: str, dataset: Path | str | None = None, *, backend: str = "mediapipe", crop: Crop | None = None
+) -> Person:
     """A picture file, a `.npy` of (133, 3) or (F, 133, 3), or a clip (its id, the id's first digits, or
     `test:0`).
 
-    Of several frames the one in which most joints are seen is taken. Raises PersonError, DatasetError.
+    Of several frames the one in which most joints are seen is taken. crop: as that of the clips which the model was
+    trained on, for a picture file; None: the default. Raises PersonError, DatasetError.
     """
     file = Path(given)
     if file.suffix == ".npy":
         pose = read_pose(file)
         return Person(pose[clearest(pose)], None, f"pose {file.name}")
     if file.is_file():
-        return from_picture(read_picture(file), backend=backend, name=file.name)
+        return from_picture(
+            read_picture(file), backend=backend, name=file.name, crop=crop or Crop()
+        )
     motions, number = clip_of(given, dataset)
     pose = motions.pose(number)
     frame = clearest(pose)
@@ -59,7 +55,7 @@ def person_of(given: str, dataset: Path | None = None, *, backend: str = "mediap
     return Person(pose[frame], picture, f"clip {motions.entries[number].id}, frame {frame}")
 
 
-def clip_of(given: str, dataset: Path | None) -> tuple[Motions, int]:
+def clip_of(given: str, dataset: Path | str | None) -> tuple[Motions, int]:
     """A clip by its id or as `test:0`. Raises PersonError for what is neither, DatasetError."""
     if not re.fullmatch(r"[0-9a-f]{1,24}|(train|val|test):\d+", given):
         raise PersonError(f"there is no file {given}, and it is no clip (an id, or test:0)")
@@ -111,7 +107,7 @@ def read_picture(file: Path) -> UInt8[np.ndarray, "height width 3"]:
 
 
 def from_picture(
-    picture: UInt8[np.ndarray, "height width 3"], *, backend: str, name: str
+    picture: UInt8[np.ndarray, "height width 3"], *, backend: str, name: str, crop: Crop
 ) -> Person:
     """The person with the surest face: pose by the dataset's backend, crop by its rule. Raises PersonError."""
     if backend not in BACKENDS:
@@ -138,22 +134,22 @@ def from_picture(
     x, y, width, height = (side / scale for side in faces[0].box)
     size = (picture.shape[1], picture.shape[0])
     box = speaker_box(
-        full[None], (x, y, width, height), size=size, valid_from=estimator.valid_from, margin=MARGIN
+        full[None], (x, y, width, height), size=size, valid_from=estimator.valid_from, margin=crop.margin
     )
     affine = crop_affine(box, (SIDE, SIDE))
     placed = np.concatenate([apply(affine, full[:, :2]), full[:, 2:]], axis=1).astype(np.float32)
     placed[full[:, 2] <= 0.0] = 0.0
-    return Person(placed, cropped(picture, box), f"picture {name}")
+    return Person(placed, cropped(picture, box, crop.size), f"picture {name}")
 
 
 def cropped(
-    picture: UInt8[np.ndarray, "height width 3"], box: Box
-) -> UInt8[np.ndarray, "512 512 3"]:
+    picture: UInt8[np.ndarray, "height width 3"], box: Box, size: int
+) -> UInt8[np.ndarray, "size size 3"]:
     """The part of a picture in a box, black outside of it; a large one is made small by area first, without moire."""
-    small, scale = shrunk(picture, max(1, round(max(picture.shape[:2]) * SIDE / max(box[2:]))))
+    small, scale = shrunk(picture, max(1, round(max(picture.shape[:2]) * size / max(box[2:]))))
     x, y, width, height = (side * scale for side in box)
-    affine = np.asarray(crop_affine((x, y, width, height), (SIDE, SIDE)), np.float64)
-    return cv2.warpAffine(small, affine, (SIDE, SIDE), flags=cv2.INTER_LINEAR).astype(np.uint8)
+    affine = np.asarray(crop_affine((x, y, width, height), (size, size)), np.float64)
+    return cv2.warpAffine(small, affine, (size, size), flags=cv2.INTER_LINEAR).astype(np.uint8)
 
 
 def shrunk(picture: UInt8[np.ndarray, "height width 3"], longest: int) -> tuple[np.ndarray, float]:
@@ -163,3 +159,11 @@ def shrunk(picture: UInt8[np.ndarray, "height width 3"], longest: int) -> tuple[
         return picture, 1.0
     size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA), scale
+
+
+def crop_of(facts: Mapping[str, Any]) -> Crop:
+    """How the clips that a model was trained on were cut out, as its facts say; the default where they do not."""
+    held = facts.get("crop", {})
+    return Crop(
+        int(held.get("size", Crop().size)), float(held.get("margin", Crop().margin))
+    )

@@ -14,7 +14,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from jaxtyping import Float, Int16, UInt8
 
 from manifests.geometry import FPS, SAMPLE_RATE, SAMPLES_PER_FRAME
-from models.infer.openpose import SIDE
+from models.data.index import SIDE
 from pipeline.media.draw import draw_pose, draw_text
 
 Picture = UInt8[np.ndarray, "height width 3"]

@@ -22,7 +22,7 @@ class Listing:
 
 SYSTEMS: dict[str, Listing] = {
     "csg405": Listing(
-        "models.systems.csg405:SYSTEM",
+        "models.systems.csg405.system:SYSTEM",
         "audio and one skeleton to a skeleton sequence, by a diffusion transformer",
         "Yang et al. 2025, Democratizing High-Fidelity Co-Speech Gesture Video Generation (arXiv:2507.06812)",
     ),

@@ -23,17 +23,20 @@ class CheckpointError(UserError):
 
 def save(
     folder: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], optimizer: Mapping[str, Any],
-    facts: Mapping[str, object], *, keep: int,
+    facts: Mapping[str, object], *, keep: int, milestones: int = 0,
 ) -> Path:  # fmt: skip
-    """Write `folder/step-…` and remove all but the newest `keep`. tensors: a file for each group, by name."""
+    """Write `folder/step-…` and remove all but the newest `keep` and those of every `milestones` steps (0: of none).
+
+    tensors: a file for each group, by name.
+    """
     place = folder / f"step-{step:08d}"
     temporary = folder / f".{place.name}.{os.getpid()}"
     for left in folder.glob(".step-*"):
         shutil.rmtree(left)
     temporary.mkdir(parents=True)
     for name, group in tensors.items():
-        held = {key: value.detach().cpu().contiguous() for key, value in group.items()}
-        save_file(held, temporary / f"{name}.safetensors")
+        content = {key: value.detach().cpu().contiguous() for key, value in group.items()}
+        save_file(content, temporary / f"{name}.safetensors")
     torch.save(dict(optimizer), temporary / "optimizer.pt")
     (temporary / "facts.json").write_text(json.dumps({"step": step, **facts}) + "\n")
     for file in temporary.iterdir():
@@ -43,6 +46,8 @@ def save(
     temporary.rename(place)
     _sync(folder)
     for old in steps(folder)[:-keep]:
+        if milestones and old % milestones == 0:
+            continue
         # renamed first, so that a removal that is cut short leaves no half checkpoint under a real name
         gone = folder / f".step-{old:08d}.gone"
         (folder / f"step-{old:08d}").rename(gone)

@@ -110,6 +110,6 @@ class Phase(Protocol):
         """All that a later phase, or generating, needs, into a folder, whole or not at all."""
         ...
 
-    def weights(self, folder: Path) -> Mapping[str, Mapping[str, Tensor]]:
+    def pretrained(self, folder: Path) -> Mapping[str, Mapping[str, Tensor]]:
         """The states of the networks in a folder of `export`, for a warm start. Raises UserError."""
         ...

@@ -43,7 +43,7 @@ class Progress:
         elif self.said < self.done or self.done == self.first:
             self.console.print(self.line())
 
-    def told(self, step: int) -> None:
+    def advance(self, step: int) -> None:
         """A step is done."""
         self.done = step
         now = time.monotonic()
@@ -56,10 +56,10 @@ class Progress:
         elapsed = time.monotonic() - self.began
         rate = (self.done - self.first) / elapsed if elapsed else 0.0
         left = (self.steps - self.done) / rate if rate else 0.0
-        held = f" · validation {self.validation:.4f}" if self.validation is not None else ""
+        validated = f" · validation {self.validation:.4f}" if self.validation is not None else ""
         ending = f" · {clock(left)} left" if self.done < self.steps else ""
         return Text(
-            f"step {self.done}/{self.steps} · loss {self.loss:.4f}{held} · "
+            f"step {self.done}/{self.steps} · loss {self.loss:.4f}{validated} · "
             f"{rate * self.batch:.1f} samples/s · {clock(elapsed)}{ending}"
         )
 

@@ -1,133 +1,122 @@
-"""The training loop, read from top to bottom: batch, loss, step, log, save.
+"""The training loop, read from top to bottom: batches, turns of the objectives, log, validation, checkpoint.
 
-A run is a pure function of its settings and its dataset. Each step's batch, noise and dropout are functions of
-(seed, step), so a run that was killed and started again ends with the same bits as one that was not.
+A run is a pure function of its settings and its dataset. Each step's batches, noise and dropout are functions of
+(seed, step), so a run that was killed and started again ends with the same bits as one that was not. Nothing here knows
+a system: `models.training.phase` says what it is given.
 """
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
-from diffusers.optimization import get_scheduler
-from diffusers.training_utils import EMAModel
+from accelerate.utils import (
+    DistributedType,
+    InitProcessGroupKwargs,
+    broadcast_object_list,
+    gather_object,
+)
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 
 from manifests.errors import UserError
-from manifests.files import write_whole
-from models.data.batches import Batch, Steps
+from manifests.files import sha256_of, write_whole
+from models.data.batches import Steps
+from models.data.order import Order
 from models.training import checkpoint
+from models.training.phase import Batch, Losses, Phase
 from models.training.progress import Progress
-from models.training.settings import SettingsError, Training, differing
+from models.training.settings import SettingsError, Training, differing, plain
+from models.training.signals import Stopped, stop_signals
+from models.training.state import Meters, State, Turn, averaged, begin, seed_of, warm_start
+
+PATIENCE = timedelta(hours=2)
+"""For which ranks wait for the one that exports."""
 
 
 class Diverged(UserError):
     """The loss is NaN or infinite."""
 
 
-@runtime_checkable
-class Task(Protocol):
-    """What a system brings to the trainer."""
-
-    def network(self) -> nn.Module:
-        """A new network; its weights are drawn from the global generator, which the trainer seeds."""
-        ...
-
-    def steps(self, rank: int, ranks: int) -> Steps:
-        """Batches by step, of one rank."""
-        ...
-
-    def loss(self, network: nn.Module, batch: Batch) -> Tensor:
-        """The training loss, a scalar."""
-        ...
-
-    def validate(self, network: nn.Module, folder: Path) -> dict[str, float]:
-        """Figures on clips that are not trained on, and what is to be looked at, into a folder."""
-        ...
-
-    def export(self, network: nn.Module, folder: Path, facts: Mapping[str, object]) -> None:
-        """All that generating needs."""
-        ...
-
-
-@dataclass(slots=True)
-class State:
-    """What a step changes."""
-
-    network: nn.Module
-    average: EMAModel
-    optimizer: torch.optim.Optimizer
-    schedule: Any
-    step: int = 0
-    recent: list[float] = field(default_factory=list[float])
-
-
 def train(
-    run: Path, task: Task, training: Training, settings: Mapping[str, Any], *, console: Console
-) -> Path:
-    """Train until the last step, from where the run was left. Returns the folder of the exported model.
+    run: Path, phase: Phase, settings: Mapping[str, Any], *, console: Console, model: Path | None = None,
+    weights: Path | None = None,
+) -> Path:  # fmt: skip
+    """Train until the last step, from where the run was left. Returns the folder of what the phase exports.
 
-    run: made where it is not there. settings: plain values that say all about the run; a folder whose own differ is
-    refused. Raises SettingsError, CheckpointError.
+    run: made where it is not there. settings: plain values that say, with the phase's configuration, all about the run;
+    a folder whose own differ is refused. model: the folder of the export; None: `model` in the run. weights: a
+    checkpoint, or a folder that such a phase exported, whose weights a new run begins with. Raises SettingsError,
+    CheckpointError, Diverged, Stopped.
     """
+    training = phase.training
     if training.threads:
         torch.set_num_threads(training.threads)
-    tracker = None if training.tracker == "none" else training.tracker
-    machine = Accelerator(mixed_precision=training.precision, log_with=tracker, project_dir=run)
-    check_batch(training, machine.num_processes)
+    machine = machine_of(run, training)
+    rank, ranks = machine.process_index, machine.num_processes
+    check_batch(training, ranks)
     if machine.is_main_process:
-        claim(run, settings)
+        claim(run, settings_of(phase, settings, weights))
     machine.wait_for_everyone()
-    state = begin(task, training, machine)
-    resume(run / "checkpoints", state, machine)
-    if machine.is_main_process and tracker:
-        start_tracker(machine, tracker, state.step, settings)
-    network = torch.compile(state.network) if training.compile else state.network
-    parallel, state.optimizer = machine.prepare(network, state.optimizer)
-    steps = task.steps(machine.process_index, machine.num_processes)
-    pinned = machine.device.type == "cuda"
-    stream = steps.stream(state.step, training.steps, workers=training.workers, pinned=pinned)
-    with Progress(console, training.steps, state.step, training.batch_size) as progress:
-        note = Log(run, state.step, machine)
-        for batch in stream:
-            torch.manual_seed(seed_of(training.seed, state.step, machine.process_index))
-            with machine.autocast():
-                loss = task.loss(parallel, batch.to(machine.device))
-            machine.backward(loss)
-            grad_norm = machine.clip_grad_norm_(parallel.parameters(), training.max_grad_norm)
-            state.optimizer.step()
-            state.schedule.step()
-            state.optimizer.zero_grad(set_to_none=True)
-            state.average.step(state.network.parameters())
+    state = begin(phase, machine)
+    if not resume(run / "checkpoints", state) and weights is not None:
+        warm_start(state, phase, weights)
+    model = model or run / "model"
+    if state.step == training.steps and exported(run, model) == state.step:
+        machine.end_training()
+        return model
+    start_tracker(machine, training.tracker, state.step, settings)
+    steps = Steps(
+        phase.batch, Order(training.seed, phase.samples), training.batch_size // (ranks * training.accumulate),
+        rank, ranks,
+    )  # fmt: skip
+    stream = iter(
+        steps.stream(
+            state.step * training.accumulate,
+            training.steps * training.accumulate,
+            workers=training.workers,
+            pinned=machine.device.type == "cuda",
+        )
+    )
+    note = Log(run, state.step, machine)
+    progress = Progress(console, training.steps, state.step, training.batch_size)
+    with progress, stop_signals() as stop:
+        while state.step < training.steps:
+            batches = [next(stream) for _ in range(training.accumulate)]
+            torch.manual_seed(seed_of(training.seed, state.step, rank))
+            for turn in state.turns:
+                if state.step % turn.objective.every == 0:
+                    take(turn, state, batches, machine, training)
+            state.average.step(state.averaged)
             state.step += 1
             if due(state.step, training.log, training.steps):
-                progress.loss = finite(machine.reduce(loss.detach(), "mean"), state.step)
-                learning_rate = state.schedule.get_last_lr()[0]
-                note(
-                    state.step,
-                    {
-                        "loss": progress.loss,
-                        "grad_norm": number(grad_norm),
-                        "learning_rate": learning_rate,
-                    },
-                )
-            if machine.is_main_process and due(state.step, training.validate, training.steps):
-                progress.validation = validate(run, state, task, note)
-            if machine.is_main_process and due(state.step, training.save, training.steps):
-                keep(run / "checkpoints", state, training)
-            progress.told(state.step)
+                figures = state.meters.means(machine)
+                progress.loss = finite(figures, state.step)
+                note(state.step, figures | state.learning_rates)
+                state.meters = Meters()
+            if phase.validation_items and due(state.step, training.validate, training.steps):
+                progress.validation = validate(run, state, phase, note, machine)
+            stopped = stop.agreed(machine, state.step)
+            if stopped or due(state.step, training.save, training.steps):
+                finite(state.meters.means(machine), state.step)
+                if machine.is_main_process:
+                    save(run / "checkpoints", state, training)
+            progress.advance(state.step)
+            if stopped and state.step < training.steps:
+                machine.wait_for_everyone()
+                raise Stopped(state.step, training.steps)
     machine.wait_for_everyone()
-    model = run / "model"
     if machine.is_main_process:
+        facts = {"steps": state.step, "settings": dict(settings)}
         with averaged(state):
-            task.export(state.network, model, {"steps": state.step, "settings": dict(settings)})
+            phase.export(state.networks, model, facts)
+        write_whole(run / "exported.json", json.dumps({"step": state.step}) + "\n")
+    machine.wait_for_everyone()
     machine.end_training()
     return model
 
@@ -135,128 +124,157 @@ def train(
 # ---- the parts -------------------------------------------------------------------------------------------------------
 
 
-def begin(task: Task, training: Training, machine: Accelerator) -> State:
-    """Everything as it is before the first step."""
-    torch.manual_seed(seed_of(training.seed, -1, 0))
-    network = task.network().to(machine.device)
-    network.train()
-    optimizer = torch.optim.AdamW(
-        network.parameters(), training.learning_rate, weight_decay=training.weight_decay
+def machine_of(run: Path, training: Training) -> Accelerator:
+    """The processes and devices. Raises SettingsError for a way of spreading that is not there."""
+    machine = Accelerator(
+        mixed_precision=training.precision,
+        log_with=None if training.tracker == "none" else training.tracker,
+        project_dir=run,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
-    schedule = get_scheduler(
-        training.schedule,
-        optimizer,
-        num_warmup_steps=training.warmup,
-        num_training_steps=training.steps,
-    )
-    average = EMAModel(
-        network.parameters(), decay=training.ema_decay, use_ema_warmup=True, power=0.75
-    )
-    average.to(machine.device)
-    return State(network, average, optimizer, schedule)
+    sharded = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
+    if machine.distributed_type in sharded:
+        raise SettingsError(
+            f"ranks train whole copies of the networks (DDP), got {machine.distributed_type.value}: configure accelerate "
+            "for multi-GPU without it"
+        )
+    return machine
 
 
-def seed_of(seed: int, step: int, rank: int) -> int:
-    """What the global generator (weights, dropout) is set to before a step. Distinct below 2^20 steps per rank."""
-    return (seed << 40) + (rank << 32) + step + 1
+def take(
+    turn: Turn, state: State, batches: list[Batch], machine: Accelerator, training: Training
+) -> None:
+    """One objective's step: gradients over all batches, clipped, and what was lost, noted."""
+    state.only(turn)
+    name = state.suffix(turn)
+    networks = {**state.networks, **turn.parallel}
+    noted: dict[str, Tensor] = {}
+    for number, batch in enumerate(batches):
+        with turn.synced(machine, last=number + 1 == len(batches)):
+            with machine.autocast():
+                losses = turn.objective.losses(networks, batch.to(machine.device))
+            loss = sum_of(losses)
+            parts = {"": loss} | ({f"/{n}": v for n, v in losses.items()} if len(losses) > 1 else {})
+            machine.backward(loss if len(batches) == 1 else loss / len(batches))
+        for part, value in parts.items():
+            own = value.detach() if len(batches) == 1 else value.detach() / len(batches)
+            noted[part] = noted[part] + own if part in noted else own
+    grad_norm = machine.clip_grad_norm_(turn.parameters, training.max_grad_norm)
+    turn.optimizer.step()
+    turn.schedule.step()
+    turn.optimizer.zero_grad(set_to_none=True)
+    state.all()
+    for part, value in noted.items():
+        state.meters.add(f"loss{name}{part}", value)
+    state.meters.add(f"grad_norm{name}", grad_norm)
+
+
+def sum_of(losses: Losses) -> Tensor:
+    """The loss of an objective. Raises ValueError where it has none."""
+    if not losses:
+        raise ValueError("an objective has one loss or more, got 0")
+    first, *others = losses.values()
+    for other in others:
+        first = first + other
+    return first
 
 
 def check_batch(training: Training, ranks: int) -> None:
     """Raises SettingsError where the batch cannot be dealt out evenly."""
-    if training.batch_size % ranks:
+    if training.batch_size % (ranks * training.accumulate):
         raise SettingsError(
-            f"training.batch_size of {training.batch_size} cannot be dealt out to {ranks} ranks evenly"
+            f"training.batch_size of {training.batch_size} cannot be dealt out evenly to {ranks} ranks in "
+            f"{training.accumulate} parts each"
         )
+
+
+def settings_of(
+    phase: Phase, settings: Mapping[str, Any], weights: Path | None
+) -> dict[str, Any]:
+    """All that a run depends on, as JSON holds it. weights: of a warm start, which stand there by their hash."""
+    whole = {**settings, "phase": phase.name, "config": plain(phase.config)}
+    if weights is not None:
+        whole["warm_start"] = digest_of(weights)
+    return json.loads(json.dumps(whole))
+
+
+def digest_of(folder: Path) -> str:
+    """SHA-256 over the files of a folder, by name. Raises SettingsError where there are none."""
+    files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
+    if not files:
+        raise SettingsError(f"{folder} is no folder with weights")
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder)} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()
 
 
 def claim(run: Path, settings: Mapping[str, Any]) -> None:
     """Write the settings of a new run, or see that a begun one has the same. Raises SettingsError."""
-    plain: dict[str, Any] = json.loads(json.dumps(settings))
     file = run / "settings.json"
     if file.is_file():
-        allowed = free(plain)
-        held = differing(json.loads(file.read_text()), plain)
-        names = [name for name in held if name not in allowed]
+        changed = differing(json.loads(file.read_text()), settings)
+        names = [name for name in changed if not free(name, settings)]
         if names:
             raise SettingsError(
                 f"{run} was begun with another {names[0]}; train into another folder, or remove it"
             )
         return
     run.mkdir(parents=True, exist_ok=True)
-    temporary = run / ".settings.json"
-    temporary.write_text(json.dumps(plain, indent=2) + "\n")
-    temporary.rename(file)
+    write_whole(file, json.dumps(settings, indent=2) + "\n")
 
 
-FREE = ("workers", "keep", "log", "tracker", "save", "validate", "previews")
-"""Settings that change no weight: a begun run may go on with others."""
+FREE = (
+    *("workers", "keep", "milestones", "log", "tracker", "save", "validate", "validation_clips"),
+    "previews",
+)
+"""Settings of training that change no weight: a begun run may go on with others."""
 
 
-def free(settings: Mapping[str, Any]) -> set[str]:
-    """Names of the settings in which a run may differ from its beginning: it may last longer at a constant rate."""
-    constant = settings["config"]["training"]["schedule"] == "constant_with_warmup"
-    return {f"config.training.{name}" for name in (*FREE, *(["steps"] if constant else []))}
+def free(name: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a run may differ from its beginning in a setting: it may last longer at a constant rate."""
+    above, _, last = name.rpartition(".")
+    if above.rpartition(".")[2] != "training":
+        return False
+    own: Any = settings
+    for part in above.split("."):
+        own = own[part]
+    return last in FREE or (last == "steps" and own["schedule"] == "constant_with_warmup")
 
 
-def keep(folder: Path, state: State, training: Training) -> None:
-    """Save a checkpoint."""
-    average = state.average.state_dict()
-    shadow = {str(number): tensor for number, tensor in enumerate(average.pop("shadow_params"))}
+def save(folder: Path, state: State, training: Training) -> None:
+    """Write a checkpoint."""
+    tensors, optimizer, facts = state.saved()
     checkpoint.save(
-        folder,
-        state.step,
-        {"network": state.network.state_dict(), "average": shadow},
-        state.optimizer.state_dict(),
-        {
-            "average_step": average["optimization_step"],
-            "schedule": state.schedule.state_dict()["last_epoch"],
-        },
-        keep=training.keep,
-    )
+        folder, state.step, tensors, optimizer, facts, keep=training.keep, milestones=training.milestones
+    )  # fmt: skip
 
 
-def resume(folder: Path, state: State, machine: Accelerator) -> None:
-    """Take up the newest checkpoint, the same one on every rank, if there is one."""
+def resume(folder: Path, state: State) -> bool:
+    """Take up the newest checkpoint, the same one on every rank; whether there is one. Raises CheckpointError."""
     newest = [max(checkpoint.steps(folder), default=0)]
     broadcast_object_list(newest)
     if not newest[0]:
-        return
-    tensors, optimizer, facts = checkpoint.load(folder / f"step-{newest[0]:08d}")
-    state.network.load_state_dict(tensors["network"])
-    shadow = tensors["average"]
-    average = state.average.state_dict()
-    average["shadow_params"] = [
-        shadow[str(number)].to(machine.device) for number in range(len(shadow))
-    ]
-    average["optimization_step"] = facts["average_step"]
-    state.average.load_state_dict(average)
-    state.optimizer.load_state_dict(optimizer)
-    held = state.schedule.state_dict() | {
-        "last_epoch": facts["schedule"],
-        "_step_count": facts["schedule"] + 1,
-    }
-    state.schedule.load_state_dict(held)
-    state.step = int(facts["step"])
+        return False
+    state.restore(*checkpoint.load(folder / f"step-{newest[0]:08d}"))
+    return True
 
 
-@contextmanager
-def averaged(state: State) -> Iterator[None]:
-    """The network with its averaged weights, without dropout, while the block runs."""
-    state.average.store(state.network.parameters())
-    state.average.copy_to(state.network.parameters())
-    state.network.eval()
+def exported(run: Path, model: Path) -> int | None:
+    """The step whose weights the export holds; None where there is none."""
     try:
-        with torch.no_grad():
-            yield
-    finally:
-        state.average.restore(state.network.parameters())
-        state.network.train()
+        step = json.loads((run / "exported.json").read_text())["step"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return step if model.is_dir() else None
 
 
 def start_tracker(
     machine: Accelerator, tracker: str, step: int, settings: Mapping[str, Any]
 ) -> None:
     """TensorBoard, or another by name; figures of steps that will come again are cleared."""
+    if tracker == "none" or not machine.is_main_process:
+        return
     options = {"tensorboard": {"purge_step": step}} if tracker == "tensorboard" else {}
     machine.init_trackers("log" if tracker == "tensorboard" else "cospeech", init_kwargs=options)
 
@@ -268,8 +286,8 @@ class Log:
         self.file, self.machine = run / "log.jsonl", machine
         if not machine.is_main_process:
             return
-        held = self.file.read_text().splitlines() if self.file.is_file() else []
-        kept = [line for line in held if line.endswith("}") and json.loads(line)["step"] <= step]
+        lines = self.file.read_text().splitlines() if self.file.is_file() else []
+        kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= step]
         write_whole(self.file, "".join(line + "\n" for line in kept))
 
     def __call__(self, step: int, figures: Mapping[str, float]) -> None:
@@ -279,12 +297,29 @@ class Log:
             self.machine.log(dict(figures), step=step)
 
 
-def validate(run: Path, state: State, task: Task, note: Log) -> float | None:
-    """The task's figures with the averaged weights; its validation loss, where it has one."""
-    with averaged(state):
-        figures = task.validate(state.network, run / "samples" / f"step-{state.step:08d}")
+def validate(
+    run: Path, state: State, phase: Phase, note: Log, machine: Accelerator
+) -> float | None:
+    """The phase's figures with the averaged weights, its items shared out to the ranks; its validation loss, if any.
+
+    The same figures whatever the number of ranks: values are put together in the order of the items.
+    """
+    folder = run / "samples" / f"step-{state.step:08d}"
+    mine = range(machine.process_index, phase.validation_items, machine.num_processes)
+    with averaged(state), machine.autocast():
+        found = [(item, phase.validate(state.networks, item, folder)) for item in mine]
+    figures = means(gather_object(found))
     note(state.step, figures)
     return figures.get("validation/loss")
+
+
+def means(found: list[tuple[int, Mapping[str, list[float]]]]) -> dict[str, float]:
+    """The mean of each figure's values over all items, in the order of the items."""
+    values: dict[str, list[float]] = {}
+    for _, figures in sorted(found, key=lambda each: each[0]):
+        for name, more in figures.items():
+            values.setdefault(name, []).extend(more)
+    return {name: math.fsum(held) / len(held) for name, held in values.items() if held}
 
 
 def due(step: int, every: int, last: int) -> bool:
@@ -292,16 +327,12 @@ def due(step: int, every: int, last: int) -> bool:
     return step % every == 0 or step == last
 
 
-def finite(loss: object, step: int) -> float:
-    """The loss as a number. Raises Diverged."""
-    value = number(loss)
-    if not math.isfinite(value):
-        raise Diverged(
-            f"the loss of step {step} is {value}: lower training.learning_rate, and begin anew"
-        )
-    return value
-
-
-def number(value: object) -> float:
-    """A tensor of one number, or what stands for it, as a float."""
-    return float(value.item()) if isinstance(value, Tensor) else math.nan
+def finite(figures: Mapping[str, float], step: int) -> float:
+    """The first loss. Raises Diverged where any is NaN or infinite."""
+    losses = [value for name, value in figures.items() if name.startswith("loss")]
+    for value in losses:
+        if not math.isfinite(value):
+            raise Diverged(
+                f"the loss of step {step} is {value}: lower training.learning_rate, and begin anew"
+            )
+    return losses[0] if losses else math.nan

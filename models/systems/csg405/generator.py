@@ -1,8 +1,5 @@
 """A trained model with all that generating needs: network, layout, statistics, encoder, schedule. In one folder."""
 
-import json
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,36 +8,23 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 from jaxtyping import Float, Float32
-from safetensors import SafetensorError
 from torch import Tensor
 
-from manifests.errors import UserError
 from models.data.audio import Encoder, Sound, encoder_of
 from models.data.decoding import decoded
+from models.data.features import Recipe, audio_features
 from models.data.statistics import Statistics
-from models.systems.csg405.condition import Sampling, sample
+from models.diffusion.sampling import Sampling
+from models.infer.generator import Motion, Person
+from models.systems.csg405.card import card
+from models.systems.csg405.condition import sample
 from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
+from models.systems.folder import UNREADABLE, ModelError, model_folder, write_model
 from models.training.settings import parsed, plain
 
 How = TypeVar("How", bound=Sampling)
-
-FILES = frozenset(
-    {
-        *("README.md", "config.json", "statistics.json", "system.json"),
-        "diffusion_pytorch_model.safetensors",
-    }
-)
-"""What `Trained.save` writes."""
-
-
-LAYOUT = 2
-"""Of the folder. 1: before networks, settings and statistics had their names of today."""
-
-
-class ModelError(UserError):
-    """A folder that holds no trained model of this system, cannot be written, or does not fit what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,91 +40,82 @@ class Making(Sampling):
 
 
 @dataclass(frozen=True)
-class Trained:
-    """What `csg-model train` and `csg-model import` write. facts: where it came from, and the scale of guidance."""
+class SkeletonGenerator:
+    """What `csg-model train` and `csg-model import` write. facts: where it came from, and the scale of guidance.
+
+    wanted: how motion is made; what it leaves open is the model's own (`making`).
+    """
 
     config: Config
     network: Network
     statistics: Statistics
     encoder: Encoder
     facts: Mapping[str, Any]
+    wanted: Making = Making()
 
     @classmethod
-    def load(cls, folder: Path, how: "Making | None" = None) -> "Trained":
+    def load(cls, folder: Path, wanted: Making | None = None) -> "SkeletonGenerator":
         """From `save`'s folder, or from the run above it. Raises ModelError."""
-        how = how or Making()
-        folder = folder / "model" if (folder / "model" / "system.json").is_file() else folder
+        wanted = wanted or Making()
+        held = model_folder(folder)
         try:
-            told = json.loads((folder / "system.json").read_text())
-            if not isinstance(told, dict):
-                raise TypeError("system.json holds no object")
-            refuse_other_layout(folder, told)
-            config, facts = parsed(Config, told["config"]), dict(told["facts"])
-            hears = tuple(told["encoder"][name] for name in ("name", "version", "weights"))
-            kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
-            precision = getattr(torch, how.precision)
-            network: Any = kind.from_pretrained(
-                folder, local_files_only=True, use_safetensors=True, torch_dtype=precision
-            )
-            for tensor in (*network.parameters(), *network.buffers()):
-                tensor.data = (
-                    tensor.data.clone()
-                )  # aligned: within a file small products round otherwise
-            statistics = Statistics.read(folder / "statistics.json")
-        except (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+            config = parsed(Config, held.stated["config"])
+            expected = tuple(held.stated["encoder"][name] for name in ("name", "version", "weights"))
+            network = read_network(held.path, config, getattr(torch, wanted.precision))
+            statistics = Statistics.read(held.path / "statistics.json")
+        except UNREADABLE as error:
             raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
         if len(statistics.mean) != config.skeleton.size:
             raise ModelError(
                 f"{folder} has statistics of {len(statistics.mean)} numbers, needed {config.skeleton.size}"
             )
-        listener = encoder_of(how.encoder or config.encoder, device=how.device)
-        given = (listener.name, listener.version, listener.weights)
-        if given != hears:
+        encoder = encoder_of(wanted.encoder or config.encoder, device=wanted.device)
+        given = (encoder.name, encoder.version, encoder.weights)
+        if given != expected:
             raise ModelError(
                 "the model expects audio encoder {} {} with weights {}, got {} {} with {}".format(
-                    *hears, *given
+                    *expected, *given
                 )
             )
         try:
-            network = network.to(how.device).eval()
+            network = network.to(wanted.device).eval()
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
-            raise ModelError(f"device {how.device!r} cannot be used: {reason}") from error
-        return cls(config, network, statistics, listener, facts)
+            raise ModelError(f"device {wanted.device!r} cannot be used: {reason}") from error
+        generator = cls(config, network, statistics, encoder, held.facts, wanted)
+        generator.check(wanted)
+        return generator
 
     def save(self, folder: Path) -> None:
-        """Whole or not at all: `save_pretrained` of the network, its facts, a model card. Raises ModelError."""
-        temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-        shutil.rmtree(temporary, ignore_errors=True)
-        try:
-            self._write(temporary)
-            shutil.rmtree(folder, ignore_errors=True)
-            temporary.rename(folder)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{folder} cannot be written: {error}") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
-
-    def _write(self, temporary: Path) -> None:
-        from models.systems.csg405.card import card
-
-        self.network.save_pretrained(temporary)
-        self.statistics.write(temporary / "statistics.json")
+        """Whole or not at all: `save_pretrained` of the network, statistics, facts, a model card. Raises ModelError."""
         encoder = {
             "name": self.encoder.name,
             "version": self.encoder.version,
             "weights": self.encoder.weights,
         }
-        told = {
+        stated = {
             "system": "csg405",
-            "layout": LAYOUT,
             "config": plain(self.config),
             "encoder": encoder,
             "facts": dict(self.facts),
         }
-        (temporary / "system.json").write_text(json.dumps(told, indent=2) + "\n")
+
+        def write(temporary: Path) -> None:
+            self.network.save_pretrained(temporary)
+            self.statistics.write(temporary / "statistics.json")
+
         parameters = sum(each.numel() for each in self.network.parameters())
-        (temporary / "README.md").write_text(card(told, parameters))
+        write_model(folder, stated, card(stated, parameters), write)
+
+    @property
+    def audio(self) -> Recipe:
+        """The voice through the encoder."""
+        return audio_features(self.encoder)
+
+    @property
+    def making(self) -> Making:
+        """How motion is made, with the model's own scale of guidance where none is asked for."""
+        return self.resolved(self.wanted)
 
     @property
     def scale(self) -> float:
@@ -151,8 +126,18 @@ class Trained:
         """The same with the model's own scale of guidance where none is asked for."""
         return replace(how, scale=self.scale) if how.scale is None else how
 
-    @torch.inference_mode()
+    def hear(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
+        """A voice through the encoder, once."""
+        return self.encoder(sound)
+
     def generate(
+        self, heard: Float[np.ndarray, "time audio"], person: Person, *, seed: int
+    ) -> Motion:
+        """Motion of one person for a voice that went through `encoder`. Raises ModelError."""
+        return Motion(self.pose(heard, person.pose, seed=seed))
+
+    @torch.inference_mode()
+    def pose(
         self,
         features: Float[np.ndarray, "time audio"],
         reference: Float[np.ndarray, "133 3"],
@@ -160,23 +145,22 @@ class Trained:
         seed: int = 0,
         how: Sampling | None = None,
     ) -> Float32[np.ndarray, "time 133 3"]:
-        """Motion in pixels of the 512 crop for a voice that went through `encoder`, of the person of one pose.
+        """Motion in pixels of the 512 crop. how: instead of `wanted`.
 
         Raises ModelError for a reference of which nothing is known, and for sampling that does not fit the model.
         """
-        how = how or Sampling()
+        how = self.resolved(how or self.wanted)
         self.check(how)
-        how = self.resolved(how)
         device = next(self.network.parameters()).device
         generator = torch.Generator().manual_seed(seed)
-        heard = torch.from_numpy(np.asarray(features, np.float32))[None].to(device)
+        audio = torch.from_numpy(np.asarray(features, np.float32))[None].to(device)
         before = self.reference(reference).to(device)
         values = sample(
-            self.network, heard, before[None], noise=self.config.noise, frames=self.config.frames,
+            self.network, audio, before[None], noise=self.config.noise, frames=self.config.frames,
             how=how, generator=generator,
         )[0]  # fmt: skip
-        said = self.statistics.undo(values.cpu().numpy())
-        return decoded(self.config.skeleton, self.statistics, said, reference)
+        rows = self.statistics.undo(values.float().cpu().numpy())
+        return decoded(self.config.skeleton, self.statistics, rows, reference)
 
     def check(self, how: Sampling) -> None:
         """Raises ModelError for more steps than there are, and windows that share all they have."""
@@ -196,15 +180,13 @@ class Trained:
         rows = np.where(known, self.statistics.apply(values), 0.0).astype(np.float32)
         return torch.from_numpy(rows.repeat(self.config.reference.frames, axis=0))
 
-    def hear(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
-        """A voice through the encoder, once."""
-        return self.encoder(sound)
 
-
-def refuse_other_layout(folder: Path, told: Mapping[str, Any]) -> None:
-    """Raises ModelError for a folder that another version of this code wrote."""
-    if (layout := told.get("layout", 1)) != LAYOUT:
-        raise ModelError(
-            f"{folder} has layout {layout}, needed {LAYOUT}: train it anew (csg-model train), with the settings in its "
-            "system.json under their names of today"
-        )
+def read_network(folder: Path, config: Config, precision: torch.dtype) -> Network:
+    """The network in a folder. Raises what `UNREADABLE` names."""
+    kind: Any = PublishedTransformer if config.network == "released" else SkeletonTransformer
+    network = kind.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True, torch_dtype=precision
+    )
+    for tensor in (*network.parameters(), *network.buffers()):
+        tensor.data = tensor.data.clone()  # aligned: within a file small products round otherwise
+    return network

@@ -1,17 +1,18 @@
 """Which scale of classifier-free guidance a trained model generates with, measured on validation clips."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 
-from models.data.features import Features
 from models.data.index import Motions
 from models.metrics.body import FPS
 from models.metrics.smoothness import jitter, speed
-from models.systems.csg405.condition import Sampling
-from models.systems.csg405.trained import Trained
+
+Generate = Callable[[int, int, float], Float32[np.ndarray, "time 133 3"]]
+"""Motion of the first frames of a clip, from its own voice and middle pose, by (its number, frames, scale)."""
 
 SCALES = (1.0, 1.5, 2.0, 3.0)
 """1 is no guidance; the released code of the main paper takes 3.5, most motion models 2 to 3."""
@@ -28,13 +29,13 @@ class Guidance:
     clips: int = 0
 
 
-def measured_guidance(trained: Trained, motions: Motions, voices: Features) -> Guidance:
+def measured_guidance(generate: Generate, motions: Motions) -> Guidance:
     """The scale at which generated motion moves most like the recorded; 1 where there are no clips to measure on.
 
-    Each clip's voice moves its own middle pose, with the same noise at every scale.
+    generate: the same noise for a clip at every scale.
     """
     numbers = range(min(CLIPS, len(motions)))
-    measured = {scale: mean_error(trained, motions, voices, numbers, scale) for scale in SCALES}
+    measured = {scale: mean_error(generate, motions, numbers, scale) for scale in SCALES}
     errors = {scale: error for scale, error in measured.items() if error is not None}
     if not errors:
         return Guidance()
@@ -43,17 +44,14 @@ def measured_guidance(trained: Trained, motions: Motions, voices: Features) -> G
 
 
 def mean_error(
-    trained: Trained, motions: Motions, voices: Features, numbers: Sequence[int], scale: float
+    generate: Generate, motions: Motions, numbers: Sequence[int], scale: float
 ) -> float | None:
     """Mean of `unlike` over clips; None where no clip can tell."""
-    how = Sampling(steps=min(Sampling().steps, trained.config.noise.steps), scale=scale)
     errors: list[float] = []
     for number in numbers:
         frames = min(motions.entries[number].frames, int(SECONDS * FPS))
         recorded = motions.pose(number)[:frames]
-        voice = voices.rows(motions.entries[number], 0, frames)
-        made = trained.generate(voice, recorded[frames // 2], seed=number, how=how)
-        if (error := unlike(made, recorded)) is not None:
+        if (error := unlike(generate(number, frames, scale), recorded)) is not None:
             errors.append(error)
     return float(np.mean(errors)) if errors else None
 
