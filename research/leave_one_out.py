@@ -109,8 +109,8 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
 
     from models.infer.evaluate import baselines, eval_clips
     from models.metrics.lips import agreement, lip_opening
-    from models.systems.csg405.task import Task
-    from models.systems.csg405.trained import Making, Trained
+    from models.systems.csg405.training import MotionPhase
+    from models.systems.csg405.generator import Making, SkeletonGenerator
     from models.training.settings import plain
     from models.training.trainer import train
 
@@ -121,7 +121,7 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
             Path(folder) / "run", task, config.training, {"config": plain(config), "dataset": task.training.root},
             console=Console(file=nowhere),
         )  # fmt: skip
-        trained = Trained.load(model)
+        trained = SkeletonGenerator.load(model)
     clips = eval_clips(task.validation, task.audio_features)
     others = eval_clips(task.training, task.audio_features)
     generators = baselines(task.training, config.skeleton, task.encoder, None)

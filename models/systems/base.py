@@ -37,7 +37,8 @@ class System(Protocol):
         ...
 
     def recipes(self, phase: str, config: Any, exports: Exports, device: str) -> Sequence[Recipe]:
-        """The families that a phase reads, which are computed ahead. Raises UserError."""
+        """The families that a phase reads, which are computed ahead; without those that need an export which is not
+        there yet. Raises UserError."""
         ...
 
     def phase(self, phase: str, config: Any, dataset: Dataset, exports: Exports, device: str) -> Phase:

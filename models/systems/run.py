@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from accelerate import PartialState
 from rich.console import Console
 
 from models.data.dataset import Dataset
@@ -38,26 +39,25 @@ def prepare_families(
     system: System, config: Any, dataset: Dataset, run: Path | None, *, device: str, workers: int = 0,
     part: tuple[int, int] = (0, 1), on_progress: Naming = silent,
 ) -> list[str]:  # fmt: skip
-    """Compute the families of every phase whose earlier ones have exported; their names.
+    """Compute the families of all phases, but those that need what an earlier one has not exported; their names.
 
-    run: where those exports lie. part: (which, of how many) of the shards. Raises DatasetError.
+    run: where exports lie. part: (which, of how many) of the shards. Raises DatasetError.
     """
     done: list[str] = []
     exports: dict[str, Path] = {}
-    for name in system.phases(config):
+    for number, name in enumerate(system.phases(config)):
         for recipe in system.recipes(name, config, exports, device):
             own = on_progress(recipe.family.name)
             dataset.compute(recipe, workers=workers, part=part, on_progress=own)
             done.append(recipe.family.name)
-        try:  # what a phase derives of its families, such as their statistics, is kept beside them
-            system.phase(name, config, dataset, exports, device)
-        except NotPrepared:
-            if part[1] == 1:
-                raise
-        export = run / name / "model" if run is not None else None
-        if export is None or not export.is_dir():
-            break
-        exports[name] = export
+        if len(exports) == number:
+            try:  # what a phase derives of its families, such as their statistics, is kept beside them
+                system.phase(name, config, dataset, exports, device)
+            except NotPrepared:
+                if part[1] == 1:
+                    raise
+        if run is not None and (run / name / "model").is_dir():
+            exports[name] = run / name / "model"
     return list(dict.fromkeys(done))
 
 
@@ -92,6 +92,7 @@ def train_phases(
         exports[each] = train(
             run / each, phase, settings, console=console, model=model, weights=starts[each]
         )
+    PartialState().destroy_process_group()
     return exports[names[-1]]
 
 

@@ -100,10 +100,15 @@ class State:
         return "" if len(self.turns) == 1 else f"/{turn.objective.name}"
 
     @property
+    def buffers(self) -> list[Tensor]:
+        """Of the networks that are trained."""
+        return [each for each in self.averaged if not isinstance(each, Parameter)]
+
+    @property
     def learning_rates(self) -> dict[str, float]:
         """Of each objective's first group, for the step to come."""
         return {
-            f"learning_rate{self.suffix(turn)}": float(turn.schedule.get_last_lr()[0])
+            f"learning_rate{self.suffix(turn)}": float(turn.optimizer.param_groups[0]["lr"])
             for turn in self.turns
         }
 
@@ -122,7 +127,7 @@ class State:
                     parameter.requires_grad_(True)
 
     def saved(self) -> Saved:
-        """What a checkpoint holds."""
+        """What a checkpoint holds, but the meters, of which each rank has its own."""
         average = self.average.state_dict()
         tensors = {
             "networks": dict(zip(self.names, self.averaged, strict=True)),
@@ -135,7 +140,6 @@ class State:
         facts = {
             "average_step": average["optimization_step"],
             "schedules": schedules,
-            "meters": self.meters.saved(),
         }
         return tensors, optimizer, facts
 
@@ -144,6 +148,7 @@ class State:
         tensors: Mapping[str, Mapping[str, Tensor]],
         optimizer: Mapping[str, Any],
         facts: Mapping[str, Any],
+        rank: int,
     ) -> None:
         """As `saved` left it. Raises CheckpointError for a checkpoint of other networks."""
         for file in ("networks", "average"):
@@ -168,7 +173,8 @@ class State:
             turn.schedule.load_state_dict(
                 turn.schedule.state_dict() | {"last_epoch": done, "_step_count": done + 1}
             )
-        self.meters = Meters.restored(facts["meters"])
+        meters = facts["meters"]
+        self.meters = Meters.restored(meters[rank % len(meters)])
         self.step = int(facts["step"])
 
 

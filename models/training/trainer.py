@@ -18,6 +18,7 @@ from accelerate import Accelerator
 from accelerate.utils import (
     DistributedType,
     InitProcessGroupKwargs,
+    broadcast,
     broadcast_object_list,
     gather_object,
 )
@@ -64,11 +65,10 @@ def train(
         claim(run, settings_of(phase, settings, weights))
     machine.wait_for_everyone()
     state = begin(phase, machine)
-    if not resume(run / "checkpoints", state) and weights is not None:
+    if not resume(run / "checkpoints", state, rank) and weights is not None:
         warm_start(state, phase, weights)
     model = model or run / "model"
     if state.step == training.steps and exported(run, model) == state.step:
-        machine.end_training()
         return model
     start_tracker(machine, training.tracker, state.step, settings)
     steps = Steps(
@@ -104,8 +104,7 @@ def train(
             stopped = stop.agreed(machine, state.step)
             if stopped or due(state.step, training.save, training.steps):
                 finite(state.meters.means(machine), state.step)
-                if machine.is_main_process:
-                    save(run / "checkpoints", state, training)
+                save(run / "checkpoints", state, training, machine)
             progress.advance(state.step)
             if stopped and state.step < training.steps:
                 machine.wait_for_everyone()
@@ -117,7 +116,8 @@ def train(
             phase.export(state.networks, model, facts)
         write_whole(run / "exported.json", json.dumps({"step": state.step}) + "\n")
     machine.wait_for_everyone()
-    machine.end_training()
+    for tracker in machine.trackers:
+        tracker.finish()
     return model
 
 
@@ -242,21 +242,25 @@ def free(name: str, settings: Mapping[str, Any]) -> bool:
     return last in FREE or (last == "steps" and own["schedule"] == "constant_with_warmup")
 
 
-def save(folder: Path, state: State, training: Training) -> None:
-    """Write a checkpoint."""
+def save(folder: Path, state: State, training: Training, machine: Accelerator) -> None:
+    """Write a checkpoint: what all ranks have, and of each what it has noted."""
+    meters = gather_object([state.meters.saved()])
+    if not machine.is_main_process:
+        return
     tensors, optimizer, facts = state.saved()
+    facts["meters"] = meters
     checkpoint.save(
         folder, state.step, tensors, optimizer, facts, keep=training.keep, milestones=training.milestones
     )  # fmt: skip
 
 
-def resume(folder: Path, state: State) -> bool:
+def resume(folder: Path, state: State, rank: int) -> bool:
     """Take up the newest checkpoint, the same one on every rank; whether there is one. Raises CheckpointError."""
     newest = [max(checkpoint.steps(folder), default=0)]
     broadcast_object_list(newest)
     if not newest[0]:
         return False
-    state.restore(*checkpoint.load(folder / f"step-{newest[0]:08d}"))
+    state.restore(*checkpoint.load(folder / f"step-{newest[0]:08d}"), rank)
     return True
 
 
@@ -304,6 +308,8 @@ def validate(
 
     The same figures whatever the number of ranks: values are put together in the order of the items.
     """
+    for buffer in state.buffers if machine.num_processes > 1 else ():
+        broadcast(buffer, from_process=0)  # each rank has seen other batches
     folder = run / "samples" / f"step-{state.step:08d}"
     mine = range(machine.process_index, phase.validation_items, machine.num_processes)
     with averaged(state), machine.autocast():

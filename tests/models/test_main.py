@@ -47,7 +47,7 @@ def run(*arguments: str | Path) -> str:
 def model(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that was never trained."""
     from models.systems.csg405.configs import tiny
-    from models.systems.csg405.task import Task
+    from models.systems.csg405.training import MotionPhase
     from models.training.settings import overridden
 
     root = tmp_path_factory.mktemp("untrained")

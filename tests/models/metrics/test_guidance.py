@@ -8,22 +8,31 @@ import pytest
 
 from models.data.features import Features, audio_features, prepare
 from models.data.index import Motions
-from models.systems.csg405 import guidance
-from models.systems.csg405.condition import Sampling
-from models.systems.csg405.guidance import SCALES, measured_guidance, unlike
-from models.systems.csg405.trained import Trained
+from models.diffusion.sampling import Sampling
+from models.metrics import guidance
+from models.metrics.guidance import SCALES, Generate, measured_guidance, unlike
+from models.systems.csg405.generator import SkeletonGenerator
 from tests.models.making import smooth_pose, voice
-from tests.models.systems.test_trained import config, trained_on
+from tests.models.systems.test_generator import config, trained_on
 
 
 @pytest.fixture(scope="module")
 def clips(
     dataset: Path, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Motions, Features, Trained]:
+) -> tuple[Motions, Features, SkeletonGenerator]:
     folder = tmp_path_factory.mktemp("features")
     model = trained_on(dataset, folder, config())
     motions = Motions.open(dataset)
     return motions, prepare(motions, audio_features(model.encoder), folder), model
+
+
+def generating(model: SkeletonGenerator, motions: Motions, voices: Features) -> Generate:
+    def generate(number: int, frames: int, scale: float) -> np.ndarray:
+        voice = voices.rows(motions.entries[number], 0, frames)
+        middle = motions.pose(number)[frames // 2]
+        return model.pose(voice, middle, seed=number, how=Sampling(scale=scale))
+
+    return generate
 
 
 def test_a_motion_is_like_itself_and_unlike_one_twice_as_fast() -> None:
@@ -36,40 +45,41 @@ def test_a_motion_is_like_itself_and_unlike_one_twice_as_fast() -> None:
 
 
 def test_the_scale_whose_motion_is_most_like_the_recorded_is_taken(
-    clips: tuple[Motions, Features, Trained], monkeypatch: pytest.MonkeyPatch
+    clips: tuple[Motions, Features, SkeletonGenerator], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     motions, voices, model = clips
     monkeypatch.setattr(
         guidance, "mean_error", lambda *given: {1.0: 0.9, 1.5: 0.2, 2.0: 0.4, 3.0: None}[given[-1]]
     )
-    found = measured_guidance(model, motions, voices)
+    found = measured_guidance(generating(model, motions, voices), motions)
     assert found.scale == 1.5 and found.errors == {"1": 0.9, "1.5": 0.2, "2": 0.4}
 
 
-def test_scales_are_measured_on_clips(clips: tuple[Motions, Features, Trained]) -> None:
+def test_scales_are_measured_on_clips(clips: tuple[Motions, Features, SkeletonGenerator]) -> None:
     motions, voices, model = clips
-    found = measured_guidance(model, motions, voices)
+    found = measured_guidance(generating(model, motions, voices), motions)
     assert found.errors is not None and len(found.errors) == len(SCALES)
     assert found.scale == float(min(found.errors, key=found.errors.__getitem__))
-    assert found == measured_guidance(model, motions, voices)
+    assert found == measured_guidance(generating(model, motions, voices), motions)
 
 
-def test_without_clips_nothing_is_guided(clips: tuple[Motions, Features, Trained]) -> None:
+def test_without_clips_nothing_is_guided(clips: tuple[Motions, Features, SkeletonGenerator]) -> None:
     motions, voices, model = clips
-    assert measured_guidance(model, motions.where(lambda _: False), voices).scale == 1.0
+    generate = generating(model, motions, voices)
+    assert measured_guidance(generate, motions.where(lambda _: False)).scale == 1.0
 
 
 def test_a_model_generates_at_its_own_scale_unless_asked(
-    clips: tuple[Motions, Features, Trained], tmp_path: Path
+    clips: tuple[Motions, Features, SkeletonGenerator], tmp_path: Path
 ) -> None:
     _, _, model = clips
     facts = {**model.facts, "guidance": {"scale": 3.0, "errors": {"3": 0.1}, "clips": 2}}
     replace(model, facts=facts).save(tmp_path / "model")
-    loaded = Trained.load(tmp_path / "model")
+    loaded = SkeletonGenerator.load(tmp_path / "model")
     heard_voice, pose = loaded.hear(voice(0, 30)), smooth_pose(0, 1)[0]
 
     def made(scale: float | None) -> np.ndarray:
-        return loaded.generate(heard_voice, pose, seed=1, how=Sampling(scale=scale))
+        return loaded.pose(heard_voice, pose, seed=1, how=Sampling(scale=scale))
 
     assert loaded.scale == 3.0 and loaded.resolved(Sampling()).scale == 3.0
     assert np.array_equal(made(None), made(3.0))

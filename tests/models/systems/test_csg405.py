@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.systems.csg405 import PublishedTransformer, SkeletonTransformer, released, tiny
-from models.systems.csg405.weights import NAMES, WeightsError, from_published, load_published
+from models.systems.csg405.checkpoints import NAMES, WeightsError, from_published, load_published
 
 SIZE, AUDIO = 12, 8
 

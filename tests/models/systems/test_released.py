@@ -10,15 +10,15 @@ import torch
 
 from models.systems.csg405.card import card
 from models.systems.csg405.configs import Config, Size, released
-from models.systems.csg405.released import (
+from models.systems.csg405.checkpoints import (
     MEAN,
     STD,
     imported,
     read_statistics,
     statistics_files,
 )
-from models.systems.csg405.trained import Trained
-from models.systems.csg405.weights import WeightsError
+from models.systems.csg405.generator import SkeletonGenerator
+from models.systems.csg405.checkpoints import WeightsError
 from models.training.settings import plain
 from tests.models.making import released_layout, smooth_pose, write_checkpoint, write_statistics
 
@@ -246,7 +246,7 @@ def test_the_folder_loads_and_its_card_says_where_it_comes_from(
 ) -> None:
     model = imported(checkpoint, [statistics], config())
     model.save(tmp_path / "model")
-    again = Trained.load(tmp_path / "model")
+    again = SkeletonGenerator.load(tmp_path / "model")
     assert again.config == config() and again.facts == model.facts
     text = (tmp_path / "model" / "README.md").read_text()
     assert "Made by `csg-model import` from a published checkpoint" in text

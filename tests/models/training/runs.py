@@ -6,11 +6,13 @@ import json
 import os
 import signal
 import socket
+import sys
 import time
 from dataclasses import replace
 from multiprocessing import get_context, set_start_method
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,8 +22,10 @@ import soundfile
 from manifests.shards import write_tar
 
 FORKS = get_context("forkserver")
-FORKS.set_forkserver_preload(["models.systems.csg405.task", "models.training.trainer"])
+FORKS.set_forkserver_preload(["models.systems.csg405.system", "models.systems.run"])
 STEPS = 24
+LAST = {"csg405": "motion", "toy": "animation"}
+"""The last phase of each system that is trained here."""
 
 
 def write_dataset(folder: Path, *, clips: int = 6) -> Path:
@@ -57,11 +61,32 @@ def write_dataset(folder: Path, *, clips: int = 6) -> Path:
             member = placed[f"{row['id']}.{ending}"]
             row |= {f"{name}_offset": member.offset, f"{name}_size": member.size}
     pq.write_table(pa.Table.from_pylist(rows), folder / "clips.parquet")
-    (folder / "dataset.json").write_text(json.dumps({"root": "a" * 64}))
+    crop = {"size": 512, "margin": 0.08}
+    (folder / "dataset.json").write_text(
+        json.dumps({"root": "a" * 64, "settings": {"crop": crop}})
+    )
     return folder
 
 
-def train_here(data: Path, run: Path, workers: int, environment: dict[str, str]) -> None:
+def small(system: str, workers: int = 0) -> Any:
+    """A configuration that is trained in a second."""
+    from models.systems.csg405.configs import Size, tiny
+    from models.training.settings import Training
+    from tests.models.systems import toy
+
+    training = Training(
+        steps=STEPS, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
+        workers=workers, tracker="none",
+    )  # fmt: skip
+    if system == "csg405":
+        return replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training)
+    first = replace(training, steps=9, log=2)
+    return replace(toy.small(), codec=first, animation=replace(training, accumulate=2, log=4))
+
+
+def train_here(
+    data: Path, run: Path, system: str, workers: int, environment: dict[str, str]
+) -> None:
     """One process of a run, as `csg-model train` has it."""
     os.environ.update(environment)
     os.environ["ACCELERATE_USE_CPU"] = "true"
@@ -70,23 +95,35 @@ def train_here(data: Path, run: Path, workers: int, environment: dict[str, str])
     )  # as in a process that nobody forked; else its workers outlive it
     from rich.console import Console
 
-    from models.systems.csg405.configs import Size, tiny
-    from models.systems.csg405.task import Task
-    from models.training.settings import Training, plain
-    from models.training.trainer import train
+    from models.data.dataset import Dataset
+    from models.systems import system_of
+    from models.systems.run import train_phases
+    from models.training.signals import INTERRUPTED, Stopped
 
-    training = Training(
-        steps=STEPS, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
-        workers=workers, tracker="none",
-    )  # fmt: skip
-    config = replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training)
-    task = Task.of(config, data)
-    settings = {"config": plain(config), "dataset": task.training.root}
+    config = small(system, workers)
     with Path(os.devnull).open("w") as nowhere:
-        train(run, task, training, settings, console=Console(file=nowhere))
+        try:
+            train_phases(
+                system, system_of(system), config, Dataset.open(data), run, console=Console(file=nowhere)
+            )  # fmt: skip
+        except Stopped:
+            sys.exit(INTERRUPTED)
 
 
-def start(data: Path, run: Path, *, workers: int = 0, ranks: int = 1) -> list[BaseProcess]:
+def prepare(data: Path, system: str = "csg405") -> None:
+    """Compute what the first phase reads, as several ranks want it."""
+    from models.data.dataset import Dataset
+    from models.systems import system_of
+    from models.systems.run import prepare_families
+
+    prepare_families(
+        system_of(system), small(system), Dataset.open(data), None, device="cpu"
+    )
+
+
+def start(
+    data: Path, run: Path, *, workers: int = 0, ranks: int = 1, system: str = "csg405"
+) -> list[BaseProcess]:
     """A run in processes of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -99,49 +136,58 @@ def start(data: Path, run: Path, *, workers: int = 0, ranks: int = 1) -> list[Ba
                 "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "MASTER_PORT": port,
                 "MASTER_ADDR": "127.0.0.1",
             }  # fmt: skip
-        process = FORKS.Process(target=train_here, args=(data, run, workers, environment))
+        process = FORKS.Process(target=train_here, args=(data, run, system, workers, environment))
         process.start()
         processes.append(process)
     return processes
 
 
-def finish(processes: list[BaseProcess]) -> None:
-    """Wait for the end of a run that is to end well."""
+def finish(processes: list[BaseProcess], code: int = 0) -> None:
+    """Wait for the end of a run that is to end like this."""
     for process in processes:
         process.join(120)
-        assert process.exitcode == 0
+        assert process.exitcode == code
 
 
-def kill_at(processes: list[BaseProcess], run: Path, *, step: int, later: float) -> bool:
-    """kill -9 of all processes, `later` seconds after a step was logged; whether anything was still running."""
-    file = run / "log.jsonl"
+def signal_at(
+    processes: list[BaseProcess], log: Path, *, lines: int, later: float, number: int = signal.SIGKILL
+) -> bool:
+    """A signal to all processes, `later` seconds after so many lines of the log; whether anything was still running."""
     while any(process.is_alive() for process in processes):
-        if step == 0 or (file.is_file() and file.read_text().count('"loss"') >= step):
+        if lines == 0 or (log.is_file() and log.read_text().count('"loss') >= lines):
             break
         time.sleep(0.0005)
     time.sleep(later)
     running = [process for process in processes if process.is_alive()]
     for process in processes:
         if process.pid and process.is_alive():
-            os.kill(process.pid, signal.SIGKILL)
-        process.join()
+            os.kill(process.pid, number)
+    for process in processes:
+        process.join(120)
     return bool(running)
 
 
 def fingerprint(run: Path) -> dict[str, object]:
-    """All that a finished run leaves: weights, averaged weights, optimizer, exported model, and every logged figure."""
+    """All that a finished run leaves, by phase: weights, averaged weights, optimizers, exports, every logged figure."""
     import torch
 
-    last = run / "checkpoints" / f"step-{STEPS:08d}"
-    optimizer = torch.load(last / "optimizer.pt", weights_only=True)
-    held = {
-        f"{number}.{name}": value.numpy().tobytes()
-        for number, parts in optimizer["state"].items()
-        for name, value in parts.items()
-    }
-    files = [*sorted(last.glob("*.safetensors")), last / "facts.json", run / "log.jsonl"]
-    files += sorted((run / "model").iterdir())
-    return {
-        "optimizer": hashlib.sha256(repr(sorted(held.items())).encode()).hexdigest(),
-        **{file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
-    }
+    left: dict[str, object] = {}
+    for phase in sorted(file.parent for file in run.glob("*/settings.json")):
+        last = max((phase / "checkpoints").iterdir())
+        optimizers = torch.load(last / "optimizer.pt", weights_only=True)
+        content = {
+            f"{objective}.{number}.{name}": value.numpy().tobytes()
+            for objective, optimizer in optimizers.items()
+            for number, parts in optimizer["state"].items()
+            for name, value in parts.items()
+        }
+        left[f"{phase.name}/optimizers"] = hashlib.sha256(
+            repr(sorted(content.items())).encode()
+        ).hexdigest()
+        files = [*sorted(last.glob("*.safetensors")), last / "facts.json", phase / "log.jsonl"]
+        files += sorted((phase / "model").glob("*"))
+        for file in files:
+            left[f"{phase.name}/{file.name}"] = hashlib.sha256(file.read_bytes()).hexdigest()
+    for file in sorted((run / "model").iterdir()):
+        left[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return left

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.systems.csg405.configs import CONFIGS, Config, Noise, tiny
-from models.systems.csg405.trained import Making
+from models.systems.csg405.generator import Making
 from models.training.settings import (
     SEEDS,
     SettingsError,

@@ -10,8 +10,8 @@ import torch
 from rich.console import Console
 
 from models.systems.csg405.configs import Config, Size, tiny
-from models.systems.csg405.task import Task
-from models.systems.csg405.trained import Trained
+from models.systems.csg405.training import MotionPhase
+from models.systems.csg405.generator import SkeletonGenerator
 from models.training.settings import SettingsError, Training, plain
 from models.training.trainer import Diverged, finite, seed_of, train
 
@@ -64,7 +64,7 @@ def test_a_run_learns_and_leaves_log_checkpoints_pictures_and_a_model(
     assert list((tmp_path / "run/samples/step-00000060").glob("*.mp4"))
     assert list((tmp_path / "run/log").glob("**/events*"))
     assert "diffusion_pytorch_model.safetensors" in {each.name for each in model.iterdir()}
-    assert Trained.load(tmp_path / "run").facts["steps"] == 60
+    assert SkeletonGenerator.load(tmp_path / "run").facts["steps"] == 60
 
 
 def test_a_run_goes_on_with_more_steps_but_not_with_another_rate(

@@ -13,16 +13,18 @@ from torch import Tensor, nn
 
 from manifests import keypoints as kp
 from models.data.audio import EncoderError, LogMel, SpeechEncoder
-from models.data.batches import Reference, statistics_of
 from models.data.features import pose_features, prepare
 from models.data.index import Motions
 from models.data.skeleton import LEGS, Skeleton
-from models.data.statistics import Statistics
+from models.data.statistics import Statistics, statistics_of
+from models.diffusion.sampling import Sampling
 from models.diffusion.schedule import from_x0
+from models.systems.csg405.batches import Reference
 from models.systems.csg405.card import card
-from models.systems.csg405.condition import Sampling, denoiser, sample
+from models.systems.csg405.condition import denoiser, sample
 from models.systems.csg405.configs import Config, Noise, Size, tiny
-from models.systems.csg405.trained import Making, ModelError, Trained
+from models.systems.csg405.generator import Making, SkeletonGenerator
+from models.systems.folder import ModelError
 from models.training.settings import plain
 from tests.models.making import save_network, smooth_pose, voice
 
@@ -146,7 +148,7 @@ def config(**changed: Any) -> Config:
     return replace(tiny(), size=SMALL, frames=FRAMES, noise=NOISE, **changed)
 
 
-def trained_on(folder: Path, features: Path, chosen: Config) -> Trained:
+def trained_on(folder: Path, features: Path, chosen: Config) -> SkeletonGenerator:
     """A network with random weights in all its layers, and the dataset's true statistics."""
     motions = Motions.open(folder)
     statistics = statistics_of(motions, prepare(motions, pose_features(chosen.skeleton), features))
@@ -163,7 +165,7 @@ def trained_on(folder: Path, features: Path, chosen: Config) -> Trained:
         "without": ["speaker:eve"],
         "validation": {"validation/loss": 0.25},
     }
-    return Trained(chosen, network.eval(), statistics, LogMel(), facts)
+    return SkeletonGenerator(chosen, network.eval(), statistics, LogMel(), facts)
 
 
 @pytest.fixture(scope="module")
@@ -172,12 +174,12 @@ def features(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(dataset: Path, features: Path) -> Trained:
+def trained(dataset: Path, features: Path) -> SkeletonGenerator:
     return trained_on(dataset, features, config())
 
 
 @pytest.fixture(scope="module")
-def saved(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def saved(trained: SkeletonGenerator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "model"
     trained.save(folder)
     return folder
@@ -188,13 +190,13 @@ def copy(saved: Path, tmp_path: Path) -> Path:
     return shutil.copytree(saved, tmp_path / "model")
 
 
-def motion(model: Trained, frames: int = 50, seed: int = 3, **how: Any) -> np.ndarray:
-    return model.generate(
+def motion(model: SkeletonGenerator, frames: int = 50, seed: int = 3, **how: Any) -> np.ndarray:
+    return model.pose(
         model.hear(voice(0, frames)), smooth_pose(0, 1)[0], seed=seed, how=Sampling(**how)
     )
 
 
-def test_a_voice_and_a_pose_become_motion_of_the_voices_length(trained: Trained) -> None:
+def test_a_voice_and_a_pose_become_motion_of_the_voices_length(trained: SkeletonGenerator) -> None:
     for frames in (1, FRAMES, 50):
         made = motion(trained, frames)
         assert made.shape == (frames, 133, 3) and made.dtype == np.float32
@@ -206,9 +208,9 @@ def test_a_voice_and_a_pose_become_motion_of_the_voices_length(trained: Trained)
 
 @pytest.mark.parametrize("below", ["", ".."], ids=["model", "run"])
 def test_what_is_saved_and_loaded_moves_the_same_to_the_bit(
-    trained: Trained, saved: Path, below: str
+    trained: SkeletonGenerator, saved: Path, below: str
 ) -> None:
-    again = Trained.load(saved / below)
+    again = SkeletonGenerator.load(saved / below)
     assert again.config == trained.config and again.facts == trained.facts
     assert np.array_equal(motion(again), motion(trained))
     assert not again.network.training
@@ -224,23 +226,23 @@ def test_a_model_of_the_released_kind_is_saved_and_loaded_and_makes_no_legs(
         config(network="released", skeleton=skeleton, reference=Reference(frames=25, repeated=0.3)),
     )  # fmt: skip
     model.save(tmp_path / "model")
-    made = motion(Trained.load(tmp_path / "model"))
+    made = motion(SkeletonGenerator.load(tmp_path / "model"))
     assert np.array_equal(made, motion(model))
-    coarse = motion(Trained.load(tmp_path / "model", Making(precision="bfloat16")))
+    coarse = motion(SkeletonGenerator.load(tmp_path / "model", Making(precision="bfloat16")))
     assert np.isfinite(coarse).all() and not np.array_equal(coarse, made)
     assert not made[:, list(LEGS)].any()
     assert model.reference(smooth_pose(0, 1)[0]).shape == (25, skeleton.size)
     assert made[:, kp.NOSE, 2].all() and made[:, kp.NOSE, :2].std(axis=0).max() > 0.0
 
 
-def test_coarser_arithmetic_gives_nearly_the_same_motion(trained: Trained, saved: Path) -> None:
-    coarse = motion(Trained.load(saved, Making(precision="bfloat16")), FRAMES, scale=1.0)
+def test_coarser_arithmetic_gives_nearly_the_same_motion(trained: SkeletonGenerator, saved: Path) -> None:
+    coarse = motion(SkeletonGenerator.load(saved, Making(precision="bfloat16")), FRAMES, scale=1.0)
     fine = motion(trained, FRAMES, scale=1.0)
     assert not np.array_equal(coarse, fine)
     assert np.abs(coarse - fine)[..., :2].mean() < 0.1 * fine[..., :2].std()
 
 
-def test_joints_that_training_hardly_saw_are_missing(trained: Trained) -> None:
+def test_joints_that_training_hardly_saw_are_missing(trained: SkeletonGenerator) -> None:
     share = trained.statistics.known_fraction.copy()
     share[2 * LEFT_KNEE : 2 * LEFT_KNEE + 2] = 0.049
     rare = Statistics(trained.statistics.mean, trained.statistics.std, share)
@@ -250,12 +252,12 @@ def test_joints_that_training_hardly_saw_are_missing(trained: Trained) -> None:
     assert np.array_equal(made[:, others], motion(trained)[:, others])
 
 
-def test_a_reference_that_shows_nothing_is_refused(trained: Trained) -> None:
+def test_a_reference_that_shows_nothing_is_refused(trained: SkeletonGenerator) -> None:
     with pytest.raises(ModelError, match="shows no joint with enough confidence"):
-        trained.generate(trained.hear(voice(0, 5)), np.zeros((133, 3), np.float32))
+        trained.pose(trained.hear(voice(0, 5)), np.zeros((133, 3), np.float32))
 
 
-def test_a_joint_that_the_reference_lacks_is_zero_for_the_network(trained: Trained) -> None:
+def test_a_joint_that_the_reference_lacks_is_zero_for_the_network(trained: SkeletonGenerator) -> None:
     pose = smooth_pose(0, 1)[0]
     pose[kp.LEFT_WRIST] = 0.0
     shown = trained.reference(pose)[0]
@@ -272,7 +274,7 @@ def test_a_joint_that_the_reference_lacks_is_zero_for_the_network(trained: Train
     ],
 )
 def test_sampling_that_does_not_fit_the_model_is_refused(
-    trained: Trained, how: dict[str, int], said: str
+    trained: SkeletonGenerator, how: dict[str, int], said: str
 ) -> None:
     with pytest.raises(ModelError, match=said):
         motion(trained, **how)
@@ -299,7 +301,7 @@ def test_a_model_refuses_an_encoder_that_it_was_not_trained_with(
     with pytest.raises(
         ModelError, match=r"the model expects audio encoder .*, got logmel 2 with None"
     ):
-        Trained.load(copy)
+        SkeletonGenerator.load(copy)
 
 
 def test_a_model_takes_its_own_weights_from_anywhere_and_refuses_others(
@@ -313,12 +315,12 @@ def test_a_model_takes_its_own_weights_from_anywhere_and_refuses_others(
     model.save(tmp_path / "model")
     moved = own.rename(tmp_path / "moved")
     with pytest.raises(EncoderError, match=r"hubert-0 has no weights of hubert"):
-        Trained.load(tmp_path / "model")
+        SkeletonGenerator.load(tmp_path / "model")
     with pytest.raises(ModelError, match=f"with weights {encoder.weights}, got hubert 1 with"):
-        Trained.load(tmp_path / "model", Making(encoder=f"hubert={other}"))
+        SkeletonGenerator.load(tmp_path / "model", Making(encoder=f"hubert={other}"))
     with pytest.raises(ModelError, match="got logmel 2 with None"):
-        Trained.load(tmp_path / "model", Making(encoder="logmel"))
-    again = Trained.load(tmp_path / "model", Making(encoder=f"hubert={moved}"))
+        SkeletonGenerator.load(tmp_path / "model", Making(encoder="logmel"))
+    again = SkeletonGenerator.load(tmp_path / "model", Making(encoder=f"hubert={moved}"))
     assert motion(again, 5).shape == (5, 133, 3)
 
 
@@ -344,36 +346,36 @@ def test_a_folder_that_is_not_whole_holds_no_model(
     (copy / name).unlink()
     if content is not None:
         (copy / name).write_bytes(content)
-    with pytest.raises(ModelError, match=r"model holds no trained csg405 model: "):
-        Trained.load(copy)
+    with pytest.raises(ModelError, match=r"model holds no trained (csg405 )?model: "):
+        SkeletonGenerator.load(copy)
 
 
-def test_weights_that_are_a_pickle_are_not_read(copy: Path, trained: Trained) -> None:
+def test_weights_that_are_a_pickle_are_not_read(copy: Path, trained: SkeletonGenerator) -> None:
     (copy / "diffusion_pytorch_model.safetensors").unlink()
     torch.save(trained.network.state_dict(), copy / "diffusion_pytorch_model.bin")
     with pytest.raises(ModelError, match="holds no trained"):
-        Trained.load(copy)
+        SkeletonGenerator.load(copy)
 
 
 def test_settings_that_do_not_exist_and_statistics_of_another_layout_are_refused(
-    copy: Path, trained: Trained
+    copy: Path, trained: SkeletonGenerator
 ) -> None:
     Statistics(*(np.ones(4, np.float32) for _ in range(3))).write(copy / "statistics.json")
     with pytest.raises(ModelError, match="has statistics of 4 numbers, needed 268"):
-        Trained.load(copy)
+        SkeletonGenerator.load(copy)
     respell(copy, config={"frames": 0})
     with pytest.raises(ModelError, match="frames is 1 or more"):
-        Trained.load(copy)
+        SkeletonGenerator.load(copy)
 
 
 @pytest.mark.parametrize("device", ["cuda:99", "toaster"])
 def test_a_device_that_is_not_there_is_named(saved: Path, device: str) -> None:
     with pytest.raises(ModelError, match=f"device '{device}' cannot be used: "):
-        Trained.load(saved, Making(device=device))
+        SkeletonGenerator.load(saved, Making(device=device))
 
 
 def test_a_model_is_saved_over_an_earlier_one_and_leaves_nothing_beside(
-    trained: Trained, tmp_path: Path
+    trained: SkeletonGenerator, tmp_path: Path
 ) -> None:
     for _ in range(2):
         trained.save(tmp_path / "model")
@@ -386,7 +388,7 @@ def test_a_model_is_saved_over_an_earlier_one_and_leaves_nothing_beside(
 # ---- the card ----------------------------------------------------------------------------------------------
 
 
-def test_the_card_says_what_the_system_file_says(saved: Path, trained: Trained) -> None:
+def test_the_card_says_what_the_system_file_says(saved: Path, trained: SkeletonGenerator) -> None:
     told = json.loads((saved / "system.json").read_text())
     assert told["config"] == plain(trained.config)
     assert told["encoder"] == {"name": "logmel", "version": "2", "weights": None}
@@ -424,4 +426,4 @@ def test_a_model_of_an_earlier_layout_is_refused_in_one_sentence(copy: Path) -> 
     del told["layout"]
     file.write_text(json.dumps(told))
     with pytest.raises(ModelError, match=r"has layout 1, needed 2: train it anew"):
-        Trained.load(copy)
+        SkeletonGenerator.load(copy)

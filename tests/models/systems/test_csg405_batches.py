@@ -10,13 +10,14 @@ import pytest
 import torch
 
 from models.data.audio import LogMel
-from models.data.batches import Batch, Reference, Steps, Windows, statistics_of
+from models.data.batches import Steps
 from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.files import DatasetError, Files
 from models.data.index import Motions
 from models.data.order import Order, Place
 from models.data.skeleton import Skeleton
-from models.data.statistics import Statistics
+from models.data.statistics import Statistics, statistics_of
+from models.systems.csg405.batches import Batch, Reference, Windows
 from tests.models.making import CLIPS, HIDDEN, write_dataset
 
 FRAMES = 40
@@ -33,7 +34,7 @@ def windows(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Windows:
 
 def steps(windows: Windows, size: int = 4, rank: int = 0, ranks: int = 1) -> Steps:
     order = Order(windows.seed, len(windows.motions))
-    return Steps(windows, order, size, rank, ranks)
+    return Steps(windows.batch, order, size, rank, ranks)
 
 
 def number(windows: Windows, clip: int) -> int:
