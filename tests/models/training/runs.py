@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import soundfile
 
 from manifests.shards import write_tar
+from models.data.order import Place
 
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["models.systems.csg405.system", "models.systems.run"])
@@ -119,6 +120,11 @@ def prepare(data: Path, system: str = "csg405") -> None:
     prepare_families(
         system_of(system), small(system), Dataset.open(data), None, device="cpu"
     )
+
+
+def places(count: int) -> list[Place]:
+    """The first samples of a run."""
+    return [Place(0, number) for number in range(count)]
 
 
 def start(
