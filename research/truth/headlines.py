@@ -278,7 +278,7 @@ def cascade(text: str) -> tuple[Headline, ...]:
     saved = _found(
         r"Saved: (\d+%) of the frames decoded for candidates, (\d+%) of the CPU time", text
     )
-    same = "the same clips kept" if "The clips kept are the same." in text else "OTHER CLIPS KEPT"
+    same = "the same clips kept" if "The clips kept are the same." in text else "other clips kept"
     return (
         Headline(
             "order of the flow",
