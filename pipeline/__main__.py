@@ -152,10 +152,20 @@ def look(
         list[str] | None, typer.Option(help="Beginning of a clip's id; may be repeated.")
     ] = None,
     most: Annotated[int, typer.Option(min=1, help="Sheets, spread over the set.")] = 10,
+    strip: Annotated[
+        Path | None,
+        typer.Option(
+            help="One row of frames of three people into this .jpg or .png, and no sheets."
+        ),
+    ] = None,
 ) -> None:
     """Draw contact sheets: keypoints, face box, speaker and sync offset over the stored pictures of some clips."""
+    from pipeline.audit.filmstrip import write_filmstrip
     from pipeline.audit.look import write_sheets
 
+    if strip is not None:
+        console.print(str(write_filmstrip(dataset, strip, clips=clip or ())), soft_wrap=True)
+        return
     for file in write_sheets(dataset, out, clips=clip or (), most=most):
         console.print(str(file), soft_wrap=True)
 

@@ -1,22 +1,27 @@
-"""The second half of the README, command by command, on a dataset of the built-in sample."""
+"""The README's quick start and its second half, command by command, on a dataset of the built-in sample."""
 
 import json
+import re
 import shlex
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import av
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import soundfile
+from PIL import Image
 
 from models.infer.guides import GUIDES
+from pipeline.media.draw import COLOURS
 from tests.conftest import ROOT
 from tests.runs import Built
 
-pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("build"), pytest.mark.timeout(900)]
 
 PROGRAM = ".venv/bin/csg-model"
 FEWER = {
@@ -27,10 +32,19 @@ FEWER = {
 """What the test adds to the README's commands."""
 
 
+def section(title: str) -> str:
+    """The text below a heading of the second level."""
+    return (ROOT / "README.md").read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def code(title: str, language: str) -> str:
+    """The first block of code of a section in a language."""
+    return section(title).split(f"```{language}\n")[1].split("```")[0]
+
+
 def commands() -> list[list[str]]:
     """The words of each line of the section that starts the program; comments are left out."""
-    section = (ROOT / "README.md").read_text().split("\n## From clips to motion\n")[1]
-    block = section.split("```sh\n")[1].split("```")[0]
+    block = code("From clips to motion", "sh")
     lines = [line for line in block.splitlines() if line.startswith(PROGRAM)]
     return [shlex.split(line, comments=True) for line in lines]
 
@@ -50,6 +64,57 @@ def place(built: Built, sample: Path, tmp_path_factory: pytest.TempPathFactory) 
     return folder
 
 
+def run_python(script: str, place: Path) -> str:
+    """What it prints, run by an interpreter of its own."""
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_quick_start_prints_the_clips_and_draws_a_skeleton(place: Path) -> None:
+    said = run_python(code("Quick start", "python"), place)
+    clips = pq.read_table(place / "dataset" / "clips.parquet", columns=["id"])["id"].to_pylist()
+    assert all(clip in said for clip in clips)
+    assert "133, 3) 5.2 s of ada.mp4" in said
+    with Image.open(place / "skeleton.png") as picture:
+        drawn = np.asarray(picture)
+    assert drawn.shape == (512, 512, 3)
+    assert (np.abs(drawn.astype(int) - COLOURS["left"]).sum(axis=2) < 30).sum() > 500
+
+
+def test_the_query_of_the_readme_counts_what_was_dropped(place: Path) -> None:
+    script = code("What comes out", "python").replace("duckdb.sql(", "found = duckdb.sql(", 1)
+    assert "too_short" in run_python(script + "\nprint(found.fetchall())", place)
+
+
+def test_install_and_both_commands_stand_on_the_first_screen() -> None:
+    screen = (ROOT / "README.md").read_text().splitlines()[:20]
+    assert any(line.startswith("make dataset ") for line in screen)
+    assert any(line.startswith("make test ") for line in screen)
+
+
+def test_every_link_within_the_project_leads_somewhere() -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", (ROOT / "README.md").read_text())
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+@pytest.mark.parametrize("kind", ["shots", "speech", "pose", "sync"])
+def test_the_table_lists_the_backends_that_there_are(kind: str) -> None:
+    rows = [
+        line.split("|")[1:3] for line in section("Systems and backends").splitlines() if "|" in line
+    ]
+    begins = [first.strip() for first, _ in rows].index(kind)
+    names = [rows[begins][1]]
+    for first, name in rows[begins + 1 :]:
+        if first.strip():
+            break
+        names.append(name)
+    backends = import_module(f"pipeline.perception.{kind}").BACKENDS
+    assert {name.strip(" `") for name in names} == set(backends)
+
+
+@pytest.mark.slow
 def test_the_commands_train_a_model_move_a_person_and_measure_the_model(place: Path) -> None:
     told = commands()
     assert [words[1] for words in told] == ["train", "generate", "evaluate"]

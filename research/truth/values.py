@@ -19,7 +19,7 @@ ABOUT = """# What every rule measures on the real clips
 
 Written by `python -m research.truth.values --write docs/truth-values.md`, embedded backends, nothing cut short: every
 candidate is measured by every stage, whatever dropped it. The clips are not part of the project;
-[truth.md](truth.md) argues from this table.
+thresholds are argued from this table in [truth/readings.md](truth/readings.md).
 
 """
 
