@@ -14,6 +14,7 @@ from manifests import keypoints as kp
 from manifests import tables
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 from manifests.shards import Member, write_tar
+from models.data.features import Features
 from models.infer.video import write_video
 
 HIDDEN = range(8, 14)
@@ -160,6 +161,12 @@ def movie_of(clip: Made, folder: Path) -> dict[str, object]:
     (member,) = write_tar(folder / name, name, [(f"{clip.clip}.mp4", film.read_bytes())])
     film.unlink()
     return {"video_shard": name, "mp4_offset": member.offset, "mp4_size": member.size}
+
+
+def local(features: Features) -> Path:
+    """The folder of a family on this machine."""
+    assert features.folder.local is not None
+    return features.folder.local
 
 
 def changed(clips: Sequence[Made], number: int, **fields: object) -> tuple[Made, ...]:

@@ -22,7 +22,7 @@ from models.data.features import Family, Features, Recipe, family, pose_features
 from models.data.files import DatasetError
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
-from tests.models.making import CLIPS, Made, changed, write_dataset
+from tests.models.making import CLIPS, Made, changed, local, write_dataset
 
 KIND = family("loud-1", "a test", 3, np.float32)
 
@@ -115,7 +115,7 @@ def test_an_added_and_a_removed_clip_redo_their_shards_and_no_other(folder: Path
 
 def test_a_shard_whose_clips_are_all_gone_is_removed_from_the_family(folder: Path) -> None:
     _, features = open_features(folder)
-    place = features.files.folder
+    place = local(features)
     assert (place / "test-all-000.tar").is_file() and (place / "test-all-000.json").is_file()
     (folder / "motion/test-all-000.tar").unlink()
     generator, features = open_features(write_dataset(folder, CLIPS[:-1]))
@@ -140,7 +140,7 @@ def test_a_shard_or_index_that_is_not_whole_is_made_anew(
     folder: Path, spoil: Callable[[Path, Path], object]
 ) -> None:
     _, features = open_features(folder)
-    place = features.files.folder
+    place = local(features)
     before = {file.name: file.read_bytes() for file in place.iterdir()}
     spoil(place / "train-b-000.tar", place / "train-b-000.json")
     generator, _ = open_features(folder)
@@ -174,8 +174,8 @@ def test_killed_in_the_middle_and_begun_again_is_as_never_killed(folder: Path, c
     for shard in ("train-all-000", "train-b-000", "val-all-000", "test-all-000"):
         for ending in ("tar", "json"):
             name = f"{shard}.{ending}"
-            assert (features.files.folder / name).read_bytes() == (
-                unbroken.files.folder / name
+            assert (local(features) / name).read_bytes() == (
+                local(unbroken) / name
             ).read_bytes()
 
 
@@ -206,7 +206,7 @@ def test_a_window_that_reaches_out_of_its_clip_is_an_error(
     motions, features = opened
     entry = motions.entries[0]
     for first, count in ((-1, 2), (0, entry.frames + 1), (entry.frames, 1), (entry.frames - 1, 2)):
-        with pytest.raises(IndexError, match=rf"has frames 0 to {entry.frames}, asked {first} to"):
+        with pytest.raises(IndexError, match=rf"has rows 0 to {entry.frames}, asked {first} to"):
             features.rows(entry, first, count)
 
 
@@ -214,7 +214,7 @@ def test_a_window_that_reaches_out_of_its_clip_is_an_error(
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 def test_a_plain_webdataset_reads_the_same_arrays(opened: tuple[Motions, Features]) -> None:
     motions, features = opened
-    shards = sorted(str(file) for file in features.files.folder.glob("*.tar"))
+    shards = sorted(str(file) for file in local(features).glob("*.tar"))
     held = webdataset.WebDataset(shards, shardshuffle=False).decode()
     arrays = {sample["__key__"]: sample["npy"] for sample in held}
     assert set(arrays) == {entry.id for entry in motions.entries}
@@ -243,7 +243,7 @@ def test_a_family_may_lie_outside_of_a_dataset_that_is_not_touched(
 ) -> None:
     before = sorted(folder.rglob("*"))
     _, features = open_features(folder, tmp_path / "elsewhere")
-    assert features.files.folder == tmp_path / "elsewhere" / KIND.name
+    assert local(features) == tmp_path / "elsewhere" / KIND.name
     assert sorted(folder.rglob("*")) == before
     assert open_features(folder, tmp_path / "elsewhere")[0].asked == []
     assert len(open_features(folder)[0].asked) == 7

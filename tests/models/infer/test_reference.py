@@ -11,6 +11,7 @@ from skimage.data import astronaut, coffee
 
 from manifests import keypoints as kp
 from models.data.files import DatasetError
+from models.data.index import Crop
 from models.infer.reference import (
     Person,
     PersonError,
@@ -64,9 +65,9 @@ def test_the_picture_is_the_crop_that_the_pose_lies_in(found: Person) -> None:
 
 def test_a_larger_picture_gives_the_same_pose_and_a_crop_that_shows_it(found: Person) -> None:
     large = cv2.resize(astronaut(), (2_048, 2_048), interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-    other = from_picture(large, backend="mediapipe", name="large")
+    other = from_picture(large, backend="mediapipe", name="large", crop=Crop())
     assert np.abs(proportions(found.pose) - proportions(other.pose)).max() < 0.15
-    again = from_picture(kept(other.picture), backend="mediapipe", name="crop")
+    again = from_picture(kept(other.picture), backend="mediapipe", name="crop", crop=Crop())
     assert np.abs(proportions(again.pose) - proportions(other.pose)).max() < 0.2
 
 
@@ -85,7 +86,7 @@ def test_a_picture_without_a_person_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PersonError, match=r"cup\.png shows no face"):
         person_of(str(tmp_path / "cup.png"))
     with pytest.raises(PersonError, match="black shows no face"):
-        from_picture(np.zeros((64, 64, 3), np.uint8), backend="mediapipe", name="black")
+        from_picture(np.zeros((64, 64, 3), np.uint8), backend="mediapipe", name="black", crop=Crop())
 
 
 def test_a_model_of_poses_that_cannot_be_found_here_says_so(portrait: Path) -> None:
@@ -97,15 +98,15 @@ def test_a_model_of_poses_that_cannot_be_found_here_says_so(portrait: Path) -> N
 
 def test_a_fine_pattern_is_made_small_without_moire() -> None:
     pattern = (np.indices((3_072, 3_072)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    small = cropped(np.repeat(pattern[..., None], 3, axis=2), (0.0, 0.0, 3_072.0, 3_072.0))
+    small = cropped(np.repeat(pattern[..., None], 3, axis=2), (0.0, 0.0, 3_072.0, 3_072.0), 512)
     assert small.shape == (512, 512, 3)
     assert np.abs(small[2:-2, 2:-2].astype(float) - 127.5).max() < 3
 
 
 def test_a_crop_of_its_own_size_is_the_picture_and_black_beside_it() -> None:
     picture = astronaut()
-    assert np.array_equal(cropped(picture, (0.0, 0.0, 512.0, 512.0)), picture)
-    beside = cropped(picture, (-100.0, 0.0, 512.0, 512.0))
+    assert np.array_equal(cropped(picture, (0.0, 0.0, 512.0, 512.0), 512), picture)
+    beside = cropped(picture, (-100.0, 0.0, 512.0, 512.0), 512)
     assert not beside[:, :100].any() and np.array_equal(beside[:, 100:], picture[:, :412])
 
 

@@ -12,13 +12,13 @@ import torch
 from models.data.audio import LogMel
 from models.data.batches import Steps
 from models.data.features import Features, audio_features, pose_features, prepare
-from models.data.files import DatasetError, Files
+from models.data.files import DatasetError, Files, Folder
 from models.data.index import Motions
 from models.data.order import Order, Place
 from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics, statistics_of
 from models.systems.csg405.batches import Batch, Reference, Windows
-from tests.models.making import CLIPS, HIDDEN, write_dataset
+from tests.models.making import CLIPS, HIDDEN, local, write_dataset
 
 FRAMES = 40
 LONG, SHORT, HALF_HIDDEN = 3, 4, 1  # of CLIPS
@@ -298,7 +298,7 @@ def test_statistics_are_kept_by_which_clips_they_are_of(tmp_path: Path) -> None:
     whole = statistics_of(motions, values)
     part = statistics_of(motions.where(lambda entry: entry.split == "train"), values)
     assert not np.array_equal(whole.mean, part.mean)
-    assert len(list(values.files.folder.glob("statistics-*.json"))) == 2
+    assert len(list(local(values).glob("statistics-*.json"))) == 2
 
     class Unread(Features):
         def rows(self, *_: object) -> np.ndarray:
@@ -313,6 +313,6 @@ def test_statistics_that_cannot_be_kept_are_one_sentence(windows: Windows) -> No
         def rows(self, *_: object) -> np.ndarray:
             return np.ones((2, self.family.size), np.float32)
 
-    nowhere = Elsewhere(windows.pose_features.family, Files(Path("/proc/none")), {})
+    nowhere = Elsewhere(windows.pose_features.family, Files(Folder("/proc/none")), {})
     with pytest.raises(DatasetError, match=r"/proc/none cannot be written .*: name another with"):
         statistics_of(windows.motions, nowhere)
