@@ -3,7 +3,7 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import yaml
 from pydantic import (
@@ -64,7 +64,7 @@ class Spans(Settings):
     )
 
     @model_validator(mode="after")
-    def in_order(self) -> Self:
+    def in_order(self) -> "Spans":
         """A run longer than `longest` must be able to be cut into pieces that are not too short."""
         if not (self.shortest <= self.target <= self.longest and 2 * self.shortest <= self.longest):
             raise ValueError(
@@ -91,7 +91,7 @@ class Pose(Settings):
     )
 
     @model_validator(mode="after")
-    def detector_has_a_user(self) -> Self:
+    def detector_has_a_user(self) -> "Pose":
         """MediaPipe looks for bodies with a network of its own, on the processor."""
         if self.detector is not None and self.backend == "mediapipe":
             raise ValueError(
@@ -151,7 +151,7 @@ class Split(Settings):
     test: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
-    def shares_of_one(self) -> Self:
+    def shares_of_one(self) -> "Split":
         """What is neither val nor test is train."""
         if self.val + self.test > 1:
             raise ValueError(

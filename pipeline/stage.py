@@ -33,6 +33,7 @@ class MissingSection(RuntimeError):
     """A stage was called before the stage that writes what it reads."""
 
 
+@runtime_checkable
 class Named(Protocol):
     """What every stage is called, and its version, raised when a measurement can change."""
 
@@ -40,6 +41,7 @@ class Named(Protocol):
     version: ClassVar[int]
 
 
+@runtime_checkable
 class StageFacts(Named, Protocol):
     """What every stage that writes a section states about itself."""
 
@@ -54,6 +56,7 @@ class SourceStage(StageFacts, Protocol):
     def __call__(self, source: Source, store: Store, /) -> Source: ...
 
 
+@runtime_checkable
 class Watcher(Protocol):
     """Sees the survey's pictures in order, then says what they were."""
 
@@ -69,6 +72,7 @@ class SurveyStage(StageFacts, Protocol):
     def watch(self, source: Source, store: Store, /) -> Watcher: ...
 
 
+@runtime_checkable
 class Frames(Protocol):
     """The frames of one candidate; the first pass over them is its one decode."""
 

@@ -1,6 +1,6 @@
 """The dataset card: README.md of a dataset, written from what the run measured and nothing else."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from manifests.geometry import FPS
 from manifests.record import Clip, Why
@@ -11,6 +11,7 @@ from pipeline.rules import Rule
 from pipeline.stages.s090_sync import MeasureSync
 
 
+@runtime_checkable
 class Facts(Protocol):
     """What the card needs of a finished run."""
 

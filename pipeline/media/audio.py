@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor, gcd
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import soxr
@@ -36,6 +36,7 @@ class AudioRange(MediaError):
     """A window that the sound does not cover: silence is never added at its ends."""
 
 
+@runtime_checkable
 class Heard(Protocol):
     """What reading sound needs to know of a source: `Media` and `Probed` both say it."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from av.container import InputContainer
@@ -36,6 +36,7 @@ class DecodeError(MediaError):
     """A picture that the timeline promises does not decode."""
 
 
+@runtime_checkable
 class Timed(Stored, Protocol):
     """What decoding needs to know of a source: `Media` and `Probed` both say it."""
 

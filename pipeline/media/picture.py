@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ HD_HEIGHT = 720
 """Untagged pictures from this height on are BT.709, smaller ones BT.601, as players take them."""
 
 
+@runtime_checkable
 class Stored(Protocol):
     """What `Media` and `Probed` both say about the stored picture."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pipeline.run.roster import Seen, Worker
 
@@ -31,6 +31,7 @@ class Arrival:
     why: str = ""
 
 
+@runtime_checkable
 class Link(Protocol):
     """Workers that can be looked at and called."""
 

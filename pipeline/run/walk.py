@@ -6,7 +6,7 @@ the ledger (`pipeline.run.recorded`), or measured on the spot (`pipeline.run.ste
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from manifests.record import Blob, Clip, Decision, Source
 from pipeline.flow import SURVEY, Flow
@@ -62,6 +62,7 @@ class NotYet(Exception):
         self.reached = reached
 
 
+@runtime_checkable
 class Means(Protocol):
     """Where sections come from. Each method returns the subject with the section; raises Refusal or NotYet."""
 

@@ -46,7 +46,7 @@ class FaceWatcher:
 
     def wants(self, index: int) -> bool:
         """Whether this source frame is to be searched: ask before scaling a picture."""
-        return self._next < len(self._due) and index >= self._due[self._next]
+        return self._next < len(self._due) and bool(index >= self._due[self._next])
 
     def see(self, index: int, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
         """Search an upright RGB picture; boxes are kept in its pixels."""

@@ -7,7 +7,7 @@ how often the picture is another one.
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -49,6 +49,7 @@ class Stretch:
     ]  # as `NewPictures.rates` gives them; empty in a transition
 
 
+@runtime_checkable
 class Boundaries(Protocol):
     """Looks for what separates the shots of one video."""
 

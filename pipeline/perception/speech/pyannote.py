@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import yaml
@@ -61,11 +61,13 @@ HARMLESS = frozenset(
 for."""
 
 
+@runtime_checkable
 class _Segment(Protocol):
     start: float
     end: float
 
 
+@runtime_checkable
 class _Annotation(Protocol):
     def itertracks(self, *, yield_label: bool) -> Iterable[tuple[_Segment, object, str]]: ...
     def get_overlap(self) -> Iterable[_Segment]: ...
@@ -73,10 +75,12 @@ class _Annotation(Protocol):
     def labels(self) -> list[str]: ...
 
 
+@runtime_checkable
 class _Timeline(Protocol):
     def support(self) -> Iterable[_Segment]: ...
 
 
+@runtime_checkable
 class _Diarization(Protocol):
     """pyannote.audio 4's `DiarizeOutput`."""
 
@@ -85,6 +89,7 @@ class _Diarization(Protocol):
     speaker_embeddings: np.ndarray | None
 
 
+@runtime_checkable
 class _Pipeline(Protocol):
     def __call__(self, file: Mapping[str, object]) -> _Diarization: ...
 

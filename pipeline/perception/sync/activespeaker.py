@@ -192,7 +192,7 @@ class Watching:
         sound: Int16[np.ndarray, " samples"],
         *,
         margin: int,
-    ) -> Float32[np.ndarray, "offset time"]:
+    ) -> Float32[np.ndarray, "offset kept"]:
         """Log-odds that the face speaks, per offset from -15 to 15 and per frame of the kept
         picture.
         """

@@ -51,6 +51,7 @@ class SyncScore:
         return float(self.offset) if self.fine is None else self.fine
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """A loaded backend."""
 

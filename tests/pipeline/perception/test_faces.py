@@ -238,8 +238,11 @@ def steady(rate: Fraction, seconds: int) -> np.ndarray:
     return shown_at(np.arange(int(rate * seconds)), 1 / rate)
 
 
-class Stand:
+class Stand(FaceFinder):
     """Stands for the network where one face is always in view."""
+
+    def __init__(self) -> None:
+        """No network is loaded."""
 
     def __call__(self, rgb: np.ndarray, *, closer: bool = True) -> list[Face]:
         return [face(20.0, 20.0, 20.0)]
@@ -250,7 +253,7 @@ class Stand:
 
 def searched(shown: np.ndarray, sampling: Sampling, *, lost: range = range(0)) -> list[int]:
     """The source frames that are looked at; lost: those that do not decode."""
-    watcher = FaceWatcher(Stand(), shown, sampling)  # pyright: ignore[reportArgumentType]
+    watcher = FaceWatcher(Stand(), shown, sampling)
     for index in sorted(set(range(int(shown[-1]) + 1)) - set(lost)):
         if watcher.wants(index):
             watcher.see(index, np.zeros((60, 60, 3), np.uint8))
