@@ -270,10 +270,10 @@ class Run(Settings):
 
 def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
     """Settings from a YAML file and `key.sub=value` overrides, checked. Raises ConfigError, RuleError: one sentence."""
-    held: dict[str, object] = {}
+    settings: dict[str, object] = {}
     if file is not None:
         try:
-            held = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except FileNotFoundError as error:
             raise ConfigError(f"settings: there is no file {file}") from error
         except OSError as error:
@@ -282,33 +282,33 @@ def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
             raise ConfigError(f"settings: {file} is not UTF-8 text") from error
         except yaml.YAMLError as error:
             raise ConfigError(f"settings: {file} is not YAML: {one_line(error)}") from error
-        if not isinstance(held, dict):
+        if not isinstance(settings, dict):
             raise ConfigError(
-                f"settings: {file} holds a {type(held).__name__}, not keys with values"
+                f"settings: {file} holds a {type(settings).__name__}, not keys with values"
             )
     for override in overrides:
-        put(held, override)
+        put(settings, override)
     try:
-        run = Run.model_validate(held)
+        run = Run.model_validate(settings)
     except ValidationError as error:
         raise ConfigError("settings: " + "; ".join(sentences(error))) from error
     with_thresholds(RULES, run.rules)
     return run
 
 
-def put(held: dict[str, object], override: str) -> None:
+def put(settings: dict[str, object], override: str) -> None:
     """Write one `key.sub=value` into nested settings; the value is read as YAML."""
     key, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"settings: an override is key=value, got {override!r}")
     *path, last = key.split(".")
     for part in path:
-        inner = held.setdefault(part, {})
+        inner = settings.setdefault(part, {})
         if not isinstance(inner, dict):
             raise ConfigError(f"settings: {part} is a value, so {key} cannot be under it")
-        held = inner
+        settings = inner
     try:
-        held[last] = yaml.safe_load(text)
+        settings[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"settings: {key}: {text!r} is not YAML: {one_line(error)}") from error
 

@@ -88,8 +88,8 @@ class Flow:
     @property
     def versions(self) -> dict[str, int]:
         """The version of each stage by its name; the survey, whose decode its stages share, is that of the first."""
-        held = {stage.name: stage.version for stage in self.stages}
-        return {**held, SURVEY: self.on_survey[0].version, RUN: 1}
+        versions = {stage.name: stage.version for stage in self.stages}
+        return {**versions, SURVEY: self.on_survey[0].version, RUN: 1}
 
     def candidates(self, subject: Source | Clip) -> tuple[Clip, ...]:
         """The candidates of a measured source; none of a clip, or where nobody was looked for."""

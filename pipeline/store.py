@@ -67,7 +67,7 @@ class CorruptBlobs(StoreError):
         return CorruptBlobs, (self.found,)
 
 
-class Held(NamedTuple):
+class HashedFile(NamedTuple):
     """One file of the store."""
 
     sha256: str
@@ -173,9 +173,9 @@ class Store:
 
     # ---- listing, moving aside, removing
 
-    def blobs(self) -> Iterator[Held]:
+    def blobs(self) -> Iterator[HashedFile]:
         """Every blob that is here, folder by folder; unfinished and foreign files are passed over."""
-        yield from held_in(self.root / "blobs")
+        yield from hashed_files(self.root / "blobs")
 
     def quarantine(self, blob: Blob) -> Path | None:
         """Move a bad blob aside; returns where it lies now, or None where there is none or it is whole."""
@@ -197,10 +197,10 @@ class Store:
             return None
         return place
 
-    def remove(self, held: Held) -> int:
+    def remove(self, file: HashedFile) -> int:
         """Delete a file of the store; returns the bytes that this freed, 0 where it was gone."""
-        size = size_of(held.path) or 0
-        held.path.unlink(missing_ok=True)
+        size = size_of(file.path) or 0
+        file.path.unlink(missing_ok=True)
         return size
 
     @contextmanager
@@ -234,12 +234,12 @@ def hash_of(file: Path, seal: Seal) -> str:
     return sha256_of(file)
 
 
-def held_in(folder: Path) -> Iterator[Held]:
+def hashed_files(folder: Path) -> Iterator[HashedFile]:
     """The files below a folder that lie where their SHA-256 says, unsorted and not all at once."""
     for part in entries(folder):
         for entry in entries(Path(part.path)):
             if (name := NAME.fullmatch(entry.name)) and entry.name[:2] == part.name:
-                yield Held(name[1], name[2] or "", Path(entry.path))
+                yield HashedFile(name[1], name[2] or "", Path(entry.path))
 
 
 def size_of(file: Path) -> int | None:

@@ -21,7 +21,7 @@ from manifests.checksums import (
     read_checksums,
 )
 from manifests.shards import Member
-from pipeline.audit.findings import Finding, Told
+from pipeline.audit.findings import Finding, OnProgress
 from pipeline.audit.reading import FACTS, DatasetFacts
 from pipeline.audit.shard_check import ShardState, check_shard
 
@@ -33,7 +33,7 @@ class DatasetCheck:
     """What is known of a dataset so far, and what is wrong with it."""
 
     folder: Path
-    told: Told
+    on_progress: OnProgress
     findings: list[Finding] = field(default_factory=list[Finding])
     notes: list[str] = field(default_factory=list[str])
     files: dict[str, int] = field(default_factory=dict[str, int])  # sizes by path
@@ -112,7 +112,7 @@ def read_files(
     check: DatasetCheck, paths: Iterable[str], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[str, ShardState]]:
     """Each file read whole, several at once; one that cannot be read is a finding."""
-    work = partial(read_file, check.folder, check.members, check.told)
+    work = partial(read_file, check.folder, check.members, check.on_progress)
     for path, state in pool.map(work, paths):
         if isinstance(state, ShardState):
             yield path, state
@@ -121,11 +121,11 @@ def read_files(
 
 
 def read_file(
-    folder: Path, members: Mapping[str, Sequence[Member]], told: Told, path: str
+    folder: Path, members: Mapping[str, Sequence[Member]], on_progress: OnProgress, path: str
 ) -> tuple[str, ShardState | str]:
     """One file read whole, or why it could not be."""
     try:
-        return path, check_shard(folder / path, members.get(path, ()), told)
+        return path, check_shard(folder / path, members.get(path, ()), on_progress)
     except OSError as error:
         return path, f"cannot be read: {error.strerror or error}"
 

@@ -103,7 +103,7 @@ def fetch(
         if located.address.kind is Kind.LOCAL:
             fetched = fetched_local(located, hash_local(located, shelf, settings))
         else:
-            with shelf.held(located.locator):
+            with shelf.locked_for(located.locator):
                 fetched = fetch_remote(located, shelf, settings, opt_outs, lock, update=update)
         check_after(located, fetched, opt_outs, lock)
     except FetchError as error:

@@ -164,7 +164,7 @@ def take(address: WebFile, response: Response, partial: Partial) -> None:
     settings = address.settings
     read: Callable[[int], bytes] = response.read
     try:
-        append(read, partial.file, rate=settings.rate_limit, most=settings.max_bytes)
+        append(read, partial.file, bytes_per_second=settings.rate_limit, most=settings.max_bytes)
     except TooManyBytes as error:
         partial.clear()
         raise NotMediaPage(address.locator, str(error)) from error

@@ -20,12 +20,12 @@ DUPLICATE = 0.65
 4.2, a bit error rate of 0.35."""
 _LEAST_SECONDS = 3.0
 _COMMON = 64
-"""Words that more fingerprints than this share tell nothing and are not looked up."""
+"""Words that more fingerprints than this fraction tell nothing and are not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How alike two recordings sound where they fit best. similarity: share of equal bits, 0.5 for
+    """How alike two recordings sound where they fit best. similarity: fraction of equal bits, 0.5 for
     unrelated sound. lag: seconds by which the second one starts later on the first one's clock."""
 
     similarity: float

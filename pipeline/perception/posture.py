@@ -180,8 +180,8 @@ def _ways(pose: Pose, valid_from: float) -> Float[np.ndarray, " pairs"]:
     there = seen(pose, valid_from)[: count * BLOCK, list(MOVERS)].reshape(count, BLOCK, -1)
     points = movers[..., :2].astype(np.float64).reshape(count, BLOCK, len(MOVERS), 2)
     often = there.mean(axis=1) >= 0.5
-    held = np.where(there[..., None] | ~often[:, None, :, None], points, np.nan)
-    places = np.nanmedian(held, axis=1)
+    kept = np.where(there[..., None] | ~often[:, None, :, None], points, np.nan)
+    places = np.nanmedian(kept, axis=1)
     ways = np.linalg.norm(places[2:] - places[:-2], axis=-1)
     return ways[often[2:] & often[:-2]]
 

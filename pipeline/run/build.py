@@ -24,7 +24,7 @@ from pipeline.run.report import report, run_facts
 from pipeline.run.seals import Committed, intact, remember, remembered, seals_of
 from pipeline.run.shrink import WouldShrink, refuse_trial
 from pipeline.run.unchanged import Listing, run_key
-from pipeline.run.work import check_places, held, refuse_other_folder
+from pipeline.run.work import check_places, locked, refuse_other_folder
 from pipeline.sources.counts import Counts, notes
 from pipeline.sources.errors import SourcesUnreachable
 from pipeline.store import CorruptBlob, CorruptBlobs, Store
@@ -44,7 +44,7 @@ def build(run: Run, console: Console, *, flow: Flow | None = None) -> int:
     run = run.resolved()
     check(run, own_flow=flow is None)
     try:
-        with interruptible(), held(run.work_folder):
+        with interruptible(), locked(run.work_folder):
             return Building(run, flow or build_flow(run), console).run()
     except (Outage, SourcesUnreachable) as error:
         say(console, f"stopped: {error}; nothing was committed, what was measured is kept")

@@ -149,7 +149,7 @@ def local(run: Run) -> Generator[DaskLink]:
 
     setattr(utils, "_forkserver_preload_set", True)  # noqa: B010 - else Dask imports every library that it knows of
     with dask.config.set(SETTINGS), quiet(), ExitStack() as stack:
-        with interrupts_held():
+        with interrupts_deferred():
             cluster = start_cluster(run)
             stack.callback(end_cluster, cluster)
             client = Client(cluster, set_as_default=False)
@@ -159,7 +159,7 @@ def local(run: Run) -> Generator[DaskLink]:
 
 
 @contextmanager
-def interrupts_held() -> Generator[None]:
+def interrupts_deferred() -> Generator[None]:
     """Have an interrupt wait for the end of the block, which leaves processes behind when it is cut short.
 
     The second one does not wait.
@@ -167,18 +167,18 @@ def interrupts_held() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[int] = []
+    received: list[int] = []
 
-    def hold(number: int, frame: object) -> None:
-        held.append(number)
+    def receive(number: int, frame: object) -> None:
+        received.append(number)
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, hold)
+    before = signal.signal(signal.SIGINT, receive)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    for number in held:
+    for number in received:
         signal.raise_signal(number)
 
 
@@ -193,11 +193,11 @@ def start_fork_server() -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["distributed"])
     resource_tracker.ensure_running()  # when the server starts it, it opens the signal again
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def start_cluster(run: Run) -> LocalCluster:
@@ -259,7 +259,7 @@ def offer_dashboard(cluster: LocalCluster) -> None:
 
 def end_cluster(cluster: LocalCluster) -> None:
     """Kill the worker processes, as a step cannot be asked to stop, and close the rest."""
-    with interrupts_held():
+    with interrupts_deferred():
         for nanny in nannies(cluster):
             nanny.close_gracefully()  # it starts no other one
             kill(nanny.pid)

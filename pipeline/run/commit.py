@@ -87,12 +87,12 @@ def restore(out: Path, root: str | None, *, keep: int) -> str:
     The version that is there becomes an earlier one itself. Raises RestoreError.
     """
     with locked(out):
-        held = versions(out)
-        found = [v for v in held if root is None or v.root.startswith(root)][
+        present = versions(out)
+        found = [v for v in present if root is None or v.root.startswith(root)][
             : 1 if root is None else None
         ]
         if len(found) != 1:
-            there = ", ".join(version.root[:12] for version in held) or "none"
+            there = ", ".join(version.root[:12] for version in present) or "none"
             raise RestoreError(
                 f"{out}: {len(found)} earlier versions have a root that begins with {root or ''!r}; there are: {there}"
             )
@@ -113,8 +113,8 @@ def versions(out: Path) -> list[Version]:
 def root_of(dataset: Path) -> str | None:
     """The root hash that a dataset states; None where it states none."""
     try:
-        held = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
-        return str(held["root"])
+        content = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+        return str(content["root"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

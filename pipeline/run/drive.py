@@ -241,11 +241,11 @@ def silent_hosts(gathered: Gathered) -> dict[str, int]:
     One source that cannot be reached may be its own fault; a host counts from `SILENT` on, or where nothing at all was
     reached.
     """
-    held = gathered.answers
-    nothing = not any(answers.given for answers in held.values())
+    answers_by_host = gathered.answers
+    nothing = not any(answers.given for answers in answers_by_host.values())
     return {
         host: answers.missed
-        for host, answers in held.items()
+        for host, answers in answers_by_host.items()
         if not answers.given and (answers.missed >= SILENT or (nothing and answers.missed))
     }
 

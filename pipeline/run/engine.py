@@ -58,24 +58,24 @@ class Engine:
 
 @dataclass(slots=True)
 class Waiting(Generic[Result]):
-    """Tasks that no worker has: those told, urgent ones first, then those of a list that is drawn from when needed."""
+    """Tasks that no worker has: the queue, urgent ones first, then those of a list that is drawn from when needed."""
 
     tasks: Iterator[Task[Result]]
-    told: deque[Task[Result]] = field(default_factory=deque[Task[Result]])
+    queue: deque[Task[Result]] = field(default_factory=deque[Task[Result]])
 
     def put(self, task: Task[Result]) -> None:
-        (self.told.appendleft if task.urgent else self.told.append)(task)
+        (self.queue.appendleft if task.urgent else self.queue.append)(task)
 
     def again(self, task: Task[Result]) -> None:
-        self.told.appendleft(task)
+        self.queue.appendleft(task)
 
     def next(self) -> Task[Result] | None:
-        return self.told.popleft() if self.told else next(self.tasks, None)
+        return self.queue.popleft() if self.queue else next(self.tasks, None)
 
     def empty(self) -> bool:
         following = self.next()
         if following is not None:
-            self.told.appendleft(following)
+            self.queue.appendleft(following)
         return following is None
 
 

@@ -85,8 +85,8 @@ class Progress:
             return "…"
         expected = self.clips_known / self.sources_done * self.sources
         work = self.sources_done + self.clips_done
-        share = work / max(work, self.sources + max(expected, self.clips_known))
-        return clock(self.elapsed / share - self.elapsed)
+        fraction = work / max(work, self.sources + max(expected, self.clips_known))
+        return clock(self.elapsed / fraction - self.elapsed)
 
     def __rich__(self) -> Group:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -97,10 +97,15 @@ class Progress:
             of_clip = stage in self.of_clip
             total = self.clips_known if of_clip else self.sources
             done = self.clips_done if of_clip else self.sources_done
-            rate = tally.calls / self.elapsed if self.elapsed else 0.0
+            per_second = tally.calls / self.elapsed if self.elapsed else 0.0
             left = clock((total - done) * self.elapsed / done) if done and total >= done else "…"
             table.add_row(
-                stage, str(tally.calls), str(total), f"{rate:.2f}/s", str(tally.decoded or ""), left
+                stage,
+                str(tally.calls),
+                str(total),
+                f"{per_second:.2f}/s",
+                str(tally.decoded or ""),
+                left,
             )
         where = Text(f"dashboard {self.dashboard}" if self.dashboard else "", style="dim")
         return Group(Text(self.line(), style="bold"), where, table)

@@ -224,9 +224,9 @@ class Measuring:
             yield
         finally:
             seconds = time.perf_counter() - began
-            held = self.costs
-            held.seconds[stage] = held.seconds.get(stage, 0.0) + seconds
-            held.decoded[stage] = held.decoded.get(stage, 0) + count.decoded - before
+            costs = self.costs
+            costs.seconds[stage] = costs.seconds.get(stage, 0.0) + seconds
+            costs.decoded[stage] = costs.decoded.get(stage, 0) + count.decoded - before
 
 
 def watched(source: Source, stages: Sequence[SurveyStage], store: Store, count: Count) -> Source:

@@ -47,7 +47,7 @@ def refuse_other_folder(out: Path) -> None:
 
 
 @contextmanager
-def held(work: Path) -> Generator[None]:
+def locked(work: Path) -> Generator[None]:
     """Alone with a work folder, which the system frees when its holder dies. Raises ConfigError where it is taken."""
     work.mkdir(parents=True, exist_ok=True)
     sync(work.parent)

@@ -41,7 +41,7 @@ from pipeline.stage import need
 REACH_SIDE = 6.5
 REACH_UP = 2.5
 REACH_DOWN = 13.0
-# The face's place enters the clip id in steps of this share of the frame height, not with a detector's last digits.
+# The face's place enters the clip id in steps of this fraction of the frame height, not with a detector's last digits.
 FACE_STEP = 1.0 / 16.0
 
 
@@ -250,9 +250,9 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
             backend=speech.backend,
             voices=speech.voices,
             speaker=turn.speaker,
-            voiced=share(speech.voiced, start, stop),
-            overlap=None if speech.overlaps is None else share(speech.overlaps, start, stop),
-            music=None if speech.music is None else share(speech.music, start, stop),
+            voiced=fraction(speech.voiced, start, stop),
+            overlap=None if speech.overlaps is None else fraction(speech.overlaps, start, stop),
+            music=None if speech.music is None else fraction(speech.music, start, stop),
         ),
     )
 
@@ -261,8 +261,8 @@ def new_pictures(shot: Shot, face: Box, media: Media) -> float | None:
     """New pictures per second where a person is: no more than the source has; that many where nothing tells less."""
     if not shot.new_pictures:
         return None
-    told = of_person(shot.new_pictures, face, media.upright_size)
-    return float(media.rate) if told is None else min(told, float(media.rate))
+    measured = of_person(shot.new_pictures, face, media.upright_size)
+    return float(media.rate) if measured is None else min(measured, float(media.rate))
 
 
 def who(track: Track, people: People, media: Media, start: int, stop: int) -> Person:
@@ -326,8 +326,8 @@ def region(face: Box, others: list[Box], size: tuple[int, int]) -> Box:
     return float(x0), float(y0), float(max(2, x1 - x0)), float(max(2, y1 - y0))
 
 
-def share(intervals: tuple[Interval, ...], start: int, stop: int) -> float:
-    """Share of a span that lies in any of the intervals."""
+def fraction(intervals: tuple[Interval, ...], start: int, stop: int) -> float:
+    """Fraction of a span that lies in any of the intervals."""
     covered: NDArray[np.bool_] = np.zeros(stop - start, dtype=bool)
     for interval in intervals:
         covered[max(0, interval.start - start) : max(0, interval.stop - start)] = True

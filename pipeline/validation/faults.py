@@ -92,15 +92,15 @@ def around(face: Box, *, high: float) -> Box:
 
 
 def pasted_small(
-    pictures: Sequence[RGB], backdrop: RGB, *, face: float, share: float, at: float
+    pictures: Sequence[RGB], backdrop: RGB, *, face: float, fraction: float, at: float
 ) -> list[RGB]:
-    """The pictures shrunk into a 960x540 one so that a face of `face` pixels has `share` of the height.
+    """The pictures shrunk into a 960x540 one so that a face of `face` pixels has `fraction` of the height.
 
     at: of the free width, where. The person stands on the lower edge.
     """
     wide, high = 960, 540
     large = cv2.resize(backdrop, (wide, high), interpolation=cv2.INTER_AREA)
-    shrink = share * high / face
+    shrink = fraction * high / face
     size = (round(pictures[0].shape[1] * shrink), round(pictures[0].shape[0] * shrink))
     left, made = round(at * (wide - size[0])), list[RGB]()
     if size[0] > wide or size[1] > high:
@@ -152,10 +152,10 @@ def panned(pictures: Sequence[RGB], *, speed: float) -> list[RGB]:
     return made
 
 
-def held(pictures: Sequence[RGB], rate: float) -> list[RGB]:
-    """As many pictures, of which `rate` a second are new where there are 25: each is shown for several frames."""
-    shown = (int(n * rate / 25 + 1e-9) for n in range(len(pictures)))
-    return [pictures[int(new * 25 / rate + 1e-9)] for new in shown]
+def repeated(pictures: Sequence[RGB], fps: float) -> list[RGB]:
+    """As many pictures, of which `fps` a second are new where there are 25: each is shown for several frames."""
+    shown = (int(n * fps / 25 + 1e-9) for n in range(len(pictures)))
+    return [pictures[int(new * 25 / fps + 1e-9)] for new in shown]
 
 
 def head_alone(pictures: Sequence[RGB], face: Box, backdrop: RGB) -> list[RGB]:

@@ -20,7 +20,7 @@ from pipeline.perception.identity import DUPLICATE, fingerprint, near_duplicates
 from pipeline.perception.speech import Embedded, voices
 from pipeline.perception.speech.heard import RATE
 from pipeline.validation.footage import media_folder
-from pipeline.validation.scores import Case, histogram, interval_text, judged, share_text
+from pipeline.validation.scores import Case, fraction_text, histogram, interval_text, judged
 from research.recordings import alike, find, read, single
 from research.truth.cast import person_of
 
@@ -202,10 +202,10 @@ def row(what: str, cases: list[Case], threshold: float) -> str:
         if score is result.fitted:
             cells.append(f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}")
         cells += [
-            f"{share_text(score.precision)} {interval_text(low.precision, high.precision)}",
-            f"{share_text(score.recall)} {interval_text(low.recall, high.recall)}",
+            f"{fraction_text(score.precision)} {interval_text(low.precision, high.precision)}",
+            f"{fraction_text(score.recall)} {interval_text(low.recall, high.recall)}",
         ]
-    cells.append(f"{share_text(base.precision)}, {share_text(base.recall)}" if base else "–")
+    cells.append(f"{fraction_text(base.precision)}, {fraction_text(base.recall)}" if base else "–")
     return f"| {' | '.join(cells)} |"
 
 

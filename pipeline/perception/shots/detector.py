@@ -79,20 +79,20 @@ class ShotDetector:
     coloured: ClassVar[bool] = False
     """Whether it wants BGR pictures; else grey ones, which cost next to nothing."""
 
-    def boundaries(self, rate: Fraction) -> Boundaries:
+    def boundaries(self, fps: Fraction) -> Boundaries:
         """What looks for boundaries in one video."""
-        return Thumbs(Rolling(self.cuts, self.gradual, self.blends, rate=float(rate)))
+        return Thumbs(Rolling(self.cuts, self.gradual, self.blends, fps=float(fps)))
 
     def start(
-        self, rate: Fraction, seconds: Float[np.ndarray, "frame"] | None = None
+        self, fps: Fraction, seconds: Float[np.ndarray, "frame"] | None = None
     ) -> "ShotWatcher":
         """A watcher for one video of this mean frame rate, in frames per second.
 
         seconds: of each source frame; None where all are equally far apart.
         """
-        if rate <= 0:
-            raise ShotError(f"a frame rate must be positive, got {rate}")
-        return ShotWatcher(self, rate, seconds)
+        if fps <= 0:
+            raise ShotError(f"a frame rate must be positive, got {fps}")
+        return ShotWatcher(self, fps, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +116,14 @@ class ShotWatcher:
     def __init__(
         self,
         detector: ShotDetector,
-        rate: Fraction,
+        fps: Fraction,
         seconds: Float[np.ndarray, "frame"] | None = None,
     ) -> None:
         self._detector = detector
-        self._rate = rate
+        self._fps = fps
         self._seconds = seconds
-        self._boundaries = detector.boundaries(rate)
-        self._camera_step = _step(rate, detector.camera.steps_per_second)
+        self._boundaries = detector.boundaries(fps)
+        self._camera_step = _step(fps, detector.camera.steps_per_second)
         self._frames: list[int] = []
         self._shape: tuple[int, ...] | None = None
         self._last_grey: UInt8[np.ndarray, "h w"] | None = None
@@ -204,11 +204,11 @@ class ShotWatcher:
         if kind is not Kind.SHOT:
             return ()
         frames = np.array(self._frames[first:stop])
-        times = frames / float(self._rate) if self._seconds is None else self._seconds[frames]
+        times = frames / float(self._fps) if self._seconds is None else self._seconds[frames]
         return self._detector.new_pictures.rates(np.stack(self._steps[first:stop]), times)
 
     def _speeds(self, first: int, stop: int) -> Float[np.ndarray, "step"]:
-        per_second = float(self._rate)
+        per_second = float(self._fps)
         return np.array(
             [
                 shift * per_second / (self._frames[b] - self._frames[a])
@@ -246,6 +246,6 @@ def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _step(rate: Fraction, per_second: float) -> int:
+def _step(fps: Fraction, per_second: float) -> int:
     """Every how many-th frame to look at, to look about this often."""
-    return max(1, round(float(rate) / per_second))
+    return max(1, round(float(fps) / per_second))

@@ -104,8 +104,8 @@ def of_person(cells: tuple[float | None, ...], face: Box, size: tuple[int, int])
     columns = touched(x - wide, x + 2.0 * wide, size[0])
     rows = touched(y - 0.5 * high, y + 4.0 * high, size[1])
     asked = [cells[row * CELLS + column] for row in rows for column in columns]
-    told = [rate for rate in asked if rate is not None]
-    return float(np.median(told)) if told else None
+    known = [rate for rate in asked if rate is not None]
+    return float(np.median(known)) if known else None
 
 
 def touched(first: float, stop: float, length: int) -> range:

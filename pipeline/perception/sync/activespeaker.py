@@ -240,7 +240,7 @@ def features(
     seen: Float32[np.ndarray, "time 128"], measures: Float[np.ndarray, "time 6"] | None
 ) -> Float[np.ndarray, "time 134"]:
     """Picture features, band-passed, deviation 1, beside the lips' measures; zeros where those were not found."""
-    moved = standard(band_pass(seen.astype(np.float64), rate=FPS))
+    moved = standard(band_pass(seen.astype(np.float64), sample_rate=FPS))
     return np.concatenate(
         (np.zeros((len(seen), MEASURES)) if measures is None else measures, moved), axis=1
     )

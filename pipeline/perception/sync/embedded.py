@@ -29,7 +29,7 @@ SMOOTH = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
 SIGNS = Axes(
     seen=np.array([[2.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
     heard=np.stack([np.outer(SMOOTH, signs).ravel() for signs in (OPENS, SPREADS)], axis=1),
-    share=np.array([0.5, 0.5]),
+    weight=np.array([0.5, 0.5]),
 )
 NOTHING = SyncScore(offset=0, confidence=0.0, speaking=0.0, fine=0.0)
 

@@ -40,7 +40,7 @@ def speech(text, *, seconds=6.0, voice="en+m3"):
     import soxr
 
     spoken = fit(speak(text * 3, Voice(voice)), seconds=seconds)
-    samples = soxr.resample(spoken.samples, spoken.rate, 16_000)
+    samples = soxr.resample(spoken.samples, spoken.sample_rate, 16_000)
     return np.round(samples * 20_000.0).astype(np.int16)
 
 

@@ -226,7 +226,7 @@ def test_pictures_that_stay_for_several_frames_turn_no_pan_into_cuts(
     places = [64.0 + step * (k - k % held) for k in range(150)]
     pan = [cv2.getRectSubPix(scene, (128, 72), (place, 35.5)) for place in places]
     film = np.stack([thumb(picture) for picture in (*pan, *[texture(1)] * 40)])
-    assert Cuts().find(film, rate=25.0) == ([150], [])
+    assert Cuts().find(film, fps=25.0) == ([150], [])
 
 
 def test_a_short_bright_shot_is_no_flash() -> None:
@@ -356,21 +356,21 @@ def long_film() -> np.ndarray:
 def test_a_long_video_is_cut_as_if_it_were_seen_at_once_and_is_not_kept() -> None:
     film = long_film()
     cuts, gradual = Cuts(), Gradual()
-    rolling = Rolling(cuts, gradual, Blends(), rate=25.0)
+    rolling = Rolling(cuts, gradual, Blends(), fps=25.0)
     most = 0
     for picture in film:
         rolling.see(picture)
         most = max(most, len(rolling._kept))
     found, between = rolling.finish()
-    sudden, flashes = cuts.find(film, rate=25.0)
+    sudden, flashes = cuts.find(film, fps=25.0)
     assert most < BLOCK + 1
     assert found == sudden and len(found) > 20
-    assert between == gradual.find(film, rate=25.0, flashes=flashes) and len(between) > 20
+    assert between == gradual.find(film, fps=25.0, flashes=flashes) and len(between) > 20
 
 
 def test_black_that_is_longer_than_what_is_kept_is_one_transition() -> None:
     film = np.concatenate((np.stack([grey(1)] * 50), np.zeros((2 * BLOCK, 18, 32), np.uint8)))
-    rolling = Rolling(Cuts(), Gradual(), Blends(), rate=25.0)
+    rolling = Rolling(Cuts(), Gradual(), Blends(), fps=25.0)
     for picture in film:
         rolling.see(picture)
     places = {k for first, stop in rolling.finish()[1] for k in range(first, stop)}
