@@ -157,7 +157,7 @@ def write_tar(file: Path, shard: str, members: Iterable[tuple[str, bytes]]) -> t
 def stream_tar(
     stream: IO[bytes] | HashingStream, shard: str, members: Iterable[tuple[str, bytes]]
 ) -> tuple[Member, ...]:
-    """Write a tar to a stream, as `write_tar` does to a file; one member at a time is held in memory."""
+    """Write a tar to a stream, as `write_tar` does to a file; one member at a time is in memory."""
     written: list[Member] = []
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in members:

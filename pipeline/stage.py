@@ -58,9 +58,9 @@ class SourceStage(StageFacts, Protocol):
 
 @runtime_checkable
 class Watcher(Protocol):
-    """Sees the survey's pictures in order, then says what they were."""
+    """Takes the survey's pictures in order, then returns the source with its section."""
 
-    def see(self, picture: "Picture", /) -> None: ...
+    def add(self, picture: "Picture", /) -> None: ...
 
     def finish(self, source: Source, /) -> Source: ...
 

@@ -1,6 +1,6 @@
 """The content-addressed store of a run: arrays and files named by the SHA-256 of their bytes.
 
-Reading vouches: what comes out of `read_bytes`, `read_array` and `vouched_path` has the bytes that its name promises,
+Reading vouches: what comes out of `read_bytes`, `read_array` and `verified_path` has the bytes that its name promises,
 or CorruptBlob is raised. A bad file is put into quarantine, so that it is made again and can still be looked at.
 """
 
@@ -90,7 +90,7 @@ class Store:
         return self.root / "media"
 
     def path(self, blob: Blob) -> Path:
-        """Where a blob lies or would lie. What is read must come through `read_bytes` or `vouched_path`."""
+        """Where a blob lies or would lie. What is read must come through `read_bytes` or `verified_path`."""
         return self.root / "blobs" / blob.sha256[:2] / f"{blob.sha256}{blob.suffix}"
 
     def has(self, blob: Blob) -> bool:
@@ -157,7 +157,7 @@ class Store:
         """Presentation timestamps of a source's frames, in ticks."""
         return self.read_array(media.timeline).astype(np.int64)
 
-    def vouched_path(self, blob: Blob) -> Path:
+    def verified_path(self, blob: Blob) -> Path:
         """The file of a blob for those who open it themselves; hashed once per process and state of the file.
 
         Raises CorruptBlob where it is missing or wrong.

@@ -104,7 +104,7 @@ def rule_line(rule: Rule) -> str:
     """One row of the filters."""
     return (
         f"| {rule.why} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "
-        f"{rule.source} | {rule.shown} |"
+        f"{rule.source} | {rule.proven_text} |"
     )
 
 

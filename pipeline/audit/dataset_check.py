@@ -54,12 +54,12 @@ def read_manifests(check: DatasetCheck) -> None:
         try:
             check.facts = read_facts(check.folder)
         except BrokenFile as error:
-            check.say(error.path, error.problem)
+            check.add(error.path, error.problem)
     if (clips := table_of(check, "clips")) is not None:
         try:
             read_members(check, clips)
         except BrokenFile as error:
-            check.say(error.path, error.problem)
+            check.add(error.path, error.problem)
     if "clips.parquet" in check.bad:
         check.notes.append("clips.parquet is damaged: not every member of a shard was compared")
     compare_counts(check)
@@ -72,7 +72,7 @@ def table_of(check: DatasetCheck, name: str) -> Table | None:
     try:
         return open_table(check.folder, name, needed_of(name))
     except BrokenFile as error:
-        check.say(error.path, error.problem)
+        check.add(error.path, error.problem)
         return None
 
 
@@ -92,10 +92,10 @@ def read_members(check: DatasetCheck, clips: Table) -> None:
             members = tables.members_of(row)
             name, revised = tables.text(row["id"]), tables.text(row["revision"])
         except TypeError as error:
-            check.say(clips.name, f"row {number}: {error}")
+            check.add(clips.name, f"row {number}: {error}")
             continue
         if name in check.revisions:
-            check.say(clips.name, f"row {number}: clip {name} is listed before")
+            check.add(clips.name, f"row {number}: clip {name} is listed before")
             continue
         for member in members.values():
             check.members[member.shard].append(member)
@@ -109,7 +109,7 @@ def compare_counts(check: DatasetCheck) -> None:
         return
     said = check.facts.counts.get("clips")
     if said != check.clips:
-        check.say(FACTS, f"counts {said} clips, clips.parquet has {check.clips}")
+        check.add(FACTS, f"counts {said} clips, clips.parquet has {check.clips}")
 
 
 # ---- the shards and the root -----------------------------------------------------------------------------------------
@@ -118,22 +118,22 @@ def compare_counts(check: DatasetCheck) -> None:
 def compare_shard(check: DatasetCheck, path: str, state: ShardState) -> None:
     """A shard's members, revisions, and what dataset.json says of it."""
     for problem in state.problems:
-        check.say(path, problem)
+        check.add(path, problem)
     for name, record in state.records.items():
         if problem := revision_problem(check, name.removesuffix(".json"), record):
-            check.say(path, f"member {name!r}: {problem}")
+            check.add(path, f"member {name!r}: {problem}")
     listed = {shard.path: shard for shard in check.facts.shards} if check.facts else {}
     shard = listed.get(path)
     if shard is None:
         if check.facts is not None and path in check.members:
-            check.say(path, f"is not in {FACTS}")
+            check.add(path, f"is not in {FACTS}")
         return
     if (shard.bytes, shard.sha256) != (state.bytes, state.sha256):
-        check.say(path, OTHER_BYTES.format(FACTS))
+        check.add(path, OTHER_BYTES.format(FACTS))
     members = sorted(check.members.get(path, ()), key=lambda member: member.offset)
     ours = path.split("/")[0] in FAMILIES and "clips.parquet" not in check.bad
     if ours and content_hash(members) != shard.content:
-        check.say(path, f"{FACTS} names another content than clips.parquet")
+        check.add(path, f"{FACTS} names another content than clips.parquet")
 
 
 def revision_problem(check: DatasetCheck, clip: str, record: Record) -> str | None:
@@ -152,7 +152,7 @@ def compare_root(check: DatasetCheck) -> None:
         opened = {name: table_of(check, name) for name in TABLES}
         hashes = {name: table.rows_hash() for name, table in opened.items() if table is not None}
     except BrokenFile as error:
-        check.say(error.path, error.problem)
+        check.add(error.path, error.problem)
         return
     if check.facts is None or len(hashes) < len(TABLES):
         check.notes.append("the content root could not be computed")
@@ -160,4 +160,4 @@ def compare_root(check: DatasetCheck) -> None:
     members = (member for of_shard in check.members.values() for member in of_shard)
     root = tables.root_of(members, hashes)
     if root != check.facts.root:
-        check.say(FACTS, f"its root is {check.facts.root}, the members and tables give {root}")
+        check.add(FACTS, f"its root is {check.facts.root}, the members and tables give {root}")

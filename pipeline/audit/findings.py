@@ -1,4 +1,4 @@
-"""What an audit finds wrong, and the sentence that a broken file of a dataset is told in."""
+"""What an audit finds wrong, and the message for a broken file of a dataset."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -46,7 +46,7 @@ class Kept:
 def write_sheets(
     dataset: Path, out: Path, *, clips: Sequence[str] = (), most: int = 10
 ) -> list[Path]:
-    """One PNG a clip: those named by the beginnings of their ids, else `most` spread evenly over the set.
+    """One PNG a clip: those named by the beginnings of their ids, else `most` evenly over the set.
 
     Raises LookError where the folder is no dataset or an id fits no clip.
     """

@@ -118,25 +118,25 @@ def impossible(member: Member, at: int, size: int) -> str | None:
 def check_member(reader: HashedReader, member: Member, state: ShardState) -> None:
     """One member with what stands before it, from where the reader is."""
 
-    def say(problem: str) -> None:
+    def report(problem: str) -> None:
         state.problems.append(f"member {member.name!r}: {problem}")
 
     before = member.offset - tarfile.BLOCKSIZE - reader.at
     if before >= tarfile.BLOCKSIZE or not reader.zeros(before):
-        say("bytes stand before it that belong to no clip")
+        report("bytes stand before it that belong to no clip")
         reader.zeros(member.offset - tarfile.BLOCKSIZE - reader.at)
     if problem := header_problem(reader.read(tarfile.BLOCKSIZE), member):
-        say(problem)
+        report(problem)
     keep = member.name.endswith(".json") and member.size <= LONGEST_RECORD
     sha256, content = reader.hashed(member.size, keep=keep)
     if sha256 != member.sha256:
-        say("its bytes are not those that clips.parquet names")
+        report("its bytes are not those that clips.parquet names")
     elif member.name.endswith(".json"):
         record = record_of(content)
         if isinstance(record, Record):
             state.records[member.name] = record
         else:
-            say(record)
+            report(record)
 
 
 def header_problem(header: bytes, member: Member) -> str | None:

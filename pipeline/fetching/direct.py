@@ -63,7 +63,7 @@ class WebFile:
     url: str
     settings: FetchSettings
     allowed: Callable[[], None]  # asked when it turned out to be a file, before its bytes are taken
-    answered: Callable[[], None]  # told that its host says something
+    answered: Callable[[], None]  # called when its host answers
 
 
 def has_extractor(url: str) -> bool:

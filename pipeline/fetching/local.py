@@ -102,7 +102,7 @@ def reading(locator: str) -> Iterator[None]:
 def by_errno(error: OSError, locator: str) -> FetchError:
     """The reason in an error of a local file.
 
-    A mount that went away looks like a file that is gone or may not be read, so neither is held to be a fact about it.
+    A mount that went away looks like a file that is gone or may not be read, so neither is taken for a fact about it.
     """
     words = error.strerror or type(error).__name__
     if error.errno in AWAY:

@@ -19,7 +19,7 @@ SUSPECT = 300
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A packet that does not decode. time: its timestamp; None where frames are told apart by their order."""
+    """A packet that does not decode. time: its timestamp; None where frames are identified by their order."""
 
     time: int | None
 

@@ -4,7 +4,7 @@
     .dataset.new-…/               the next one, while it is written
     .dataset.next-<root>/         the next one, whole; after the move, the one that it replaced
     .dataset.versions/<root>/     those before it, as many as `keep_versions` says
-    .dataset.lock                 held by whoever moves any of them
+    .dataset.lock                 locked by the process that moves any of them
 
 Where the system can exchange two folders (Linux, most local file systems) there is no moment without a dataset; else
 there is one between two renames, and whoever holds the lock next undoes a move that was cut there.
@@ -61,7 +61,7 @@ def new_folder(out: Path) -> Generator[Path]:
 
 
 def commit(folder: Path, out: Path, *, keep: int) -> None:
-    """Put a finished folder in the dataset's place, durably. The lock is held. keep: versions before it that stay."""
+    """Put a finished folder in the dataset's place, durably; the caller has the lock. keep: old versions that stay."""
     sync_tree(folder)
     ready = out.with_name(f".{out.name}.next-{root_of(folder)}")
     folder.replace(ready)

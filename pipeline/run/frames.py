@@ -85,7 +85,7 @@ class SpanFrames:
             raise Refusal(
                 Why.NO_AUDIO, f"sound covers frames [{first}, {last}), needed [{start}, {stop})"
             )
-        track = np.load(self.store.vouched_path(speech.sound), mmap_mode="r", allow_pickle=False)
+        track = np.load(self.store.verified_path(speech.sound), mmap_mode="r", allow_pickle=False)
         begin, end = (frame * SAMPLES_PER_FRAME - speech.sound_start for frame in (start, stop))
         return np.array(track[begin:end])
 

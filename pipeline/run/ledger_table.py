@@ -12,7 +12,7 @@ from pipeline.run.entry import Row
 from pipeline.run.sqlite_pages import PAGE
 
 # Rows are only ever added at the end, so that filling the table writes each of its pages once; only the index, of eight
-# bytes a key, is written all over. Two keys that begin with the same eight bytes are told apart by the row.
+# bytes a key, is written all over. Two keys that begin with the same eight bytes are distinguished by the row.
 TABLE = """CREATE TABLE entry (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL
 )"""

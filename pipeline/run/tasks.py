@@ -35,7 +35,7 @@ class Preflight:
 
     work: the folder that the driver and all workers share, as the tasks name it.
     token: what marks the files of this check in it, its alone in this run.
-    expected: what `probe` returns here, so that a worker with other code, weights or settings is told.
+    expected: what `probe` returns here, so that a worker with other code, weights or settings is recognised.
     probe: a picklable function, run on the worker.
     """
 

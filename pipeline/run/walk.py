@@ -1,7 +1,7 @@
 """The one walk over the flow: a source to its candidates, a candidate to its clip, each until a rule drops it.
 
-The run, its plan and its workers walk alike; they differ in where a section comes from, which is their `Means`: from
-the ledger (`pipeline.run.recorded`), or measured on the spot (`pipeline.run.step`).
+The run, its plan and its workers all use it. They differ in where sections come from, their `SectionProvider`:
+the ledger (`pipeline.run.recorded`), or a measurement on the spot (`pipeline.run.step`).
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from pipeline.verdict import Failed, Refusal, StageVersion, dropped, refused
 
 @dataclass(slots=True)
 class Costs:
-    """What a step took, by stage: seconds, and frames that left a decoder. No part of any key or of the root hash."""
+    """What a step cost, by stage: seconds, and decoded frames. No part of any key or of the root hash."""
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     decoded: dict[str, int] = field(default_factory=dict[str, int])
@@ -63,7 +63,7 @@ class NotYet(Exception):
 
 
 @runtime_checkable
-class Means(Protocol):
+class SectionProvider(Protocol):
     """Where sections come from. Each method returns the subject with the section; raises Refusal or NotYet."""
 
     def fetch(self, located: Located, source: Source, /) -> Source: ...
@@ -75,12 +75,12 @@ class Means(Protocol):
     def measure_clip(self, stage: SpanStage, clip: Clip, /) -> Clip: ...
 
 
-def walk_source(flow: Flow, located: Located, source: Source, means: Means) -> Outcome:
+def walk_source(flow: Flow, located: Located, source: Source, provider: SectionProvider) -> Outcome:
     """The source half of the flow: fetch, the source stages, and the survey if anybody speaks long enough.
 
     source: as far as it is known already; sections that it has are not asked for.
     """
-    for stage, step in source_steps(flow, located, means):
+    for stage, step in source_steps(flow, located, provider):
         try:
             source = step(source)
         except Refusal as refusal:
@@ -94,21 +94,21 @@ SourceStep = Callable[[Source], Source]
 
 
 def source_steps(
-    flow: Flow, located: Located, means: Means
+    flow: Flow, located: Located, provider: SectionProvider
 ) -> list[tuple[StageVersion, SourceStep]]:
     """Name and version of each step with what it does, in the order of the flow."""
 
     def fetch(source: Source) -> Source:
-        return means.fetch(located, source) if source.fetched is None else source
+        return provider.fetch(located, source) if source.fetched is None else source
 
     def measure(stage: SourceStage) -> SourceStep:
         return lambda source: (
-            means.measure_source(stage, source) if lacks(source, stage) else source
+            provider.measure_source(stage, source) if lacks(source, stage) else source
         )
 
     def survey(source: Source) -> Source:
         done = not any(lacks(source, stage) for stage in flow.on_survey)
-        return source if done or not flow.spans.worth_a_look(source) else means.survey(source)
+        return source if done or not flow.spans.has_long_turn(source) else provider.survey(source)
 
     return [
         ((flow.fetch.name, flow.fetch.version), fetch),
@@ -117,7 +117,9 @@ def source_steps(
     ]
 
 
-def walk_clip(flow: Flow, clip: Clip, means: Means, *, cascade: bool = True) -> Outcome:
+def walk_clip(
+    flow: Flow, clip: Clip, provider: SectionProvider, *, cascade: bool = True
+) -> Outcome:
     """The candidate half of the flow: each stage only while no rule drops (DESIGN rule 2).
 
     clip: as far as it is known already. cascade: False measures everything on everything, for comparing the keep-sets.
@@ -128,7 +130,7 @@ def walk_clip(flow: Flow, clip: Clip, means: Means, *, cascade: bool = True) -> 
         if not lacks(clip, stage):
             continue
         try:
-            clip = means.measure_clip(stage, clip)
+            clip = provider.measure_clip(stage, clip)
         except Refusal as refusal:
             return refusal_of(flow, clip, refusal, (stage.name, stage.version))
     return Outcome(clip, flow.decide(clip))

@@ -88,7 +88,7 @@ def _ease(times: Track, knots: Track, values: NDArray[np.float64]) -> NDArray[np
     """Minimum-jerk moves between knots: (frames, values.shape[1])."""
     at = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
     span = knots[at + 1] - knots[at]
-    # Each stroke takes the first 60 % of its interval, then the pose is held.
+    # Each stroke takes the first 60 % of its interval, then the pose stays.
     fraction = np.clip((times - knots[at]) / np.maximum(span * 0.6, 0.2), 0, 1)
     fraction = fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
     return values[at] + (values[at + 1] - values[at]) * fraction[:, None]

@@ -49,7 +49,7 @@ class Fault(Enum):
 
     MISSING = auto()  # the one file is not there
     CLOSED = auto()  # the one file is for others
-    SETUP = auto()  # what this machine was told is not accepted: its credentials, or the bucket
+    SETUP = auto()  # this machine's settings are not accepted: its credentials, or the bucket
     NO_ANSWER = auto()  # nobody answered
     OTHER = auto()  # an answer that helps nobody
 

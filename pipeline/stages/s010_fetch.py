@@ -1,4 +1,4 @@
-"""Fetch: the bytes of a source, hashed and held against the lock; its page's metadata and licence."""
+"""Fetch: the bytes of a source, hashed and compared with the lock; its page's metadata and licence."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -49,9 +49,9 @@ class Watching:
     last: int = -1
     missed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
-    def see(self, picture: "Picture", /) -> None:
+    def add(self, picture: "Picture", /) -> None:
         look = picture.small if self.detector.coloured else picture.grey
-        self.watcher.see(picture.index, look(self.size))
+        self.watcher.add(picture.index, look(self.size))
         if picture.index > self.last + 1:
             self.missed.append((self.last + 1, picture.index))
         self.last = picture.index

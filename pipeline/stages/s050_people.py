@@ -63,9 +63,9 @@ class Looking:
     size: tuple[int, int]
     shown: NDArray[np.int64]  # the source frame at each grid frame
 
-    def see(self, picture: "Picture", /) -> None:
+    def add(self, picture: "Picture", /) -> None:
         if self.watcher.wants(picture.index):
-            self.watcher.see(picture.index, picture.rgb(self.size))
+            self.watcher.add(picture.index, picture.rgb(self.size))
 
     def finish(self, source: Source, /) -> Source:
         media = need(source.media, "media")

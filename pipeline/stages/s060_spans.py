@@ -65,8 +65,8 @@ class Spans:
         """Frames of the shortest candidate."""
         return round(self.shortest * FPS)
 
-    def worth_a_look(self, source: Source) -> bool:
-        """Whether any turn within the sound is long enough for a clip: else no picture needs decoding."""
+    def has_long_turn(self, source: Source) -> bool:
+        """Whether any turn within the sound is long enough for a clip; otherwise no picture needs decoding."""
         media, speech = need(source.media, "media"), need(source.speech, "speech")
         return any(stop - start >= self.least for _, start, stop in audible_turns(media, speech))
 
@@ -103,14 +103,14 @@ class Spans:
             long = stop - start >= self.least
             mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
         if source.shots is not None and source.people is not None:
-            self.look_at_people(reasons, source)
+            self.mark_people(reasons, source)
             rest = Interval(start=source.shots.decoded_until, stop=media.grid_frames)
             for hole in (*source.shots.undecodable, rest):
                 mark(reasons, hole.start, hole.stop, why=Why.UNDECODABLE)
         return reasons
 
-    def look_at_people(self, reasons: list[Why | None], source: Source) -> None:
-        """Write over the frames of turns and shots that are long enough what the people in them make of it."""
+    def mark_people(self, reasons: list[Why | None], source: Source) -> None:
+        """Overwrite the reasons in turns and shots that are long enough, by the people who are visible there."""
         media, speech = need(source.media, "media"), need(source.speech, "speech")
         for _, start, stop in audible_turns(media, speech):
             for shot in need(source.shots, "shots").shots:
@@ -297,7 +297,7 @@ def near(track: Track, start: int, stop: int) -> tuple[FaceSample, ...]:
 
 
 def median_facing(samples: tuple[FaceSample, ...]) -> float | None:
-    """Median frontality of some looks, 0 to 1; None where no detector told it."""
+    """Median frontality of some looks, 0 to 1; None where no detector measured it."""
     known = [sample.facing for sample in samples if sample.facing is not None]
     return float(np.median(known)) if known else None
 

@@ -139,7 +139,7 @@ def sound_of(clip: Clip, store: Store) -> NDArray[np.int16]:
     """The clip's 16 kHz sound."""
     import soundfile
 
-    samples, _ = soundfile.read(store.vouched_path(need(clip.crop, "crop").audio), dtype="int16")
+    samples, _ = soundfile.read(store.verified_path(need(clip.crop, "crop").audio), dtype="int16")
     return samples.astype(np.int16)
 
 

@@ -262,7 +262,7 @@ def rate_in(file: Path, face: Box, folder: Path) -> float | None:
     media = need(source.media, "media")
     watching = FindShots().watch(source, store)
     for picture in survey(file, media, store.read_timeline(media), count=Count()):
-        watching.see(picture)
+        watching.add(picture)
     shots = need(watching.finish(source).shots, "shots").shots
     longest = max(shots, key=lambda shot: shot.stop - shot.start, default=None)
     return None if longest is None else new_pictures(longest, face, media)

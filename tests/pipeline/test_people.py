@@ -55,7 +55,7 @@ def seen(timeline: np.ndarray, time_base: Fraction, store: Store) -> Source:
     whole = source(frames, turns=()).model_copy(update={"media": facts, "people": None})
     watcher = FindPeople(detector=Still()).watch(whole, store)  # pyright: ignore[reportArgumentType]
     for index in range(len(timeline)):
-        watcher.see(Grey(index))  # pyright: ignore[reportArgumentType]
+        watcher.add(Grey(index))  # pyright: ignore[reportArgumentType]
     return watcher.finish(whole)
 
 

@@ -53,7 +53,7 @@ class Stretch:
 class Boundaries(Protocol):
     """Looks for what separates the shots of one video."""
 
-    def see(self, picture: UInt8[np.ndarray, "..."], /) -> None:
+    def add(self, picture: UInt8[np.ndarray, "..."], /) -> None:
         """Take the next picture."""
         ...
 
@@ -101,9 +101,9 @@ class Thumbs:
 
     rolling: Rolling
 
-    def see(self, picture: UInt8[np.ndarray, "h w"]) -> None:
+    def add(self, picture: UInt8[np.ndarray, "h w"]) -> None:
         """Take the next picture."""
-        self.rolling.see(thumb(picture))
+        self.rolling.add(thumb(picture))
 
     def finish(self) -> tuple[list[int], list[tuple[int, int]]]:
         """As `Rolling` says."""
@@ -133,7 +133,7 @@ class ShotWatcher:
         self._last_smooth: UInt8[np.ndarray, "h w"] | None = None
         self._steps: list[NDArray[np.uint8]] = []
 
-    def see(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
+    def add(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
         """Take the next picture, BGR where the detector is `coloured`, else grey; `index` is its source frame number.
 
         Raises ShotError where numbers do not rise or the size changes.
@@ -144,7 +144,7 @@ class ShotWatcher:
         place = len(self._frames)
         self._frames.append(index)
         self._shape = picture.shape
-        self._boundaries.see(picture)
+        self._boundaries.add(picture)
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if self._detector.coloured else picture
         self._see_step(smoothed(grey))
         if place % self._camera_step == 0:
@@ -221,8 +221,8 @@ class ShotWatcher:
 def picture_change(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:
     """By how many grey levels the liveliest 400th of a picture differs from an earlier one, grain taken off.
 
-    The signed difference is averaged over 3x3 pixels, which takes two thirds of independent grain out; what grain is
-    left is told from the calmer three quarters of the picture, as if it were Gaussian there (`research/frozen.py`).
+    The signed difference is averaged over 3x3 pixels, which takes two thirds of independent grain out; the rest
+    is estimated from the calmer three quarters of the picture, as if it were Gaussian there (`research/frozen.py`).
     """
     import cv2
 

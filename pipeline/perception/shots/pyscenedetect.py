@@ -58,7 +58,7 @@ class Scenes:
         self._cuts = list[int]()
         self._middles = list[int]()
 
-    def see(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    def add(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
         """Take the next picture, BGR."""
         time = self._time(len(self._means))
         self._means.append(float(picture.mean()))

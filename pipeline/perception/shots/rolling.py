@@ -31,7 +31,7 @@ class Rolling:
         self._found = list[int]()
         self._spans = list[Span]()
 
-    def see(self, grey: UInt8[np.ndarray, "h w"]) -> None:
+    def add(self, grey: UInt8[np.ndarray, "h w"]) -> None:
         """Take the next picture."""
         self._kept.append(grey)
         if len(self._kept) >= self._block:

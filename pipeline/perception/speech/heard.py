@@ -47,7 +47,7 @@ Listen = Callable[[Int16[np.ndarray, " samples"]], Heard]
 
 @runtime_checkable
 class SpeechBackend(Protocol):
-    """A way to listen. Small, frozen and picklable; its fields are measurement parameters; loads
+    """A speech backend. Small, frozen and picklable; its fields are measurement parameters; loads
     nothing until `load`."""
 
     name: ClassVar[str]

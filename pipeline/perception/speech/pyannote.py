@@ -258,7 +258,7 @@ def check_pickle(path: Path) -> None:
 
 
 def _pipeline(config: dict[str, object]) -> _Pipeline:
-    # pyannote.audio reports usage unless told before its import; with every path local nothing is
+    # pyannote.audio reports usage unless switched off before its import; with every path local nothing is
     # left to download.
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"

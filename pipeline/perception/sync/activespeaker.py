@@ -70,7 +70,7 @@ chance: `docs/truth.md`, *Sure by chance*."""
 # and lies 0.07 of it higher (medians over 20 people): a square of 0.8 face heights, 0.16 below the
 # centre. In a crop of 1.2 face heights, 168 pixels:
 FACE_SIZE, FACE_MARGIN = 168, 0.1
-WITNESS = 1.0  # frames between what the network and the phonetic signs find, from which nobody is believed
+MAX_DISAGREEMENT = 1.0  # frames between what the network and the phonetic signs find, from which neither is trusted
 MOUTH_SIZE = 112
 MOUTH_TOP, MOUTH_LEFT = 50, 28
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as the training pictures
@@ -222,7 +222,7 @@ def follow(
     """How the network's picture features and the lips' joints follow the voice, as `Embedded` says of the joints alone.
 
     Where the joints were not found there is no second opinion, and the confidence is 0; so it is where the phonetic
-    signs, a witness that was fitted to nobody, name another offset.
+    signs, which are fitted to no data, give another offset.
     """
     heard = bands(sound, frames=len(seen) + 2 * margin)
     measures = mouth(lips.pose)
@@ -232,7 +232,7 @@ def follow(
         return replace(joined((whole,), frames=frames), confidence=0.0)
     found = joined((whole, curve(measures, heard, axes[1], margin=margin)), frames=frames)
     signs = peak(curve(measures, heard, SIGNS, margin=margin)).offset
-    believed = abs(found.shift - signs) < WITNESS and abs(signs) < REACH
+    believed = abs(found.shift - signs) < MAX_DISAGREEMENT and abs(signs) < REACH
     return found if believed else replace(found, confidence=0.0)
 
 

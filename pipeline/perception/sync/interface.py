@@ -35,7 +35,7 @@ class SyncScore:
     """What a backend measured.
 
     offset: frames by which the sound is late against the picture, negative: early; confidence: how
-    clearly that offset stands out, on the backend's own scale, larger is surer; speaking: that this
+    clearly that offset stands out, on the backend's own scale, higher is more certain; speaking: that this
     visible person speaks this sound, ditto; fine: the offset in fractions of a frame, where the
     backend resolves them.
     """
@@ -70,7 +70,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class SyncBackend(Protocol):
-    """A way to measure sync. Small, frozen and picklable; loads nothing until `load`."""
+    """A sync backend. Small, frozen and picklable; loads nothing until `load`."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """How well lips and a voice follow each other at every offset: both projected onto a few common axes, then correlated.
 
 The axes are linear: weights over what is seen of the mouth, and weights over the balance of the voice's bands in the
-frames around. They are either said by phonetics (`embedded.SIGNS`) or fitted by canonical correlation (Hotelling 1936)
+frames around. They are either given by phonetics (`embedded.SIGNS`) or fitted by canonical correlation (Hotelling 1936)
 on people whose voice and picture belong together (`fitted.py`). The voice is read every 10 ms, so offsets are found in
 quarters of a frame and finer.
 """
@@ -33,7 +33,7 @@ FLOOR = 1e-4  # of the mean power: what is quieter counts as silence
 RIVAL = 5  # frames from the best offset on which another offset is a rival and not the same peak
 STILL = 1e-4  # of the face height between nose bridge and chin: lips that move less do not move
 SEEN = 0.5  # fraction of frames in which the lips must have been found
-AGREE = 0.25  # frames by which two opinions may differ before half of the confidence is gone
+AGREE = 0.25  # frames by which two estimates may differ before half of the confidence is gone
 QUARTERS = np.arange(
     -REACH * STEPS_PER_FRAME, REACH * STEPS_PER_FRAME + 1
 )  # offsets tried, in steps of 10 ms
@@ -106,7 +106,7 @@ def peak(values: Float[np.ndarray, " quarter"]) -> Peak:
 
 
 def agreement(peaks: tuple[Peak, ...]) -> float:
-    """1 where several opinions name the same offset, a half where they differ by `AGREE` frames, falling to 0.
+    """1 where several estimates give the same offset, a half where they differ by `AGREE` frames, falling to 0.
 
     0 as well where one of them names an end of the offsets tried: all that point beyond it would agree.
     """

@@ -8,7 +8,7 @@ from pipeline.perception.sync.interface import SyncScore
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """The one who speaks. person: place among the scores; lead: by how much their `speaking` is ahead of the next.
+    """The person who speaks. person: place among the scores; lead: by how much their `speaking` is ahead of the next.
 
     offset: frames by which the voice is late against this person's picture, None where the backend is not sure of it.
     """
