@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import IO, TypeVar
 
 from beartype import BeartypeConf, FrozenDict, beartype
+from pydantic import JsonValue
 
 from manifests.shards import Json
 
@@ -12,8 +13,9 @@ Checked = TypeVar("Checked", bound=Callable[..., object])
 CONF = BeartypeConf(
     is_pep484_tower=True,  # an int is a float, as everywhere in Python
     hint_overrides=FrozenDict({
-        IO[bytes]: IO[bytes] | io.BytesIO,  # which beartype does not take for one
+        IO[bytes]: io.IOBase | IO[bytes],  # beartype recognises no BytesIO, gzip or fsspec file
         Json: object,  # recursive
+        JsonValue: object,  # recursive
     }),
 )  # fmt: skip
 

@@ -146,7 +146,7 @@ def read_table(place: Path) -> Table:
     except OSError as error:
         if error.errno not in (errno.EIO, errno.EROFS):
             raise
-        # no log can be put beside it, in a folder that cannot be written to: nobody writes to the file either
+        # no log can be put beside it, in a folder that cannot be written to: no process writes to the file either
         return looked_into(place, f"{address}&immutable=1")
 
 
@@ -173,7 +173,7 @@ def empty_table() -> Table:
 
 
 def connected(place: Path, address: str) -> Table:
-    """A table whose file nobody looked into yet."""
+    """A table whose file was not read yet."""
     with reported(place):
         connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=WAIT)
     connection.text_factory = (

@@ -26,9 +26,9 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a subject: the record as far as it got, the decisions, and what went wrong if something did.
+    """The result for one subject: the record as far as it was measured, the decisions, and the error if there was one.
 
-    failure: a surprise of this subject alone. outage: something that the whole run stands on is gone, in one sentence.
+    failure: an error of this subject alone. outage: something that the whole run needs is gone, in one sentence.
     damaged: blobs of the store that are not what the ledger says, so that what made them must run again. entries: what
     was measured, by key, for the ledger. fetched_only: the source's bytes are here, and what is on record of them may
     be used before more is measured.

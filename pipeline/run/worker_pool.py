@@ -157,7 +157,7 @@ class WorkerPool:
     # ---- checking ----
 
     def key(self, name: str) -> str:
-        """A name that is nobody else's at this scheduler."""
+        """A key that is unique at this scheduler."""
         return f"{name}-{self.preflight.token}-{next(self.serial)}"
 
     def _begin_check(self, worker: Worker) -> None:

@@ -51,7 +51,7 @@ class Fault(Enum):
     CLOSED = auto()  # the one file is for others
     SETUP = auto()  # this machine's settings are not accepted: its credentials, or the bucket
     NO_ANSWER = auto()  # nobody answered
-    OTHER = auto()  # an answer that helps nobody
+    OTHER = auto()  # any other answer
 
 
 @dataclass(frozen=True, slots=True)

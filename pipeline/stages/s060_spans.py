@@ -164,7 +164,7 @@ def around(start: int, stop: int, holes: tuple[Interval, ...]) -> Iterator[tuple
 
 
 def presence(track: Track, shot: Shot, people: People) -> tuple[int, int]:
-    """Frames of a shot in which a person is taken to be in view: up to half way to the next look that missed them."""
+    """Frames of a shot in which a person counts as in view: up to half way to the next sample without them."""
     looks = [frame for frame in people.sampled if shot.start <= frame < shot.stop]
     before = [frame for frame in looks if frame < track.start]
     after = [frame for frame in looks if frame >= track.stop]

@@ -76,7 +76,7 @@ def halves_of(cases: Sequence[Case]) -> dict[str, int]:
 def judged(
     cases: Sequence[Case], *, keeps: str, threshold: float, misses_drop: bool = False
 ) -> Judged:
-    """How well `value keeps threshold` (`>=` or `<=`) tells cases with the fault from those without.
+    """How well `value keeps threshold` (`>=` or `<=`) separates cases with the fault from those without.
 
     Only cases in which the filter was asked count. misses_drop: one that was, and has no value, is dropped, as
     `Rule.passes` does; else it is kept. Each half of the people is judged by the threshold that separates the other

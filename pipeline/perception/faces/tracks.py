@@ -34,7 +34,9 @@ class Gate:
     """
 
     noise: float = 0.06  # standard deviation of a detection's centre, mean face sizes
-    speed: float = 0.6  # of a head nobody has seen move, standard deviation, face sizes a second
+    speed: float = (
+        0.6  # of a head that was not yet seen to move, standard deviation, face sizes a second
+    )
     memory: float = 1.0  # seconds after which a velocity is forgotten to 1/e
     most_distance: float = 3.0  # between the expected and the found place, in standard deviations
     most_growth: float = 1.8  # larger over smaller face height

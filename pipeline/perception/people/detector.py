@@ -3,7 +3,7 @@
 RTMDet (Lyu et al. 2022, arXiv:2212.07784) as mmdeploy exports it has its suppression inside and gives corners and
 scores. YOLOX (Ge et al. 2021, arXiv:2107.08430) as its authors export it gives one row per cell of three grids, which
 are decoded here. Both look at a picture shrunk into the upper left of a grey square; both were trained on OpenCV's
-channel order, blue first. Only RTMDet's was normalised. Tried on ten real clips: with normalisation YOLOX sees nobody
+channel order, blue first. Only RTMDet's was normalised. Tried on ten real clips: with normalisation YOLOX finds nobody
 (best score 0.00, without 0.92), without it RTMDet's mean best score falls from 0.86 to 0.54.
 """
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from jaxtyping import Bool, Float, Int16, UInt8
+from jaxtyping import Bool, Float, Int16, Int64, UInt8
 
 Span = tuple[int, int]
 Grey = UInt8[np.ndarray, "frame h w"]
@@ -75,7 +75,9 @@ class Cuts:
         high = (changes >= self.least) & (changes >= self.spike * (around + self.noise))
         reach = round(self.held_s * fps)
         moving = np.flatnonzero(changes >= self.least)
-        still = np.array([self.still(changes, int(at)) for at in moving] if high.any() else [])
+        still = np.array(
+            [self.still(changes, int(at)) for at in moving] if high.any() else [], dtype=np.int64
+        )
         found = list[tuple[int, float]]()
         for place in map(int, np.flatnonzero(high)):
             seen = slice(*np.searchsorted(moving, (place - reach, place + reach + 1)))
@@ -93,7 +95,7 @@ class Cuts:
         loud = np.flatnonzero(before > self.quiet * changes[at])
         return int(loud[0]) if len(loud) else len(before)
 
-    def stays(self, still: Float[np.ndarray, "step"]) -> int:
+    def stays(self, still: Int64[np.ndarray, "step"]) -> int:
         """For how many frames each picture stays, of `still` before each step: 1 unless most steps say so."""
         if len(still) < self.usual:
             return 1

@@ -237,7 +237,7 @@ GRAIN = 5.87
 """Of Gaussian noise the 0.9975 quantile of the magnitude over the mean of its lower three quarters."""
 
 
-def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "small_h small_w"]:
     """A picture of which the longer side is THUMB pixels at most."""
     import cv2
 

@@ -1,4 +1,4 @@
-"""What a speech backend hears, and the interface that every one of them fulfils."""
+"""The result of a speech backend, and the interface that every one of them implements."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Stretch = tuple[float, float]
 
 
 Hears = frozenset[Literal["turns", "overlaps", "music"]]
-"""What a backend listens for: an empty list of anything else means "not measured", not "none"."""
+"""What a backend measures: an empty list of anything else means "not measured", not "none"."""
 
 
 class SpeechError(RuntimeError):
@@ -42,7 +42,7 @@ class Heard:
 
 
 Listen = Callable[[Int16[np.ndarray, " samples"]], Heard]
-"""A loaded backend: 16 kHz mono samples to what is heard in them."""
+"""A loaded backend: 16 kHz mono samples to voices, overlaps and music."""
 
 
 @runtime_checkable

@@ -84,7 +84,7 @@ class ActiveSpeaker:
     at: the weights file or a folder that holds it under its published name; sha256: what the file must have.
 
     light-asd. Confidence: as of `Embedded`, of picture features and of joints; 0 where the phonetic signs, which were
-    fitted to nobody, name an offset that is a frame or more away. Speaking: as of `Embedded`, where the
+    fitted to no data, give an offset that is a frame or more away. Speaking: as of `Embedded`, where the
     log-odds that the face speaks are not below 0 at the best offset; else those log-odds, so below 0 are lips at rest.
     lr-asd. Speaking: mean log-odds that this face speaks. Confidence: log-odds at the best offset less their median,
     never shown to mean anything.
@@ -141,7 +141,7 @@ class ActiveSpeaker:
 @dataclass(frozen=True, slots=True)
 class Watching:
     """A loaded active-speaker network; axes: how its picture features, and the lips' joints alone, follow a
-    voice; None where nobody fitted them.
+    voice; None where they are not fitted.
     """
 
     network: "ActiveSpeakerNet"

@@ -1,4 +1,4 @@
-"""What every sync backend takes and gives: lips and sound in, an offset and two scores out."""
+"""The interface of sync backends: lips and sound in, an offset and two scores out."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -20,7 +20,7 @@ class SyncError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Lips:
-    """What the one decode of a span offers about one person's mouth, at 25 FPS.
+    """Input from the one decode of a span: the mouth of one person, at 25 FPS.
 
     faces: RGB squares of the backend's `face_size`, None where it wants none; pose: x, y in upright
     pixels and the confidence of the 133 joints (68 of the face from joint 23 on).

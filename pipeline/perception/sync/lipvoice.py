@@ -1,4 +1,4 @@
-"""How well lips and a voice follow each other at every offset: both projected onto a few common axes, then correlated.
+"""Correlation of lips and a voice at every offset, after both are projected onto a few common axes.
 
 The axes are linear: weights over what is seen of the mouth, and weights over the balance of the voice's bands in the
 frames around. They are either given by phonetics (`embedded.SIGNS`) or fitted by canonical correlation (Hotelling 1936)

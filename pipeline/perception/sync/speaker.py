@@ -24,7 +24,7 @@ def speaker_of(
     """The person whose score for one voice is ahead of all others by `lead_from` or more; None: not sure.
 
     scores: of one backend, one per visible person, same voice and same span; a person alone is compared with 0, the
-    score of lips that say nothing. offset_from: confidence from which an offset is believed, None: never. Raises
+    score of lips at rest. offset_from: confidence from which an offset is used, None: never. Raises
     ValueError without a score.
     """
     if not scores:
