@@ -14,6 +14,7 @@ from pipeline.stages.s010_fetch import FetchSource
 from pipeline.store import Store
 from pipeline.verdict import Refusal
 from tests.site import Answer, Site
+from tests.typechecking import unchecked
 
 
 def local(path: Path, **facts: str) -> Located:
@@ -165,9 +166,11 @@ def test_ten_thousand_local_sources_take_less_than_two_seconds(
     stage, store = FetchSource(settings, tmp_path / "lock"), Store(tmp_path / "work")
     sources = list(read_sources(folder))
     stage.recorded(sources[0], store)
-    begun = time.process_time()
-    assert all(stage.recorded(source, store) is not None for source in sources)
-    assert time.process_time() - begun < 100 * 0.0002
+    with unchecked():
+        begun = time.process_time()
+        assert all(stage.recorded(source, store) is not None for source in sources)
+        seconds = time.process_time() - begun
+    assert seconds < 100 * 0.0002
 
 
 def test_known_and_fetch_are_the_same(clip: Path, tmp_path: Path, settings: FetchSettings) -> None:
