@@ -151,7 +151,7 @@ class Split(Settings):
     test: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
-    def shares_of_one(self) -> "Split":
+    def fractions_of_one(self) -> "Split":
         """What is neither val nor test is train."""
         if self.val + self.test > 1:
             raise ValueError(

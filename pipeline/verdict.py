@@ -28,7 +28,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A surprise: what was being done, to what, and the exception in words."""
+    """An unexpected error: the subject, the stage at work, and the exception as text."""
 
     subject: str
     stage: str

@@ -37,7 +37,7 @@ class AudioRange(MediaError):
 
 
 @runtime_checkable
-class Heard(Protocol):
+class SoundSource(Protocol):
     """What reading sound needs to know of a source: `Media` and `Probed` both say it."""
 
     @property
@@ -72,7 +72,7 @@ class Track:
         return self.samples[begin:end]
 
 
-def read_audio(path: Path, media: Heard, *, start: int, stop: int) -> Int16:
+def read_audio(path: Path, media: SoundSource, *, start: int, stop: int) -> Int16:
     """(640 * (stop - start),) int16 mono at 16 kHz; sample i is at start / 25 + i / 16000 seconds.
 
     Time counts from the first video timestamp; channels are averaged. Raises NoAudio, AudioRange.
@@ -81,7 +81,7 @@ def read_audio(path: Path, media: Heard, *, start: int, stop: int) -> Int16:
 
 
 def read_sound(
-    path: Path, media: Heard, *, start: int, stop: int, sample_rate: int = 48_000
+    path: Path, media: SoundSource, *, start: int, stop: int, sample_rate: int = 48_000
 ) -> Int16:
     """(sample_rate / 25 * (stop - start), C) int16 for playback: one or two channels as they are, more averaged to one.
 
@@ -94,7 +94,7 @@ def read_sound(
     )
 
 
-def read_all(path: Path, media: Heard) -> Track:
+def read_all(path: Path, media: SoundSource) -> Track:
     """The whole track, 16 kHz mono, from grid frame audible[0] to where it stops decoding.
 
     Raises NoAudio.
@@ -104,17 +104,17 @@ def read_all(path: Path, media: Heard) -> Track:
     number = first // (CHUNK * SAMPLE_RATE)
     begin = number * CHUNK * SAMPLE_RATE
     parts: list[Int16] = []
-    while not tape.ended or number * CHUNK * SAMPLE_RATE < tape.heard_until(SAMPLE_RATE):
+    while not tape.ended or number * CHUNK * SAMPLE_RATE < tape.covered_until(SAMPLE_RATE):
         parts.append(_to_int16(tape.chunk(number, SAMPLE_RATE))[0])
         number += 1
     scale = Fraction(SAMPLE_RATE, tape.stream.sample_rate)
     holes = tuple((floor(start * scale), ceil(stop * scale)) for start, stop in tape.holes)
     samples = np.concatenate(parts or [np.zeros(0, dtype=np.int16)])
-    return Track(samples[first - begin : tape.heard_until(SAMPLE_RATE) - begin], first, holes)
+    return Track(samples[first - begin : tape.covered_until(SAMPLE_RATE) - begin], first, holes)
 
 
 def _read(
-    path: Path, media: Heard, frames: tuple[int, int], *, sample_rate: int, mono: bool
+    path: Path, media: SoundSource, frames: tuple[int, int], *, sample_rate: int, mono: bool
 ) -> Int16:
     """(C, sample_rate / 25 * frames) int16 of a window."""
     start, stop = frames
@@ -124,14 +124,14 @@ def _read(
     begin, end = start * (sample_rate // FPS), stop * (sample_rate // FPS)
     first, last = begin // (CHUNK * sample_rate), max(begin, end - 1) // (CHUNK * sample_rate)
     values = [tape.chunk(number, sample_rate) for number in range(first, last + 1)]
-    covered = (tape.heard_from(sample_rate), tape.heard_until(sample_rate))
+    covered = (tape.covered_from(sample_rate), tape.covered_until(sample_rate))
     if begin < covered[0] or end > covered[1]:
         raise AudioRange(f"{path.name}: " + _outside(start, stop, covered, sample_rate))
     before = first * CHUNK * sample_rate
     return _to_int16(np.concatenate(values, axis=1)[:, begin - before : end - before])
 
 
-def _sound_of(path: Path, media: Heard) -> AudioStream:
+def _sound_of(path: Path, media: SoundSource) -> AudioStream:
     if media.audio is None:
         raise NoAudio(f"{path.name} has no sound that decodes")
     return media.audio
@@ -190,11 +190,11 @@ class _Tape:
     def __post_init__(self) -> None:
         self._blocks = self._decode()
 
-    def heard_from(self, sample_rate: int) -> int:
+    def covered_from(self, sample_rate: int) -> int:
         """First sample at `sample_rate` that the sound covers."""
         return ceil(Fraction(self.first * sample_rate, self.stream.sample_rate))
 
-    def heard_until(self, sample_rate: int) -> int:
+    def covered_until(self, sample_rate: int) -> int:
         """Sample at `sample_rate` after the last one that the sound covers, as far as it was read."""
         return floor(Fraction(self.until * sample_rate, self.stream.sample_rate))
 

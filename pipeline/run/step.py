@@ -99,8 +99,8 @@ def guarded(provider: "Measuring", subject: Source | Clip, work: Callable[[], Ou
         marks.end(job.run_id, name)
     except CorruptBlob as error:
         outcome = Outcome(subject, damaged=(error.blob,))
-    except Exception as error:  # noqa: BLE001 - the one place where a surprise becomes a record (DESIGN rule 10)
-        outcome = surprise(provider, subject, error)
+    except Exception as error:  # noqa: BLE001 - the one place where an exception becomes a record (DESIGN rule 10)
+        outcome = failure_of(provider, subject, error)
     return replace(outcome, costs=provider.costs, entries=tuple(provider.entries))
 
 
@@ -113,7 +113,7 @@ def died(marks: Marks, job: Job, name: str, subject: Source | Clip, deaths: int)
     return Outcome(subject, failure=Failed(name, RUN, error, doing))
 
 
-def surprise(provider: "Measuring", subject: Source | Clip, error: Exception) -> Outcome:
+def failure_of(provider: "Measuring", subject: Source | Clip, error: Exception) -> Outcome:
     """What becomes of a subject at which something was raised: an outage of the whole run, or one failure."""
     reading = isinstance(error, MediaError)
     if (outage := outage_in(error, provider.job.work, reading=reading)) is not None:

@@ -27,10 +27,10 @@ class FindShots:
 
     detector: ShotDetector = field(default_factory=ShotDetector)
 
-    def watch(self, source: Source, store: Store, /) -> "Watching":
+    def watch(self, source: Source, store: Store, /) -> "ShotsWatcher":
         media = need(source.media, "media")
         timeline = store.read_timeline(media)
-        return Watching(
+        return ShotsWatcher(
             detector=self.detector,
             watcher=self.detector.start(media.rate, timeline * float(media.time_base)),
             size=small_size(media.upright_size, self.detector.long_side),
@@ -39,7 +39,7 @@ class FindShots:
 
 
 @dataclass(slots=True)
-class Watching:
+class ShotsWatcher:
     """One source being watched for shots."""
 
     detector: ShotDetector

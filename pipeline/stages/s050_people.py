@@ -33,11 +33,11 @@ class FindPeople:
     sampling: Sampling = field(default_factory=Sampling)
     longest_side: int = 1280
 
-    def watch(self, source: Source, store: Store, /) -> "Looking":
+    def watch(self, source: Source, store: Store, /) -> "PeopleWatcher":
         media = need(source.media, "media")
         shown = shown_at(media, store)
         scale = min(1.0, self.longest_side / max(media.upright_size))
-        return Looking(
+        return PeopleWatcher(
             detector=self.detector,
             watcher=FaceWatcher(finder(self.detector), shown, self.sampling),
             size=(
@@ -55,7 +55,7 @@ def finder(detector: FaceDetector) -> FaceFinder:
 
 
 @dataclass(slots=True)
-class Looking:
+class PeopleWatcher:
     """One source being looked at for faces."""
 
     detector: FaceDetector

@@ -34,7 +34,7 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """Shares of identities, not of clips. salt: another salt is another split; val, test: shares, 0 to 1.
+    """Fractions of identities, not of clips. salt: another salt is another split; val, test: fractions, 0 to 1.
 
     mode: `hashed` leaves new groups where the hash puts them; `balanced` moves them to sides that have nobody; `auto`
     is balanced while the set is small.

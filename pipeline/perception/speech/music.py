@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float32
 
-from pipeline.perception.speech.heard import RATE, Stretch, joined
+from pipeline.perception.speech.interface import SAMPLE_RATE, Stretch, joined
 
 _WINDOW = 1_024
 _HOP = 256
 _HALF = 80
 """Frames of half a block; a block lasts 2.56 s, blocks begin every 1.28 s."""
-_STEP = _HALF * _HOP / RATE
+_STEP = _HALF * _HOP / SAMPLE_RATE
 _BINS = slice(6, 400)
 """94 Hz to 6.2 kHz."""
 _AROUND = 21

@@ -21,12 +21,12 @@ import yaml
 from jaxtyping import Float32, Int16
 
 from pipeline.packages import version_of
-from pipeline.perception.speech.heard import (
-    RATE,
-    Heard,
-    Hears,
-    Listen,
+from pipeline.perception.speech.interface import (
+    SAMPLE_RATE,
+    Measures,
     SpeechError,
+    SpeechFunction,
+    SpeechResult,
     Stretch,
     turns_of,
 )
@@ -107,7 +107,7 @@ class Pyannote:
     same_voice: ClassVar[float] = 0.5
     """Not measured here, the weights being gated: half way on WeSpeaker ResNet34's usual cosine
     scale."""
-    hears: ClassVar[Hears] = frozenset({"turns", "overlaps"})
+    measures: ClassVar[Measures] = frozenset({"turns", "overlaps"})
 
     folder: Path | None = None
     sha256: str | None = None
@@ -152,7 +152,7 @@ class Pyannote:
             return f"{self.folder} has no {part}: it has to hold {', '.join(PARTS)}"
         return None
 
-    def load(self) -> Listen:
+    def load(self) -> SpeechFunction:
         """The pipeline in memory, on the CPU, one thread.
 
         Raises SpeechError where `missing` says something, where the files' hash is not `sha256`,
@@ -178,28 +178,28 @@ class _Ears:
     pipeline: _Pipeline
     merge: float
 
-    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> Heard:
+    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> SpeechResult:
         import torch
 
         if len(samples) == 0:
-            return Heard((), (), (), (), np.zeros((0, 0), np.float32))
+            return SpeechResult((), (), (), (), np.zeros((0, 0), np.float32))
         waveform = torch.from_numpy(samples.astype(np.float32) / 32_768.0)[None]
         return heard(
-            self.pipeline({"waveform": waveform, "sample_rate": RATE}),
-            len(samples) / RATE,
+            self.pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE}),
+            len(samples) / SAMPLE_RATE,
             self.merge,
         )
 
 
-def heard(found: _Diarization, seconds: float, merge: float) -> Heard:
-    """pyannote's answer on a recording of so many seconds, as `Heard`."""
+def heard(found: _Diarization, seconds: float, merge: float) -> SpeechResult:
+    """pyannote's answer on a recording of so many seconds, as `SpeechResult`."""
     tracks = found.exclusive_speaker_diarization.itertracks(yield_label=True)
     labels = found.speaker_diarization.labels()
     turns = sorted(
         (*_clipped(segment, seconds), labels.index(label)) for segment, _, label in tracks
     )
     order = list(dict.fromkeys(number for *_, number in turns))
-    return Heard(
+    return SpeechResult(
         voiced=tuple(
             _clipped(part, seconds) for part in found.speaker_diarization.get_timeline().support()
         ),

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from pipeline.perception.speech.heard import Stretch
+from pipeline.perception.speech.interface import Stretch
 from pipeline.perception.speech.voices import BATCH, FRAMES, unit
 
 Part = tuple[float, float, int]

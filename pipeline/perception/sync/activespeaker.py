@@ -135,11 +135,11 @@ class ActiveSpeaker:
         network = light_asd() if self.name == "light-asd" else lr_asd()
         fill(network, file, sha256=self.weights)
         axes = (LIGHT_ASD, LIPS) if self.name == "light-asd" else None
-        return Watching(network.eval().requires_grad_(False).to(device), device, axes)
+        return LoadedActiveSpeaker(network.eval().requires_grad_(False).to(device), device, axes)
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class LoadedActiveSpeaker:
     """A loaded active-speaker network; axes: how its picture features, and the lips' joints alone, follow a
     voice; None where they are not fitted.
     """
