@@ -1,7 +1,7 @@
 """The content-addressed store of a run: arrays and files named by the SHA-256 of their bytes.
 
-Reading vouches: what comes out of `read_bytes`, `read_array` and `verified_path` has the bytes that its name promises,
-or CorruptBlob is raised. A bad file is put into quarantine, so that it is made again and can still be looked at.
+Reading verifies: `read_bytes`, `read_array` and `verified_path` return only what has the hash in its name, or raise
+CorruptBlob. A bad file is put into quarantine, so that it is made again and can still be inspected.
 """
 
 import errno
@@ -27,14 +27,14 @@ from manifests.files import Seal, make_folder, put_in_place, sha256_of
 from manifests.record import Blob, Media
 
 NAME = re.compile(r"([0-9a-f]{64})(\.[\w.]+)?", re.ASCII)
-VOUCHED = 1 << 16  # files whose hash one process keeps in mind
+HASHES_KEPT = 1 << 16  # files whose hash one process caches
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
 
 class StoreError(OSError):
-    """The store does not hold what a record says it holds."""
+    """The store does not contain what a record refers to."""
 
 
 class CorruptBlob(StoreError):
@@ -127,7 +127,7 @@ class Store:
     # ---- reading
 
     def load(self, blob: Blob) -> bytes | None:
-        """The bytes under a blob's name, unless there are none or another number of them; not vouched for."""
+        """The bytes under a blob's name, unless there are none or another number of them; not verified."""
         try:
             return self.path(blob).read_bytes() if self.has(blob) else None
         except FileNotFoundError:
@@ -228,7 +228,7 @@ def array_bytes(array: NDArray[np.generic]) -> bytes:
     return buffer.getvalue()
 
 
-@lru_cache(maxsize=VOUCHED)
+@lru_cache(maxsize=HASHES_KEPT)
 def hash_of(file: Path, seal: Seal) -> str:
     """SHA-256 of a file in one state, read once per process. seal: that state, taken before."""
     return sha256_of(file)

@@ -25,7 +25,7 @@ THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was read and what is wrong with it. notes: what could not be vouched for, and why."""
+    """What was read and what is wrong with it. notes: what could not be verified, and why."""
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]

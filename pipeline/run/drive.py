@@ -1,4 +1,4 @@
-"""The driver of a run: takes what is on record, gives what is left to the workers, gathers the results."""
+"""The driver of a run: takes what is in the ledger, sends what is left to the workers, gathers the results."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -48,7 +48,7 @@ class Gathered:
 
 @dataclass(slots=True)
 class Answers:
-    """How often one host or share gave what it was asked for, and how often it did not answer."""
+    """How often one host or share answered, and how often it did not."""
 
     given: int = 0
     missed: int = 0

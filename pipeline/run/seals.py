@@ -48,7 +48,7 @@ def remembered(work: Path, out: Path) -> Committed | None:
 
 
 def seals_of(dataset: Path) -> dict[str, Seal]:
-    """The seal of every file of a dataset but run.json, which vouches for nothing."""
+    """The seal of every file of a dataset but run.json, which is outside the checksums."""
     return {
         str(file.relative_to(dataset)): Seal.of(file)
         for file in sorted(dataset.rglob("*"))

@@ -1,4 +1,4 @@
-"""What the driver gives to the workers and what it hears of it; knows nothing of Dask."""
+"""Tasks for the workers and their results; independent of Dask."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[Result]):
-    """A function of picklable arguments, under a name that is its alone in this run."""
+    """A function of picklable arguments, under a name that is unique in this run."""
 
     name: str
     function: Callable[..., Result]

@@ -1,4 +1,4 @@
-"""Speech: who speaks when, where voices overlap, where music sounds, over the whole sound track of a source."""
+"""Speech: speaker turns, overlapped speech and music over the whole sound track of a source."""
 
 from dataclasses import dataclass
 from functools import lru_cache

@@ -82,7 +82,7 @@ class Embedded:
         vad_path, voice_path = detector.model_path(), voices.model_path()
         if (lack := self.missing()) or vad_path is None or voice_path is None:
             raise SpeechError(f"speech backend embedded: {lack}")
-        return _Ears(
+        return _Diarizer(
             self,
             detector.load_detector(vad_path, self.threshold),
             voices.load_encoder(voice_path),
@@ -90,7 +90,7 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Diarizer:
     """The loaded backend."""
 
     backend: Embedded

@@ -168,11 +168,11 @@ class Pyannote:
         if self.sha256 is None:
             for checkpoint in CHECKPOINTS:
                 check_pickle(self.folder / checkpoint)
-        return _Ears(_pipeline(config), self.merge)
+        return _Diarizer(_pipeline(config), self.merge)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Diarizer:
     """The loaded backend."""
 
     pipeline: _Pipeline

@@ -82,11 +82,11 @@ class Segmentation:
         """All networks in memory. Raises SpeechError where `missing` says something or the file is another one."""
         if (lack := self.missing()) or self.file is None:
             raise SpeechError(f"speech backend segmentation: {lack}")
-        return _Ears(self.embedded.load(), load_segmentation(self.file), self.onset)
+        return _Diarizer(self.embedded.load(), load_segmentation(self.file), self.onset)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Diarizer:
     """The loaded backend."""
 
     listen: SpeechFunction

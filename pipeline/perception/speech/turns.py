@@ -1,5 +1,5 @@
-"""From voiced stretches to turns: the windows the encoder sees, and which voice each moment belongs
-to. Pure arithmetic."""
+"""From voiced stretches to turns: the windows of the encoder, and the voice of each moment. Pure
+arithmetic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ HALF = FRAMES * FRAME / 2.0
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What the encoder is shown. start, stop: (n,) mel frames, at most 160 apart; chunk: (n,) the
+    """Windows for the encoder. start, stop: (n,) mel frames, at most 160 apart; chunk: (n,) the
     number of the uninterrupted stretch that each lies in."""
 
     start: Int64[np.ndarray, " n"]

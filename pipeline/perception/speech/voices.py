@@ -1,5 +1,4 @@
-"""What a voice sounds like: resemblyzer's speaker encoder and its mel spectrogram, without its
-audio stack.
+"""Speaker embeddings: resemblyzer's encoder and its mel spectrogram, without its audio stack.
 
 The encoder is the LSTM of Wan et al. 2018 (arXiv:1710.10467, section 2), trained on LibriSpeech and
 VoxCeleb, whose weights lie in the resemblyzer wheel. Neither librosa nor webrtcvad is imported.

@@ -1,15 +1,15 @@
-"""Light-ASD and LR-ASD: does this face look and sound as if it spoke, frame by frame.
+"""Light-ASD and LR-ASD: the log-odds that a visible face is the active speaker, per frame.
 
 Preprocessing and networks were compared with the published ones layer by layer; other crops (0.6 to 1.2 face heights,
 0.05 to 0.28 below the centre) change nothing in what follows. The published score rests on the moving mouth: median
 log-odds of eight people were 11.1 (Light-ASD) and 6.2 (LR-ASD) with the own voice, 10.0 and 5.7 with another person's,
-10.3 and 5.4 with silence, -3.4 and -0.9 for lips at rest. So it tells a moving mouth from a resting one, and neither
-whose voice it is nor its offset.
+10.3 and 5.4 with silence, -3.4 and -0.9 for lips at rest. So it separates a moving mouth from a resting one, but
+neither the voices of different people nor offsets.
 
-Light-ASD's picture encoder, though, sees how the lips move. Its 128 features per frame, projected onto axes that were
-fitted to follow a voice (`fitted.py`), find offsets and tell voices apart better than the face joints do. So
-`light-asd` answers whether the mouth speaks by the published score and what it speaks by those axes. LR-ASD's features
-follow a voice less well than the joints; `lr-asd` is the published score and no more. Figures:
+Light-ASD's picture encoder does represent how the lips move. Its 128 features per frame, projected onto axes that were
+fitted to follow a voice (`fitted.py`), find offsets and separate voices better than the face joints do. So
+`light-asd` takes whether the mouth speaks from the published score, and the match with the voice from those axes.
+LR-ASD's features follow a voice less well than the joints; `lr-asd` is the published score and no more. Figures:
 docs/decisions/0010-which-lips-speak.md.
 """
 
