@@ -100,7 +100,7 @@ class CookiesError(UserError):
     """The cookies that were asked for cannot be read."""
 
 
-class Told:
+class YtDlpLogger:
     """yt-dlp's messages in our log, so that nothing is printed."""
 
     def debug(self, text: str) -> None:
@@ -135,7 +135,7 @@ def parameters(settings: FetchSettings) -> dict[str, object]:
     given: dict[str, object] = {
         "quiet": True,
         "noprogress": True,
-        "logger": Told(),
+        "logger": YtDlpLogger(),
         "color": "no_color",
         "socket_timeout": settings.timeout,
         "retries": settings.retries,

