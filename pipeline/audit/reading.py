@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from manifests import tables
-from manifests.checksums import read_manifest
+from manifests.checksums import first_error, read_manifest
 from pipeline.audit.errors import LookError
 from pipeline.audit.findings import BrokenFile
 
