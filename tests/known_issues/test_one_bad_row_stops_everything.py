@@ -108,7 +108,7 @@ def test_a_bad_row_is_one_dropped_source_with_its_reason(
 def refused(bad: Located, folder: Path) -> None:
     """The stage drops it, in a worker and in the driver alike."""
     stage = FetchSource(FetchSettings(), folder / "lock")
-    for ask in (stage, stage.held):
+    for ask in (stage, stage.recorded):
         with pytest.raises(Refusal) as raised:
             ask(bad, Store(folder / "work"))
         assert (raised.value.why, raised.value.detail) == (Why.BAD_ROW, bad.fault)
