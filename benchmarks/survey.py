@@ -59,9 +59,9 @@ def look(
     for picture in survey(path, media, media.timeline, count=Count()):
         pixels = picture.grey(small)
         if shots:
-            shots.see(picture.index, pixels)
+            shots.add(picture.index, pixels)
         if faces and faces.wants(picture.index):
-            faces.see(picture.index, picture.rgb(large))
+            faces.add(picture.index, picture.rgb(large))
     stretches = shots.finish() if shots else ()
     return summary(stretches, faces, large[1], media.upright_size[1])
 

@@ -60,7 +60,7 @@ def read_checksums(folder: Path) -> Checksums | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        words = said(error) if isinstance(error, ValidationError) else str(error)
+        words = first_error(error) if isinstance(error, ValidationError) else str(error)
         raise ChecksumsError(f"{FILE} cannot be read: {words}") from error
 
 
@@ -92,7 +92,7 @@ def leads_out(path: str) -> bool:
     return not parts.parts or parts.is_absolute() or ".." in parts.parts or "\0" in path
 
 
-def said(error: ValidationError) -> str:
+def first_error(error: ValidationError) -> str:
     """The first thing that is wrong with a record, on one line."""
     first = error.errors(include_url=False, include_input=False)[0]
     place = ".".join(str(part) for part in first["loc"])

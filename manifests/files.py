@@ -1,7 +1,7 @@
 """Files written whole and durably, and hashed: the one way to do either, for both halves of the project.
 
 A file is written under a temporary name, synced, renamed, and its folder synced, so that after a crash or a power cut
-there is the old file or the new one and never a part. What was read is vouched for by SHA-256; a `Seal` tells without
+there is the old file or the new one and never a part. What was read is verified by SHA-256; a `Seal` tells without
 reading that a file is still the one that was hashed.
 """
 

@@ -76,8 +76,8 @@ def square_around(box: Box, *, margin: float) -> tuple[int, int, int]:
     return round(mid_x - side / 2.0), round(mid_y - side / 2.0), side
 
 
-def share_outside(box: Box, size: tuple[int, int]) -> float:
-    """Share of a box's area that lies outside a picture of this (width, height)."""
+def fraction_outside(box: Box, size: tuple[int, int]) -> float:
+    """Fraction of a box's area that lies outside a picture of this (width, height)."""
     width = max(0.0, min(box[0] + box[2], float(size[0])) - max(box[0], 0.0))
     height = max(0.0, min(box[1] + box[3], float(size[1])) - max(box[1], 0.0))
     return 1.0 - width * height / (box[2] * box[3])

@@ -386,14 +386,14 @@ class ClipSpeech(Record):
         default=None, description="the source's voice embeddings; not part of the dataset"
     )
     speaker: int = Field(description="number of the voice within the source")
-    voiced: float = Field(description="share of the span in which this voice speaks, ratio")
+    voiced: float = Field(description="fraction of the span in which this voice speaks, ratio")
     overlap: float | None = Field(
         default=None,
-        description="share of the span in which two voices sound at once; None: the backend cannot tell",
+        description="fraction of the span in which two voices sound at once; None: the backend cannot tell",
     )
     music: float | None = Field(
         default=None,
-        description="share of the span in which music sounds; None: the backend cannot tell",
+        description="fraction of the span in which music sounds; None: the backend cannot tell",
     )
 
 
@@ -429,7 +429,7 @@ class Pose(Record):
     valid_from: float = Field(
         description="confidence from which this backend's joints count as seen"
     )
-    found: float = Field(description="share of frames in which a body was found, ratio")
+    found: float = Field(description="fraction of frames in which a body was found, ratio")
 
 
 class Posture(Record):
@@ -437,7 +437,7 @@ class Posture(Record):
 
     backend: Backend = Field(description="whose pose was measured")
     upper_body: float = Field(
-        description="share of frames with both shoulders and an elbow inside the picture and seen, ratio"
+        description="fraction of frames with both shoulders and an elbow inside the picture and seen, ratio"
     )
     shoulder_width: float | None = Field(
         description="median shoulder distance over frame height, ratio"
@@ -448,11 +448,11 @@ class Posture(Record):
     shoulder_facing: float | None = Field(
         description="median turn of the shoulders; negative: seen from behind"
     )
-    face_seen: float = Field(description="share of frames with a face, ratio")
+    face_seen: float = Field(description="fraction of frames with a face, ratio")
     stillness: float | None = Field(
         description="how far joints of the upper body go in 0.8 s, upper quartile, shoulder widths"
     )
-    hands: float = Field(description="share of frames with at least one hand seen, ratio")
+    hands: float = Field(description="fraction of frames with at least one hand seen, ratio")
 
 
 class Sync(Record):
@@ -474,7 +474,7 @@ class Framing(Record):
     """The square that the clip shows of its source (stage framing)."""
 
     box: Box = Field(description="square, upright pixels, may reach outside the frame")
-    outside: float = Field(description="share of the box outside the frame, ratio")
+    outside: float = Field(description="fraction of the box outside the frame, ratio")
     enlarged: float = Field(description="crop pixels per source pixel")
     size: tuple[int, int] = Field(description="pixels of the stored picture")
     affine: Affine = Field(

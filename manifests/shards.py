@@ -57,17 +57,17 @@ def to_json(clip: Clip) -> bytes:
     Every member has every key with a value of the same type, so that Arrow reads one schema from whichever comes first:
     text that is not known is "", which no known text is.
     """
-    held = clip.model_dump(mode="json", exclude=RUN_ONLY)  # type: ignore[arg-type]
-    return (json.dumps(without_null(held), ensure_ascii=False, sort_keys=True) + "\n").encode()
+    content = clip.model_dump(mode="json", exclude=RUN_ONLY)  # type: ignore[arg-type]
+    return (json.dumps(without_null(content), ensure_ascii=False, sort_keys=True) + "\n").encode()
 
 
 def from_json(content: bytes) -> Clip:
     """The clip of a JSON member. Raises ShardError where it is none."""
     try:
-        held = json.loads(content)
+        fields = json.loads(content)
     except ValueError as error:
         raise ShardError(f"a clip's JSON member is not JSON: {error}") from error
-    return Clip.model_validate(with_null(held, Clip))
+    return Clip.model_validate(with_null(fields, Clip))
 
 
 def without_null(value: Json) -> Json:
@@ -157,7 +157,7 @@ def write_tar(file: Path, shard: str, members: Iterable[tuple[str, bytes]]) -> t
 def stream_tar(
     stream: IO[bytes] | HashingStream, shard: str, members: Iterable[tuple[str, bytes]]
 ) -> tuple[Member, ...]:
-    """Write a tar to a stream, as `write_tar` does to a file; one member at a time is held in memory."""
+    """Write a tar to a stream, as `write_tar` does to a file; one member at a time is in memory."""
     written: list[Member] = []
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name, content in members:
@@ -199,8 +199,8 @@ def next_offset(member: Member) -> int:
 
 def content_hash(members: Iterable[Member]) -> str:
     """Hash of what a shard holds, in order: two shards of one content have the same bytes."""
-    held = [[member.name, member.sha256] for member in members]
-    return hashlib.sha256(json.dumps(held).encode()).hexdigest()
+    listed = [[member.name, member.sha256] for member in members]
+    return hashlib.sha256(json.dumps(listed).encode()).hexdigest()
 
 
 def read_member(file: Path, *, offset: int, size: int) -> bytes:

@@ -188,17 +188,17 @@ def members_of(row: Row) -> dict[str, Member]:
         path.split("/")[1]: tuple(row[f"{name}_{fact}"] for fact in ("offset", "size", "sha256"))
         for name, path in MEMBER_COLUMNS.items()
     }
-    held: dict[str, Member] = {}
+    members: dict[str, Member] = {}
     for family, endings in FAMILIES.items():
         for ending in endings:
             offset, size, sha256 = facts[ending]
             if f"{family}/{ending}" not in MEMBER_COLUMNS.values():
-                offset = next_offset(held[f"{family}/mp4"])
+                offset = next_offset(members[f"{family}/mp4"])
             name = f"{text(row['id'])}.{ending}"
-            held[f"{family}/{ending}"] = Member(
+            members[f"{family}/{ending}"] = Member(
                 shards[family], name, whole(offset), whole(size), text(sha256)
             )
-    return held
+    return members
 
 
 def text(value: object) -> str:

@@ -26,7 +26,7 @@ for command in commands.ALL:
 console = open_console()
 
 
-def show_version(wanted: bool) -> None:
+def show_version(wanted: bool) -> bool:
     """Print what runs here in one line, and end."""
     if wanted:
         import platform
@@ -37,6 +37,7 @@ def show_version(wanted: bool) -> None:
         python = f"{platform.python_implementation()} {platform.python_version()}"
         typer.echo(f"cospeech {version}, {python}, {platform.platform()}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

@@ -30,14 +30,14 @@ SAMPLE_SETTINGS = Path(__file__).parents[1] / "manifests" / "sources" / "sample.
 
 def settings(config: Path | None, given: dict[str, object], overrides: list[str] | None) -> Run:
     """The settings of a command line: the file, then its own options, then --set; the sample's without any sources."""
-    told = [
+    stated = [
         f"{key}={json.dumps(str(value) if isinstance(value, Path) else value)}"
         for key, value in given.items()
         if value is not None
     ]
     if config is None and given.get("sources") is None:
         config = SAMPLE_SETTINGS
-    return load(config, (*told, *(overrides or ())))
+    return load(config, (*stated, *(overrides or ())))
 
 
 Dataset = Annotated[Path, typer.Argument(help="Folder of a dataset.")]
@@ -62,8 +62,8 @@ def verify(
     from pipeline.run.work import states_of
 
     place = work or dataset.with_name(dataset.absolute().name + ".work")
-    held = place if place.is_dir() or work is not None else None
-    report = check(dataset, work=held, ledger=states_of(held), repair=repair)
+    checked = place if place.is_dir() or work is not None else None
+    report = check(dataset, work=checked, ledger=states_of(checked), repair=repair)
     show(report, console)
     raise typer.Exit(report.exit_code)
 

@@ -3,7 +3,7 @@
 import difflib
 import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import yaml
 from pydantic import (
@@ -64,7 +64,7 @@ class Spans(Settings):
     )
 
     @model_validator(mode="after")
-    def in_order(self) -> Self:
+    def in_order(self) -> "Spans":
         """A run longer than `longest` must be able to be cut into pieces that are not too short."""
         if not (self.shortest <= self.target <= self.longest and 2 * self.shortest <= self.longest):
             raise ValueError(
@@ -91,7 +91,7 @@ class Pose(Settings):
     )
 
     @model_validator(mode="after")
-    def detector_has_a_user(self) -> Self:
+    def detector_has_a_user(self) -> "Pose":
         """MediaPipe looks for bodies with a network of its own, on the processor."""
         if self.detector is not None and self.backend == "mediapipe":
             raise ValueError(
@@ -151,7 +151,7 @@ class Split(Settings):
     test: float = Field(default=0.05, ge=0, le=1)
 
     @model_validator(mode="after")
-    def shares_of_one(self) -> Self:
+    def fractions_of_one(self) -> "Split":
         """What is neither val nor test is train."""
         if self.val + self.test > 1:
             raise ValueError(
@@ -270,10 +270,10 @@ class Run(Settings):
 
 def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
     """Settings from a YAML file and `key.sub=value` overrides, checked. Raises ConfigError, RuleError: one sentence."""
-    held: dict[str, object] = {}
+    settings: dict[str, object] = {}
     if file is not None:
         try:
-            held = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            settings = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except FileNotFoundError as error:
             raise ConfigError(f"settings: there is no file {file}") from error
         except OSError as error:
@@ -282,33 +282,33 @@ def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
             raise ConfigError(f"settings: {file} is not UTF-8 text") from error
         except yaml.YAMLError as error:
             raise ConfigError(f"settings: {file} is not YAML: {one_line(error)}") from error
-        if not isinstance(held, dict):
+        if not isinstance(settings, dict):
             raise ConfigError(
-                f"settings: {file} holds a {type(held).__name__}, not keys with values"
+                f"settings: {file} holds a {type(settings).__name__}, not keys with values"
             )
     for override in overrides:
-        put(held, override)
+        put(settings, override)
     try:
-        run = Run.model_validate(held)
+        run = Run.model_validate(settings)
     except ValidationError as error:
         raise ConfigError("settings: " + "; ".join(sentences(error))) from error
     with_thresholds(RULES, run.rules)
     return run
 
 
-def put(held: dict[str, object], override: str) -> None:
+def put(settings: dict[str, object], override: str) -> None:
     """Write one `key.sub=value` into nested settings; the value is read as YAML."""
     key, equals, text = override.partition("=")
     if not equals:
         raise ConfigError(f"settings: an override is key=value, got {override!r}")
     *path, last = key.split(".")
     for part in path:
-        inner = held.setdefault(part, {})
+        inner = settings.setdefault(part, {})
         if not isinstance(inner, dict):
             raise ConfigError(f"settings: {part} is a value, so {key} cannot be under it")
-        held = inner
+        settings = inner
     try:
-        held[last] = yaml.safe_load(text)
+        settings[last] = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise ConfigError(f"settings: {key}: {text!r} is not YAML: {one_line(error)}") from error
 

@@ -9,10 +9,10 @@
         v  spans     candidates: one shot, one voice, one person, 5-15 s
         |  pose      133 keypoints per frame                              one decode of the candidate,
         |  posture   what the pose says about the clip's use              one candidate at a time,
-        |  sync      does this mouth speak this voice                     until a rule drops it
+        |  sync      do these lips fit this voice                          until a rule drops it
         |  framing   the square around the speaker
         |  crop      512x512 video, 16 kHz sound                          a second decode, survivors only
-        v  identity  who is who over the whole set                        all clips together
+        v  identity  speaker groups over the whole set                    all clips together
         |  split     train, val, test by identity
         v  pack      shards, manifests, card, root hash
 
@@ -87,9 +87,9 @@ class Flow:
 
     @property
     def versions(self) -> dict[str, int]:
-        """The version of each stage by its name; the survey, whose decode its stages share, is that of the first."""
-        held = {stage.name: stage.version for stage in self.stages}
-        return {**held, SURVEY: self.on_survey[0].version, RUN: 1}
+        """The version of each stage by its name; the survey, one decode for its stages, is that of the first."""
+        versions = {stage.name: stage.version for stage in self.stages}
+        return {**versions, SURVEY: self.on_survey[0].version, RUN: 1}
 
     def candidates(self, subject: Source | Clip) -> tuple[Clip, ...]:
         """The candidates of a measured source; none of a clip, or where nobody was looked for."""
@@ -99,7 +99,7 @@ class Flow:
 
     @property
     def steps(self) -> tuple[str, ...]:
-        """What a run spends its time on, in order, up to crop; the survey's stages are the one decode they share."""
+        """The steps of a run in order, up to crop; the survey's stages are one step, since they share one decode."""
         sources = (self.fetch.name, *(stage.name for stage in self.on_source), SURVEY)
         return (*sources, *(stage.name for stage in self.on_clip))
 
@@ -164,7 +164,7 @@ def _build(settings: str) -> Flow:
 
 
 def measuring(run: Run) -> dict[str, str]:
-    """The chosen backend by the section of a record that it measures; of the sections not named nobody is chosen."""
+    """The chosen backend by the section of a record that it measures; other sections have no choice of backends."""
     return {
         "speech": run.speech.backend,
         "shot": run.shots.backend,

@@ -41,10 +41,10 @@ def read_frozen(file: Path, place: Callable[[str], SplitName]) -> Frozen:
     groups is on the side where its hash put it.
     """
     try:
-        held: object = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(held, dict) and "schema_version" not in held:
-            held = {"voices": held}
-        frozen = Frozen.model_validate(held, strict=True)
+        content: object = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(content, dict) and "schema_version" not in content:
+            content = {"voices": content}
+        frozen = Frozen.model_validate(content, strict=True)
     except FileNotFoundError:
         return Frozen()
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Versions of installed packages, read from their metadata: to name a library in a key nobody has to load it."""
+"""Versions of installed packages, read from their metadata: so that naming a library in a key does not import it."""
 
 import importlib.metadata
 import re

@@ -61,7 +61,7 @@ class Rule:
         return value >= self.threshold if self.comparator == ">=" else value <= self.threshold
 
     @property
-    def shown(self) -> str:
+    def proven_text(self) -> str:
         """For which backends it acts, and what it misses, in words."""
         where = "all backends" if "*" in self.proven else ", ".join(self.proven) or "none: unproven"
         return f"{where}; misses {self.misses}" if self.misses else where

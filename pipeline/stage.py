@@ -33,6 +33,7 @@ class MissingSection(RuntimeError):
     """A stage was called before the stage that writes what it reads."""
 
 
+@runtime_checkable
 class Named(Protocol):
     """What every stage is called, and its version, raised when a measurement can change."""
 
@@ -40,6 +41,7 @@ class Named(Protocol):
     version: ClassVar[int]
 
 
+@runtime_checkable
 class StageFacts(Named, Protocol):
     """What every stage that writes a section states about itself."""
 
@@ -54,10 +56,11 @@ class SourceStage(StageFacts, Protocol):
     def __call__(self, source: Source, store: Store, /) -> Source: ...
 
 
+@runtime_checkable
 class Watcher(Protocol):
-    """Sees the survey's pictures in order, then says what they were."""
+    """Takes the survey's pictures in order, then returns the source with its section."""
 
-    def see(self, picture: "Picture", /) -> None: ...
+    def add(self, picture: "Picture", /) -> None: ...
 
     def finish(self, source: Source, /) -> Source: ...
 
@@ -69,6 +72,7 @@ class SurveyStage(StageFacts, Protocol):
     def watch(self, source: Source, store: Store, /) -> Watcher: ...
 
 
+@runtime_checkable
 class Frames(Protocol):
     """The frames of one candidate; the first pass over them is its one decode."""
 
@@ -85,7 +89,7 @@ class Frames(Protocol):
 
     def sound(self, *, margin: int = 0, shift: int = 0) -> NDArray[np.int16]: ...
 
-    def full_sound(self, *, rate: int, shift: int = 0) -> NDArray[np.int16]: ...
+    def full_sound(self, *, sample_rate: int, shift: int = 0) -> NDArray[np.int16]: ...
 
 
 @runtime_checkable

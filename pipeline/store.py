@@ -1,7 +1,7 @@
 """The content-addressed store of a run: arrays and files named by the SHA-256 of their bytes.
 
-Reading vouches: what comes out of `read_bytes`, `read_array` and `vouched_path` has the bytes that its name promises,
-or CorruptBlob is raised. A bad file is put into quarantine, so that it is made again and can still be looked at.
+Reading verifies: `read_bytes`, `read_array` and `verified_path` return only what has the hash in its name, or raise
+CorruptBlob. A bad file is put into quarantine, so that it is made again and can still be inspected.
 """
 
 import errno
@@ -27,14 +27,14 @@ from manifests.files import Seal, make_folder, put_in_place, sha256_of
 from manifests.record import Blob, Media
 
 NAME = re.compile(r"([0-9a-f]{64})(\.[\w.]+)?", re.ASCII)
-VOUCHED = 1 << 16  # files whose hash one process keeps in mind
+HASHES_KEPT = 1 << 16  # files whose hash one process caches
 
 
 # ---- errors ----------------------------------------------------------------------------------------------------------
 
 
 class StoreError(OSError):
-    """The store does not hold what a record says it holds."""
+    """The store does not contain what a record refers to."""
 
 
 class CorruptBlob(StoreError):
@@ -67,7 +67,7 @@ class CorruptBlobs(StoreError):
         return CorruptBlobs, (self.found,)
 
 
-class Held(NamedTuple):
+class HashedFile(NamedTuple):
     """One file of the store."""
 
     sha256: str
@@ -90,7 +90,7 @@ class Store:
         return self.root / "media"
 
     def path(self, blob: Blob) -> Path:
-        """Where a blob lies or would lie. What is read must come through `read_bytes` or `vouched_path`."""
+        """Where a blob lies or would lie. What is read must come through `read_bytes` or `verified_path`."""
         return self.root / "blobs" / blob.sha256[:2] / f"{blob.sha256}{blob.suffix}"
 
     def has(self, blob: Blob) -> bool:
@@ -127,7 +127,7 @@ class Store:
     # ---- reading
 
     def load(self, blob: Blob) -> bytes | None:
-        """The bytes under a blob's name, unless there are none or another number of them; not vouched for."""
+        """The bytes under a blob's name, unless there are none or another number of them; not verified."""
         try:
             return self.path(blob).read_bytes() if self.has(blob) else None
         except FileNotFoundError:
@@ -157,7 +157,7 @@ class Store:
         """Presentation timestamps of a source's frames, in ticks."""
         return self.read_array(media.timeline).astype(np.int64)
 
-    def vouched_path(self, blob: Blob) -> Path:
+    def verified_path(self, blob: Blob) -> Path:
         """The file of a blob for those who open it themselves; hashed once per process and state of the file.
 
         Raises CorruptBlob where it is missing or wrong.
@@ -173,9 +173,9 @@ class Store:
 
     # ---- listing, moving aside, removing
 
-    def blobs(self) -> Iterator[Held]:
+    def blobs(self) -> Iterator[HashedFile]:
         """Every blob that is here, folder by folder; unfinished and foreign files are passed over."""
-        yield from held_in(self.root / "blobs")
+        yield from hashed_files(self.root / "blobs")
 
     def quarantine(self, blob: Blob) -> Path | None:
         """Move a bad blob aside; returns where it lies now, or None where there is none or it is whole."""
@@ -197,10 +197,10 @@ class Store:
             return None
         return place
 
-    def remove(self, held: Held) -> int:
+    def remove(self, file: HashedFile) -> int:
         """Delete a file of the store; returns the bytes that this freed, 0 where it was gone."""
-        size = size_of(held.path) or 0
-        held.path.unlink(missing_ok=True)
+        size = size_of(file.path) or 0
+        file.path.unlink(missing_ok=True)
         return size
 
     @contextmanager
@@ -228,18 +228,18 @@ def array_bytes(array: NDArray[np.generic]) -> bytes:
     return buffer.getvalue()
 
 
-@lru_cache(maxsize=VOUCHED)
+@lru_cache(maxsize=HASHES_KEPT)
 def hash_of(file: Path, seal: Seal) -> str:
     """SHA-256 of a file in one state, read once per process. seal: that state, taken before."""
     return sha256_of(file)
 
 
-def held_in(folder: Path) -> Iterator[Held]:
+def hashed_files(folder: Path) -> Iterator[HashedFile]:
     """The files below a folder that lie where their SHA-256 says, unsorted and not all at once."""
     for part in entries(folder):
         for entry in entries(Path(part.path)):
             if (name := NAME.fullmatch(entry.name)) and entry.name[:2] == part.name:
-                yield Held(name[1], name[2] or "", Path(entry.path))
+                yield HashedFile(name[1], name[2] or "", Path(entry.path))
 
 
 def size_of(file: Path) -> int | None:

@@ -1,4 +1,4 @@
-"""What becomes of a subject: the refusal a stage may raise, and the pure function that applies the rules."""
+"""Verdicts: the refusal that a stage may raise, and the pure function that applies the rules."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A surprise: what was being done, to what, and the exception in words."""
+    """An unexpected error: the subject, the stage at work, and the exception as text."""
 
     subject: str
     stage: str
@@ -64,14 +64,14 @@ def first_drop(subject: Source | Clip, rules: Iterable[Rule]) -> Rule | None:
 
 
 def verdict_of(rule: Rule, backend: Backend, value: float | None) -> Verdict:
-    """What a rule says of a value that a backend measured."""
+    """The verdict of a rule on a value that a backend measured."""
     if not rule.proven_for(backend.name):
         return Verdict.UNKNOWN
     return Verdict.KEPT if rule.passes(value) else Verdict.DROPPED
 
 
 def backend_of(section: BaseModel) -> Backend:
-    """Who measured a section; ourselves where it names nobody."""
+    """The backend that measured a section; our own code where none is named."""
     backend = getattr(section, "backend", None)
     return backend if isinstance(backend, Backend) else OWN
 

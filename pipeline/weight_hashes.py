@@ -96,19 +96,19 @@ def remember(place: Path, seals: Seals, sha256: str) -> None:
 
     Of two processes that write at once one wins; what the other found is found again.
     """
-    held = {key: entry for key, entry in entries(place).items() if all_there(key)}
-    held[key_of(seals)] = {"seals": [list(astuple(seal)) for _, seal in seals], "sha256": sha256}
+    kept = {key: entry for key, entry in entries(place).items() if all_there(key)}
+    kept[key_of(seals)] = {"seals": [list(astuple(seal)) for _, seal in seals], "sha256": sha256}
     with contextlib.suppress(OSError):
-        write_whole(place, json.dumps(held, sort_keys=True))
+        write_whole(place, json.dumps(kept, sort_keys=True))
 
 
 def entries(place: Path) -> dict[str, object]:
     """What is written down; nothing where that cannot be read."""
     try:
-        held = json.loads(place.read_bytes())
+        content = json.loads(place.read_bytes())
     except (OSError, ValueError):
         return {}
-    return held if isinstance(held, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def key_of(seals: Seals) -> str:

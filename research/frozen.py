@@ -59,7 +59,7 @@ def change(pictures: Iterable[np.ndarray]) -> float:
     for index, picture in enumerate(pictures):
         frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
         wide, high = small_size((frame.width, frame.height), detector.long_side)
-        watcher.see(index, frame.to_ndarray(format="gray", width=wide, height=high))
+        watcher.add(index, frame.to_ndarray(format="gray", width=wide, height=high))
     shots = [shot for shot in watcher.finish() if shot.change is not None]
     longest = max(shots, key=lambda shot: shot.stop - shot.first)
     return longest.change or 0.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float32
 
-from pipeline.perception.speech.heard import RATE, Stretch
+from pipeline.perception.speech.interface import SAMPLE_RATE, Stretch
 
 Wave = Float32[np.ndarray, " samples"]
 """16 kHz, between -1 and 1."""
@@ -50,7 +50,7 @@ def halves(
 
 def span_of(sound: Wave, draw: np.random.Generator) -> Wave:
     """5 to 10 s from a random place; a recording shorter than that, whole."""
-    length = min(len(sound), round(draw.uniform(*SPAN) * RATE))
+    length = min(len(sound), round(draw.uniform(*SPAN) * SAMPLE_RATE))
     start = int(draw.integers(0, len(sound) - length + 1))
     return sound[start : start + length]
 
@@ -59,7 +59,7 @@ def active(sound: Wave, detect: Detect) -> Bool[np.ndarray, " samples"]:
     """Where somebody speaks."""
     mask = np.zeros(len(sound), bool)
     for start, stop in detect(sound):
-        mask[round(start * RATE) : round(stop * RATE)] = True
+        mask[round(start * SAMPLE_RATE) : round(stop * SAMPLE_RATE)] = True
     return mask
 
 
@@ -128,9 +128,11 @@ def in_turn(sounds: Mapping[str, Wave], count: int, seed: int) -> Iterator[Case]
             names[number % len(names)],
             names[(number + 1 + int(draw.integers(len(names) - 1))) % len(names)],
         )
-        halves_ = [span_of(sounds[name], draw)[: round(4.0 * RATE)] for name in (first, second)]
+        halves_ = [
+            span_of(sounds[name], draw)[: round(4.0 * SAMPLE_RATE)] for name in (first, second)
+        ]
         level = float(np.std(halves_[0])) / max(float(np.std(halves_[1])), 1e-6)
-        pause = np.zeros(RATE // 5, np.float32)
+        pause = np.zeros(SAMPLE_RATE // 5, np.float32)
         sound = np.concatenate([halves_[0], pause, halves_[1] * np.float32(level)])
         yield Case(
             (first, second), "in turn", False, 0.0, 0.0, under(sound, np.zeros_like(sound), 1.0)
@@ -167,13 +169,13 @@ def silenced(sounds: Mapping[str, Wave], detect: Detect, count: int, seed: int) 
     draw, pauses = np.random.default_rng(seed), dict[str, Wave]()
     for name, sound in sounds.items():
         quiet = ~wider(active(sound, detect))
-        if quiet.sum() >= RATE // 4:
+        if quiet.sum() >= SAMPLE_RATE // 4:
             pauses[name] = sound[quiet]
             raised = loudness(sound, ~quiet) / max(float(np.std(sound[quiet])), 1e-5)
             pauses[f"{name} raised"] = np.clip(sound[quiet] * np.float32(raised), -1.0, 1.0)
     for number in range(count):
         person = sorted(pauses)[number % len(pauses)]
-        length = round(draw.uniform(*SPAN) * RATE)
+        length = round(draw.uniform(*SPAN) * SAMPLE_RATE)
         sound = np.resize(np.roll(pauses[person], int(draw.integers(len(pauses[person])))), length)
         yield Case(
             (person.removesuffix(" raised"),),
@@ -189,4 +191,4 @@ def wider(mask: Bool[np.ndarray, " samples"]) -> Bool[np.ndarray, " samples"]:
     """True within 0.2 s of True: the ends of words that the detector no longer counts."""
     from scipy.ndimage import maximum_filter1d
 
-    return maximum_filter1d(mask.astype(np.uint8), 2 * RATE // 5 + 1).astype(bool)
+    return maximum_filter1d(mask.astype(np.uint8), 2 * SAMPLE_RATE // 5 + 1).astype(bool)

@@ -8,7 +8,7 @@ import numpy as np
 from av.error import FFmpegError
 from jaxtyping import Int16
 
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 from research.cases import clips
 from research.truth.cast import person_of
 
@@ -28,7 +28,7 @@ def alike() -> frozenset[str]:
 
 def read(path: Path) -> Sound:
     """16 kHz mono; empty without a readable audio stream."""
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     blocks = [np.zeros(0, np.int16)]
     try:
         with av.open(str(path)) as container:

@@ -11,8 +11,8 @@ from pyannote.core import Annotation, Segment, Timeline  # pyright: ignore[repor
 from pyannote.metrics.detection import DetectionErrorRate  # pyright: ignore[reportMissingImports] - extra `truth`
 from pyannote.metrics.diarization import DiarizationErrorRate  # pyright: ignore[reportMissingImports] - extra `truth`
 
-from pipeline.perception.speech import Heard, Listen, detector
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech import SpeechFunction, SpeechResult, detector
+from pipeline.perception.speech.interface import SAMPLE_RATE
 from research.cases import clip, clips
 from research.recordings import Sound, find, read
 
@@ -56,7 +56,7 @@ def separated(
     return np.clip(mixed, -32_768, 32_767).astype(np.int16), annotation
 
 
-def spoken(heard: Heard, *, alone: bool) -> Annotation:
+def spoken(heard: SpeechResult, *, alone: bool) -> Annotation:
     """What was heard, pauses out; alone: as if one voice had said it all."""
     annotation = Annotation()
     voiced = Timeline(Segment(*part) for part in heard.voiced)
@@ -73,7 +73,9 @@ def cropped(timeline: Timeline, within: Segment | Timeline) -> Timeline:
     return found
 
 
-def overlap_scores(reference: Annotation, heard: Heard, within: Timeline) -> tuple[float, float]:
+def overlap_scores(
+    reference: Annotation, heard: SpeechResult, within: Timeline
+) -> tuple[float, float]:
     """Precision and recall of the overlaps, in seconds; nan where there are none."""
     wanted = cropped(reference.get_overlap(), within)
     found = cropped(Timeline(Segment(*part) for part in heard.overlaps), within)
@@ -96,17 +98,19 @@ def judged(
     """Recordings with reference turns: the annotated ones, the mixture, and two of its sources at a time."""
     for uri, reference in references(media):
         sound = read(media / "audio" / f"{uri}.wav")
-        yield uri, sound, reference, evaluated(media, uri, len(sound) / RATE)
+        yield uri, sound, reference, evaluated(media, uri, len(sound) / SAMPLE_RATE)
     name = clip("speech/mixture")
     mixture = read(find(media, name))
-    whole = Timeline([Segment(0.0, len(mixture) / RATE)])
+    whole = Timeline([Segment(0.0, len(mixture) / SAMPLE_RATE)])
     everyone = range(len(clips("speech/sources")))
     yield name, mixture, separated(media, detect, everyone)[1], whole
     for pair in ((0, 1), (2, 3)):
         yield f"{name}, sources {pair[0]} + {pair[1]}", *separated(media, detect, pair), whole
 
 
-def turns_table(media: Path, listeners: Mapping[str, Listen], detect: detector.Detect) -> str:
+def turns_table(
+    media: Path, listeners: Mapping[str, SpeechFunction], detect: detector.Detect
+) -> str:
     """Detection error, diarization error and overlap of several listeners, beside two that know no voices.
 
     Scored with pyannote.metrics, no collar, overlap included; errors are shares of the reference's speech.
@@ -117,13 +121,13 @@ def turns_table(media: Path, listeners: Mapping[str, Listen], detect: detector.D
         "|---|---|---|---|---|---|---|---|",
     ]
     for uri, sound, reference, scored in judged(media, detect):
-        seconds, voiced = len(sound) / RATE, detect(sound.astype(np.float32) / 32_768.0)
+        seconds, voiced = len(sound) / SAMPLE_RATE, detect(sound.astype(np.float32) / 32_768.0)
         chance = cropped(reference.get_overlap(), scored).duration() / scored.duration()
         one = {
-            "chance: always one voice": Heard(
+            "chance: always one voice": SpeechResult(
                 ((0.0, seconds),), ((0.0, seconds, 0),), (), (), NOBODY
             ),
-            "voice activity as one voice": Heard(
+            "voice activity as one voice": SpeechResult(
                 voiced, tuple((*v, 0) for v in voiced), (), (), NOBODY
             ),
         }
@@ -136,7 +140,12 @@ def turns_table(media: Path, listeners: Mapping[str, Listen], detect: detector.D
 
 
 def turns_row(
-    uri: str, name: str, reference: Annotation, heard: Heard, scored: Timeline, chance: float | None
+    uri: str,
+    name: str,
+    reference: Annotation,
+    heard: SpeechResult,
+    scored: Timeline,
+    chance: float | None,
 ) -> str:
     """One listener on one recording. chance: share of the sound that overlaps, for who does not listen for it."""
     found = spoken(heard, alone=False)

@@ -16,9 +16,9 @@ from jaxtyping import Float32
 
 from manifests.errors import run_command
 from pipeline.perception.identity import DUPLICATE, fingerprint, near_duplicates, same_sound
-from pipeline.perception.speech import BACKENDS, Embedded, Listen, detector, voices
+from pipeline.perception.speech import BACKENDS, Embedded, SpeechFunction, detector, voices
 from pipeline.perception.speech.grouping import halves, likeness
-from pipeline.perception.speech.heard import RATE, joined
+from pipeline.perception.speech.interface import SAMPLE_RATE, joined
 from pipeline.perception.speech.music import activation
 from pipeline.perception.speech.turns import cut, windows_in
 from pipeline.validation.footage import shared_folder
@@ -32,7 +32,7 @@ from research.recordings import (
 )
 
 
-def turns(media: Path, listeners: Mapping[str, Listen], detect: detector.Detect) -> None:
+def turns(media: Path, listeners: Mapping[str, SpeechFunction], detect: detector.Detect) -> None:
     """Turns against reference turns."""
     try:
         from research.reference_turns import turns_table
@@ -42,7 +42,7 @@ def turns(media: Path, listeners: Mapping[str, Listen], detect: detector.Detect)
     print(turns_table(media, listeners, detect))
 
 
-def clips_table(media: Path, listen: Listen) -> None:
+def clips_table(media: Path, listen: SpeechFunction) -> None:
     """Every clip: how much is spoken, by how many, and the longest turn."""
     print(
         "\n| clip | seconds | voiced | share | speakers | longest turn |\n|---|---|---|---|---|---|"
@@ -55,7 +55,7 @@ def clips_table(media: Path, listen: Listen) -> None:
         heard = listen(sound)
         voiced = sum(stop - start for start, stop in heard.voiced)
         longest = max((stop - start for start, stop, _ in heard.turns), default=0.0)
-        seconds = len(sound) / RATE
+        seconds = len(sound) / SAMPLE_RATE
         print(
             f"| {path.name} | {seconds:.1f} | {voiced:.2f} | {voiced / seconds:.2f} | {len(heard.voices)}"
             f" | {longest:.2f} |"
@@ -68,8 +68,8 @@ def clips_table(media: Path, listen: Listen) -> None:
 def excerpts(sounds: dict[str, Sound], draw: np.random.Generator) -> Iterator[Sound]:
     """7 to 30 s of one person."""
     for sound in sounds.values():
-        for _ in range(max(2, len(sound) // RATE // 4)):
-            length = round(draw.uniform(7.0, 30.0) * RATE)
+        for _ in range(max(2, len(sound) // SAMPLE_RATE // 4)):
+            length = round(draw.uniform(7.0, 30.0) * SAMPLE_RATE)
             start = round(draw.uniform(0.0, max(1, len(sound) - length)))
             yield sound[start : start + length]
 
@@ -82,18 +82,20 @@ def dialogues(sounds: dict[str, Sound], draw: np.random.Generator) -> Iterator[S
             continue
         mine, theirs = sounds[first].astype(np.float64), sounds[second].astype(np.float64)
         theirs = theirs * mine.std() / max(float(theirs.std()), 1.0)
-        length, at, parts = draw.uniform(8.0, 30.0) * RATE, [0, 0], []
+        length, at, parts = draw.uniform(8.0, 30.0) * SAMPLE_RATE, [0, 0], []
         while at[0] < len(mine) and at[1] < len(theirs) and sum(at) < length:
             for side, sound in enumerate((mine, theirs)):
-                step = round(draw.uniform(1.0, 4.0) * RATE)
+                step = round(draw.uniform(1.0, 4.0) * SAMPLE_RATE)
                 parts.append(sound[at[side] : at[side] + step])
                 at[side] += step
         yield np.clip(np.concatenate(parts), -32_768, 32_767).astype(np.int16)
 
 
-def count_table(media: Path, listen: Listen) -> None:
+def count_table(media: Path, listen: SpeechFunction) -> None:
     """How often one person is split in two, and how often two people are told apart."""
-    sounds = {name: sound for name in single() if len(sound := read(find(media, name))) > 7 * RATE}
+    sounds = {
+        name: sound for name in single() if len(sound := read(find(media, name))) > 7 * SAMPLE_RATE
+    }
     draw = np.random.default_rng(7)
     one = [len(listen(sound).voices) for sound in excerpts(sounds, draw)]
     two = [len(listen(sound).voices) for sound in dialogues(sounds, draw)]
@@ -114,7 +116,9 @@ def likeness_table(media: Path, detect: detector.Detect) -> None:
     path = voices.model_path()
     assert path is not None
     encode, settings = voices.load_encoder(path), Embedded()
-    sounds = {name: sound for name in single() if len(sound := read(find(media, name))) > 7 * RATE}
+    sounds = {
+        name: sound for name in single() if len(sound := read(find(media, name))) > 7 * SAMPLE_RATE
+    }
     draw = np.random.default_rng(7)
     print("\n| likeness below | of one person | of two |\n|---|---|---|")
     values: list[list[float]] = []
@@ -140,7 +144,7 @@ def likeness_table(media: Path, detect: detector.Detect) -> None:
 # ---- the same voice, the same sound ----------------------------------------------------------------------------------
 
 
-def voice_of(listen: Listen, sound: Sound) -> Float32[np.ndarray, " D"] | None:
+def voice_of(listen: SpeechFunction, sound: Sound) -> Float32[np.ndarray, " D"] | None:
     """The voice that speaks most, if it speaks for 2 s."""
     heard = listen(sound)
     amount = np.zeros(len(heard.voices))
@@ -149,7 +153,7 @@ def voice_of(listen: Listen, sound: Sound) -> Float32[np.ndarray, " D"] | None:
     return heard.voices[int(amount.argmax())] if len(amount) and amount.max() >= 2.0 else None
 
 
-def voices_table(media: Path, listen: Listen) -> None:
+def voices_table(media: Path, listen: SpeechFunction) -> None:
     """Cosines of one person's halves and of different people, by seconds of speech."""
     sounds, one_person = {name: read(find(media, name)) for name in single()}, alike()
     print(
@@ -159,7 +163,7 @@ def voices_table(media: Path, listen: Listen) -> None:
     for seconds in (2.5, 4.0, 5.0, 7.5, 10.0):
         pieces: dict[str, list[np.ndarray]] = {}
         for name, sound in sounds.items():
-            step = round(seconds * RATE)
+            step = round(seconds * SAMPLE_RATE)
             starts = range(0, len(sound) - step + 1, step)
             found = [voice_of(listen, sound[start : start + step]) for start in list(starts)[:4]]
             pieces[name] = [voice for voice in found if voice is not None]
@@ -203,7 +207,8 @@ def music_table(media: Path) -> None:
     """
     pieces = (*clips("speech/instrumental"), *clips("speech/sung"))
     speech = {
-        name: read(find(media, name))[: 12 * RATE] / np.float32(32_768.0) for name in single()
+        name: read(find(media, name))[: 12 * SAMPLE_RATE] / np.float32(32_768.0)
+        for name in single()
     }
     clean = np.concatenate([activation(sound) for sound in speech.values()])
     limit = Embedded().music
@@ -227,7 +232,7 @@ def music_table(media: Path) -> None:
 # ---- cost ------------------------------------------------------------------------------------------------------------
 
 
-def cost_table(media: Path, listen: Listen, detect: detector.Detect) -> None:
+def cost_table(media: Path, listen: SpeechFunction, detect: detector.Detect) -> None:
     """CPU seconds per second of sound, one thread."""
     sound = read(find(media, clip("speech/cost")))
     whole = sound.astype(np.float32) / 32_768.0
@@ -246,7 +251,7 @@ def cost_table(media: Path, listen: Listen, detect: detector.Detect) -> None:
             start = time.process_time()
             job()
             times.append(time.process_time() - start)
-        print(f"| {name} | {min(times) / (len(sound) / RATE):.5f} |")
+        print(f"| {name} | {min(times) / (len(sound) / SAMPLE_RATE):.5f} |")
 
 
 def main() -> None:

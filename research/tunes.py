@@ -6,7 +6,7 @@ from typing import cast
 import numpy as np
 from jaxtyping import Float32, Float64
 
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 
 Wave = Float32[np.ndarray, " samples"]
 Tone = Callable[[float, float, np.random.Generator], Float64[np.ndarray, " samples"]]
@@ -23,7 +23,7 @@ SCALE = (0, 2, 4, 5, 7, 9, 11, 12)
 
 def times(seconds: float) -> Float64[np.ndarray, " samples"]:
     """Seconds at each sample."""
-    return np.arange(round(seconds * RATE)) / RATE
+    return np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
 
 
 def piano(
@@ -53,7 +53,7 @@ def plucked(
     """A string of noise through its own delay (Karplus & Strong 1983)."""
     from scipy.signal import lfilter
 
-    period, count = max(2, round(RATE / hertz)), round(seconds * RATE)
+    period, count = max(2, round(SAMPLE_RATE / hertz)), round(seconds * SAMPLE_RATE)
     burst = np.zeros(count)
     burst[:period] = draw.uniform(-1.0, 1.0, min(period, count))[:period]
     back = np.zeros(period + 2)
@@ -85,10 +85,10 @@ def tune(style: str, seed: int, seconds: float = 20.0) -> Wave:
     melody, chords, drums = STYLES[style]
     beat, key = 60.0 / float(draw.uniform(70, 130)), 55.0 * 2.0 ** (draw.integers(0, 12) / 12.0)
     progression = PROGRESSIONS[int(draw.integers(len(PROGRESSIONS)))]
-    sound = np.zeros(round((seconds + 4.0) * RATE))
+    sound = np.zeros(round((seconds + 4.0) * SAMPLE_RATE))
 
     def place(note: Float64[np.ndarray, " samples"], at: float, level: float) -> None:
-        first = round(at * RATE)
+        first = round(at * SAMPLE_RATE)
         room = min(len(note), len(sound) - first)
         sound[first : first + room] += level * note[:room]
 
@@ -109,7 +109,7 @@ def tune(style: str, seed: int, seconds: float = 20.0) -> Wave:
             )
         if drums:
             place(drum(draw, low=step % 2 == 0), step * beat, drums)
-    sound = sound[: round(seconds * RATE)]
+    sound = sound[: round(seconds * SAMPLE_RATE)]
     return (sound * (0.1 / np.std(sound))).astype(np.float32)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 import_module("tests.typechecking")
-install_import_hook(("manifests", "models"), "tests.typechecking.typechecked")
+install_import_hook(("manifests", "models", "pipeline"), "tests.typechecking.typechecked")
 
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("steady")

@@ -57,8 +57,8 @@ def account(
                 kept[frame] = True
                 continue
             why = drop.reason or Why.FAILED
-            held = reasons[frame]
-            if held is None or ORDER[why] > ORDER[held]:
+            earlier = reasons[frame]
+            if earlier is None or ORDER[why] > ORDER[earlier]:
                 reasons[frame] = why
     dropped = Counter(why for why, is_kept in zip(reasons, kept, strict=True) if not is_kept)
     if None in dropped:

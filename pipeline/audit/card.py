@@ -1,6 +1,6 @@
 """The dataset card: README.md of a dataset, written from what the run measured and nothing else."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from manifests.geometry import FPS
 from manifests.record import Clip, Why
@@ -11,6 +11,7 @@ from pipeline.rules import Rule
 from pipeline.stages.s090_sync import MeasureSync
 
 
+@runtime_checkable
 class Facts(Protocol):
     """What the card needs of a finished run."""
 
@@ -103,7 +104,7 @@ def rule_line(rule: Rule) -> str:
     """One row of the filters."""
     return (
         f"| {rule.why} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "
-        f"{rule.source} | {rule.shown} |"
+        f"{rule.source} | {rule.proven_text} |"
     )
 
 

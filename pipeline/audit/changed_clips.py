@@ -42,7 +42,7 @@ def changed_clips(left: Version, right: Version, pairs: Pairs) -> tuple[list[Cha
     differ = {name: changed(left.clips, right.clips, pairs, name) for name in columns}
     none = np.zeros(len(pairs.left), bool)
     moved = np.logical_or.reduce([none, *(differ[name] for name in differ if name in PLACES)])
-    told = [name for name in differ if name not in PLACES | SIZES | {"revision"}]
+    compared = [name for name in differ if name not in PLACES | SIZES | {"revision"}]
     content = np.logical_or.reduce([none, *(differ[name] for name in differ if name not in PLACES)])
     places = np.flatnonzero(content)
     ids = take(left.clips, "id", pairs.left[places]).to_pylist()
@@ -50,8 +50,8 @@ def changed_clips(left: Version, right: Version, pairs: Pairs) -> tuple[list[Cha
     clips = [
         ChangedClip(
             id=str(name),
-            members=tuple(MEMBERS[c] for c in told if c in MEMBERS and differ[c][place]),
-            columns=tuple(c for c in told if c not in MEMBERS and differ[c][place]),
+            members=tuple(MEMBERS[c] for c in compared if c in MEMBERS and differ[c][place]),
+            columns=tuple(c for c in compared if c not in MEMBERS and differ[c][place]),
             record=records[number] if number < len(records) else (),
         )
         for number, (name, place) in enumerate(zip(ids, places, strict=True))

@@ -30,13 +30,13 @@ def numbers(column: pa.Array, kind: type[np.generic], *, absent: float | None = 
     """The numbers of a column; `absent` where it is empty. Raises ValueError for another kind, or an empty place."""
     if column.type != pa.from_numpy_dtype(kind):
         raise ValueError(f"a column holds {column.type}, {np.dtype(kind)} is needed")
-    held = np.frombuffer(column.buffers()[1] or b"", kind)
-    held = held[column.offset : column.offset + len(column)]
+    values = np.frombuffer(column.buffers()[1] or b"", kind)
+    values = values[column.offset : column.offset + len(column)]
     if column.null_count == 0:
-        return held
+        return values
     if absent is None:
         raise ValueError(f"a column of numbers is empty in {column.null_count} rows")
-    return np.where(empty(column), absent, held)
+    return np.where(empty(column), absent, values)
 
 
 def empty(column: pa.Array) -> Bools:

@@ -16,7 +16,7 @@ from pipeline.audit.dataset_files import (
     read_seals,
     reading_threads,
 )
-from pipeline.audit.findings import BrokenFile, Told
+from pipeline.audit.findings import BrokenFile, OnProgress
 from pipeline.audit.reading import FACTS, TABLES, Table, open_table, read_facts
 from pipeline.audit.shard_check import Record, ShardState
 
@@ -24,9 +24,9 @@ NEEDED = ("id", "revision", "motion_shard", "video_shard")
 FACTS_OF_MEMBERS = ("offset", "size", "sha256")
 
 
-def check_dataset(folder: Path, told: Told, *, threads: int) -> DatasetCheck:
+def check_dataset(folder: Path, on_progress: OnProgress, *, threads: int) -> DatasetCheck:
     """Hash every file of a dataset and compare it with all that the dataset says of itself."""
-    check = DatasetCheck(folder, told)
+    check = DatasetCheck(folder, on_progress)
     list_files(check)
     read_seals(check)
     with reading_threads(threads) as pool:
@@ -54,12 +54,12 @@ def read_manifests(check: DatasetCheck) -> None:
         try:
             check.facts = read_facts(check.folder)
         except BrokenFile as error:
-            check.say(error.path, error.problem)
+            check.add(error.path, error.problem)
     if (clips := table_of(check, "clips")) is not None:
         try:
             read_members(check, clips)
         except BrokenFile as error:
-            check.say(error.path, error.problem)
+            check.add(error.path, error.problem)
     if "clips.parquet" in check.bad:
         check.notes.append("clips.parquet is damaged: not every member of a shard was compared")
     compare_counts(check)
@@ -72,7 +72,7 @@ def table_of(check: DatasetCheck, name: str) -> Table | None:
     try:
         return open_table(check.folder, name, needed_of(name))
     except BrokenFile as error:
-        check.say(error.path, error.problem)
+        check.add(error.path, error.problem)
         return None
 
 
@@ -89,17 +89,17 @@ def read_members(check: DatasetCheck, clips: Table) -> None:
     for number, row in enumerate(clips.each()):
         check.clips += 1
         try:
-            held = tables.members_of(row)
+            members = tables.members_of(row)
             name, revised = tables.text(row["id"]), tables.text(row["revision"])
         except TypeError as error:
-            check.say(clips.name, f"row {number}: {error}")
+            check.add(clips.name, f"row {number}: {error}")
             continue
         if name in check.revisions:
-            check.say(clips.name, f"row {number}: clip {name} is listed before")
+            check.add(clips.name, f"row {number}: clip {name} is listed before")
             continue
-        for member in held.values():
+        for member in members.values():
             check.members[member.shard].append(member)
-        hashes = {key.split("/")[1]: member.sha256 for key, member in held.items()}
+        hashes = {key.split("/")[1]: member.sha256 for key, member in members.items()}
         check.revisions[name] = revised, hashes
 
 
@@ -109,7 +109,7 @@ def compare_counts(check: DatasetCheck) -> None:
         return
     said = check.facts.counts.get("clips")
     if said != check.clips:
-        check.say(FACTS, f"counts {said} clips, clips.parquet has {check.clips}")
+        check.add(FACTS, f"counts {said} clips, clips.parquet has {check.clips}")
 
 
 # ---- the shards and the root -----------------------------------------------------------------------------------------
@@ -118,22 +118,22 @@ def compare_counts(check: DatasetCheck) -> None:
 def compare_shard(check: DatasetCheck, path: str, state: ShardState) -> None:
     """A shard's members, revisions, and what dataset.json says of it."""
     for problem in state.problems:
-        check.say(path, problem)
+        check.add(path, problem)
     for name, record in state.records.items():
         if problem := revision_problem(check, name.removesuffix(".json"), record):
-            check.say(path, f"member {name!r}: {problem}")
+            check.add(path, f"member {name!r}: {problem}")
     listed = {shard.path: shard for shard in check.facts.shards} if check.facts else {}
     shard = listed.get(path)
     if shard is None:
         if check.facts is not None and path in check.members:
-            check.say(path, f"is not in {FACTS}")
+            check.add(path, f"is not in {FACTS}")
         return
     if (shard.bytes, shard.sha256) != (state.bytes, state.sha256):
-        check.say(path, OTHER_BYTES.format(FACTS))
-    held = sorted(check.members.get(path, ()), key=lambda member: member.offset)
+        check.add(path, OTHER_BYTES.format(FACTS))
+    members = sorted(check.members.get(path, ()), key=lambda member: member.offset)
     ours = path.split("/")[0] in FAMILIES and "clips.parquet" not in check.bad
-    if ours and content_hash(held) != shard.content:
-        check.say(path, f"{FACTS} names another content than clips.parquet")
+    if ours and content_hash(members) != shard.content:
+        check.add(path, f"{FACTS} names another content than clips.parquet")
 
 
 def revision_problem(check: DatasetCheck, clip: str, record: Record) -> str | None:
@@ -149,15 +149,15 @@ def revision_problem(check: DatasetCheck, clip: str, record: Record) -> str | No
 def compare_root(check: DatasetCheck) -> None:
     """The content root, from the members and the canonical rows, with dataset.json's."""
     try:
-        held = {name: table_of(check, name) for name in TABLES}
-        hashes = {name: table.rows_hash() for name, table in held.items() if table is not None}
+        opened = {name: table_of(check, name) for name in TABLES}
+        hashes = {name: table.rows_hash() for name, table in opened.items() if table is not None}
     except BrokenFile as error:
-        check.say(error.path, error.problem)
+        check.add(error.path, error.problem)
         return
     if check.facts is None or len(hashes) < len(TABLES):
         check.notes.append("the content root could not be computed")
         return
-    members = (member for held in check.members.values() for member in held)
+    members = (member for of_shard in check.members.values() for member in of_shard)
     root = tables.root_of(members, hashes)
     if root != check.facts.root:
-        check.say(FACTS, f"its root is {check.facts.root}, the members and tables give {root}")
+        check.add(FACTS, f"its root is {check.facts.root}, the members and tables give {root}")

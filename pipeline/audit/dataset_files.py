@@ -21,7 +21,7 @@ from manifests.checksums import (
     read_checksums,
 )
 from manifests.shards import Member
-from pipeline.audit.findings import Finding, Told
+from pipeline.audit.findings import Finding, OnProgress
 from pipeline.audit.reading import FACTS, DatasetFacts
 from pipeline.audit.shard_check import ShardState, check_shard
 
@@ -33,7 +33,7 @@ class DatasetCheck:
     """What is known of a dataset so far, and what is wrong with it."""
 
     folder: Path
-    told: Told
+    on_progress: OnProgress
     findings: list[Finding] = field(default_factory=list[Finding])
     notes: list[str] = field(default_factory=list[str])
     files: dict[str, int] = field(default_factory=dict[str, int])  # sizes by path
@@ -43,7 +43,7 @@ class DatasetCheck:
     revisions: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     clips: int = 0
 
-    def say(self, path: str, problem: str) -> None:
+    def add(self, path: str, problem: str) -> None:
         self.findings.append(Finding(path, problem))
 
     @property
@@ -56,7 +56,7 @@ def list_files(check: DatasetCheck) -> None:
     """Regular files with their sizes; what is a link or no file is a finding and is never opened."""
 
     def unreadable(error: OSError) -> None:
-        check.say(below(check.folder, str(error.filename)), f"cannot be read: {error.strerror}")
+        check.add(below(check.folder, str(error.filename)), f"cannot be read: {error.strerror}")
 
     for parent, folders, names in os.walk(check.folder, onerror=unreadable):
         for name in (*folders, *names):
@@ -69,14 +69,14 @@ def list_file(check: DatasetCheck, place: Path) -> None:
     try:
         facts = place.lstat()
     except OSError as error:
-        check.say(path, f"cannot be read: {error.strerror}")
+        check.add(path, f"cannot be read: {error.strerror}")
         return
     if stat.S_ISREG(facts.st_mode):
         check.files[path] = facts.st_size
     elif stat.S_ISLNK(facts.st_mode):
-        check.say(path, link_problem(check.folder, place))
+        check.add(path, link_problem(check.folder, place))
     elif not stat.S_ISDIR(facts.st_mode):
-        check.say(path, "is neither a file nor a folder")
+        check.add(path, "is neither a file nor a folder")
 
 
 def below(folder: Path, place: str | Path) -> str:
@@ -98,34 +98,34 @@ def read_seals(check: DatasetCheck) -> None:
     try:
         check.seals = read_checksums(check.folder) if FILE in check.files else None
     except ChecksumsError as error:
-        check.say(FILE, str(error).removeprefix(f"{FILE} "))
+        check.add(FILE, str(error).removeprefix(f"{FILE} "))
         return
     if check.seals is None:
         check.notes.append(
             f"no {FILE}: verified by {FACTS} and the tables alone; what they do not name is not vouched for"
         )
     elif file_root(check.seals.files) != check.seals.root:
-        check.say(FILE, "its root is not that of the files it lists")
+        check.add(FILE, "its root is not that of the files it lists")
 
 
 def read_files(
     check: DatasetCheck, paths: Iterable[str], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[str, ShardState]]:
     """Each file read whole, several at once; one that cannot be read is a finding."""
-    work = partial(read_file, check.folder, check.members, check.told)
+    work = partial(read_file, check.folder, check.members, check.on_progress)
     for path, state in pool.map(work, paths):
         if isinstance(state, ShardState):
             yield path, state
         else:
-            check.say(path, state)
+            check.add(path, state)
 
 
 def read_file(
-    folder: Path, members: Mapping[str, Sequence[Member]], told: Told, path: str
+    folder: Path, members: Mapping[str, Sequence[Member]], on_progress: OnProgress, path: str
 ) -> tuple[str, ShardState | str]:
     """One file read whole, or why it could not be."""
     try:
-        return path, check_shard(folder / path, members.get(path, ()), told)
+        return path, check_shard(folder / path, members.get(path, ()), on_progress)
     except OSError as error:
         return path, f"cannot be read: {error.strerror or error}"
 
@@ -136,9 +136,9 @@ def compare_seal(check: DatasetCheck, path: str, state: ShardState) -> None:
         return
     seal = check.seals.files.get(path)
     if seal is None:
-        check.say(path, f"is not in {FILE}")
+        check.add(path, f"is not in {FILE}")
     elif problem := differs(state, seal, FILE):
-        check.say(path, problem)
+        check.add(path, problem)
 
 
 def differs(state: ShardState, wanted: Sealed, manifest: str) -> str | None:
@@ -155,9 +155,9 @@ def find_missing(check: DatasetCheck) -> None:
     named |= {shard.path for shard in check.facts.shards} if check.facts else set()
     for path in sorted(named - set(check.files)):
         if leads_out(path):
-            check.say(path, "leads out of the dataset; it was not looked at")
+            check.add(path, "leads out of the dataset; it was not looked at")
         elif path not in check.bad:
-            check.say(path, "is missing")
+            check.add(path, "is missing")
 
 
 @contextmanager

@@ -20,8 +20,8 @@ SHOWN = 20
 
 def to_json(found: Difference) -> str:
     """All of a difference."""
-    held = dataclasses.asdict(found) | {"same": found.exit_code == SAME}
-    return json.dumps(held, indent=1, sort_keys=True) + "\n"
+    content = dataclasses.asdict(found) | {"same": found.exit_code == SAME}
+    return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
 def show(found: Difference, console: Console) -> None:
@@ -95,12 +95,12 @@ def change_of(clip: ChangedClip) -> str:
 def fact_sentences(facts: Sequence[FactChange]) -> list[str]:
     """What differs in dataset.json; the hashes of shards, which follow from their clips, as a number."""
     shards = sum(fact.path.startswith("shards.") for fact in facts)
-    told = [
+    sentences = [
         f"{fact.path}: {json.dumps(fact.before)} → {json.dumps(fact.after)}"
         for fact in facts
         if not fact.path.startswith("shards.")
     ]
-    return [*told, f"shards: {shards} came, went or changed"] if shards else told
+    return [*sentences, f"shards: {shards} came, went or changed"] if shards else sentences
 
 
 def row_sentence(row: RowChange) -> str:

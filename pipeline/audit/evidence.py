@@ -52,11 +52,11 @@ class Version:
             "decisions": (*DECISION_KEY, *JUDGED),
             "sources": ("locator", "sha256"),
         }
-        held = {
+        opened = {
             name: open_table(folder, name, needed[name].schema(wanted))
             for name, wanted in columns.items()
         }
-        return cls(label, folder, read_facts(folder), **held)
+        return cls(label, folder, read_facts(folder), **opened)
 
 
 @dataclass(slots=True)

@@ -31,10 +31,10 @@ def fact_changes(left: DatasetFacts, right: DatasetFacts) -> tuple[FactChange, .
 
 def comparable(facts: DatasetFacts) -> dict[str, JsonValue]:
     """The facts with lists that have no order of their own as mappings: a rule by what it asks, a shard by its path."""
-    held = facts.model_dump(mode="json", exclude={"root", "counts"})
-    held["rules"] = {rule_name(rule): rule for rule in facts.rules}
-    held["shards"] = {shard.path: shard.sha256 for shard in facts.shards}
-    return held
+    content = facts.model_dump(mode="json", exclude={"root", "counts"})
+    content["rules"] = {rule_name(rule): rule for rule in facts.rules}
+    content["shards"] = {shard.path: shard.sha256 for shard in facts.shards}
+    return content
 
 
 def rule_name(rule: JsonValue) -> str:

@@ -1,11 +1,11 @@
-"""What an audit finds wrong, and the sentence that a broken file of a dataset is told in."""
+"""What an audit finds wrong, and the message for a broken file of a dataset."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from pipeline.audit.errors import LookError
 
-Told = Callable[[int], None]
+OnProgress = Callable[[int], None]
 """Called with the number of bytes that were read, by several threads."""
 
 
@@ -26,7 +26,7 @@ class Finding:
     problem: str
 
 
-def nothing_told(read: int) -> None:
+def no_progress(read: int) -> None:
     """For those who do not follow the progress."""
 
 

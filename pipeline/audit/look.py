@@ -46,7 +46,7 @@ class Kept:
 def write_sheets(
     dataset: Path, out: Path, *, clips: Sequence[str] = (), most: int = 10
 ) -> list[Path]:
-    """One PNG a clip: those named by the beginnings of their ids, else `most` spread evenly over the set.
+    """One PNG a clip: those named by the beginnings of their ids, else `most` evenly over the set.
 
     Raises LookError where the folder is no dataset or an id fits no clip.
     """
@@ -105,13 +105,13 @@ def read(dataset: Path, row: dict[str, Any]) -> Kept:
         )
 
     try:
-        held = {ending: member("motion", ending) for ending in ("json", "pose", "flac")}
+        content = {ending: member("motion", ending) for ending in ("json", "pose", "flac")}
         video = member("video", "mp4")
     except (OSError, ShardError) as error:
         raise LookError(f"clip {row['id']}: {error}") from error
-    sound, _ = soundfile.read(io.BytesIO(held["flac"]), dtype="int16")
-    pose = np.load(io.BytesIO(held["pose"]), allow_pickle=False)
-    return Kept(from_json(held["json"]), pose, sound, video)
+    sound, _ = soundfile.read(io.BytesIO(content["flac"]), dtype="int16")
+    pose = np.load(io.BytesIO(content["pose"]), allow_pickle=False)
+    return Kept(from_json(content["json"]), pose, sound, video)
 
 
 def sheet_of(kept: Kept, unknown: Sequence[str]) -> Picture:

@@ -69,6 +69,6 @@ def rules_page() -> str:
     for rule in (*SOURCE_RULES, *CLIP_RULES):
         lines.append(
             f"| {rule.why} | {rule.stage} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | "
-            f"{rule.unit} | {rule.source} | {rule.shown} |"
+            f"{rule.unit} | {rule.source} | {rule.proven_text} |"
         )
     return "\n".join(lines) + "\n"

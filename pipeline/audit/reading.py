@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from manifests import tables
-from manifests.checksums import read_manifest, said
+from manifests.checksums import first_error, read_manifest
 from pipeline.audit.errors import LookError
 from pipeline.audit.findings import BrokenFile
 
@@ -63,7 +63,7 @@ def read_facts(dataset: Path) -> DatasetFacts:
     except FileNotFoundError as error:
         raise BrokenFile(FACTS, "is missing") from error
     except ValidationError as error:
-        raise BrokenFile(FACTS, f"cannot be read: {said(error)}") from error
+        raise BrokenFile(FACTS, f"cannot be read: {first_error(error)}") from error
     except OSError as error:
         raise BrokenFile(FACTS, f"cannot be read: {error.strerror}") from error
 

@@ -123,7 +123,7 @@ def read(dataset: Path) -> Recorded:
             raise DatasetError(f"{dataset} is no dataset: it has no {name}")
     try:
         facts = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
-        rules = tuple(rule_of(held) for held in facts["rules"])
+        rules = tuple(rule_of(fields) for fields in facts["rules"])
         sources = columns(dataset / "sources.parquet", ["locator"], ["frames"])
         rows = columns(dataset / "decisions.parquet", TEXTS, NUMBERS)
         return Recorded(
@@ -137,23 +137,23 @@ def read(dataset: Path) -> Recorded:
         raise DatasetError(f"{dataset} cannot be read as a dataset: {error!r}") from error
 
 
-def rule_of(held: Mapping[str, object]) -> Rule:
+def rule_of(fields: Mapping[str, object]) -> Rule:
     """A rule as dataset.json has it."""
     names = {field.name for field in dataclasses.fields(Rule)}
-    facts: dict = {name: value for name, value in held.items() if name in names}
+    facts: dict = {name: value for name, value in fields.items() if name in names}
     return Rule(**{**facts, "why": Why(facts["why"]), "proven": tuple(facts["proven"])})
 
 
 def tables_of(
-    held: Mapping, locators: Sequence[str], rules: Sequence[Rule]
+    columns: Mapping, locators: Sequence[str], rules: Sequence[Rule]
 ) -> tuple[Rows, Subjects, Leftovers]:
     """The columns of decisions.parquet by what they are about. locators: of sources.parquet, in its order."""
-    texts = {name: Texts.of(held[name]) for name in TEXTS}
+    texts = {name: Texts.of(columns[name]) for name in TEXTS}
     source = texts["source"].numbered({name: row for row, name in enumerate(locators)})
     if (source < 0).any() or (texts["subject"].codes < 0).any():
         raise ValueError("a decision is about nothing that sources.parquet lists")
-    start, stop = numbers(held["start"], np.int64), numbers(held["stop"], np.int64)
-    rows, first, left = rows_of(held, texts, source, rules)
+    start, stop = numbers(columns["start"], np.int64), numbers(columns["stop"], np.int64)
+    rows, first, left = rows_of(columns, texts, source, rules)
     return (
         rows,
         Subjects(
@@ -162,21 +162,21 @@ def tables_of(
             source=source[first],
             start=start[first],
             stop=stop[first],
-            is_source=empty(held["person"])[first],
+            is_source=empty(columns["person"])[first],
         ),
         Leftovers(source[left], start[left], stop[left], rows.why[left]),
     )
 
 
 def rows_of(
-    held: Mapping, texts: Mapping[str, Texts], source: Ints, rules: Sequence[Rule]
+    columns: Mapping, texts: Mapping[str, Texts], source: Ints, rules: Sequence[Rule]
 ) -> tuple[Rows, Ints, Ints]:
     """(the rows, one row of each subject, the rows that are about stretches of a source)."""
     measurement, verdict, reason = texts["measurement"], texts["verdict"], texts["reason"]
     subject, first = subjects_of(texts["subject"].codes, source)
     rule = rules_of(measurement, texts["comparator"], rules)
     possible = measurement.among({v for v in measurement.values if v.endswith(POSSIBLE)})
-    left = empty(held["person"]) & ~possible & (rule < 0)
+    left = empty(columns["person"]) & ~possible & (rule < 0)
     return (
         Rows(
             subject=subject,
@@ -184,7 +184,7 @@ def rows_of(
             possible=possible,
             acts=~verdict.among({Verdict.UNKNOWN}),
             drops=verdict.among({Verdict.DROPPED, Verdict.FAILED}) & ~left,
-            value=numbers(held["value"], np.float64, absent=np.nan),
+            value=numbers(columns["value"], np.float64, absent=np.nan),
             why=reason.numbered(
                 {text: ORDER[Why(text)] for text in reason.values}, otherwise=ORDER[Why.FAILED]
             ),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from manifests.files import BLOCK
 from manifests.shards import Member, header_of
-from pipeline.audit.findings import Told
+from pipeline.audit.findings import OnProgress
 
 NAME = re.compile(r"[0-9A-Za-z_-]{1,64}(\.[0-9a-z]{1,8}){1,3}")
 LONGEST_RECORD = 1 << 24  # bytes of a clip's JSON: ours have some 4,000
@@ -45,7 +45,7 @@ class HashedReader:
     """Reads a file in order, in blocks; hashes all of it, and parts of it once more."""
 
     stream: FileIO
-    told: Told
+    on_progress: OnProgress
     at: int = 0
     whole: "hashlib._Hash" = field(default_factory=hashlib.sha256)
     buffer: bytearray = field(default_factory=lambda: bytearray(BLOCK))
@@ -59,7 +59,7 @@ class HashedReader:
                 return
             self.whole.update(view[:read])
             self.at, size = self.at + read, size - read
-            self.told(read)
+            self.on_progress(read)
             yield view[:read]
 
     def read(self, size: int) -> bytes:
@@ -85,11 +85,11 @@ class HashedReader:
         return all([not bytes(block).strip(b"\0") for block in self.blocks(size)])  # all are read
 
 
-def check_shard(file: Path, members: Sequence[Member], told: Told) -> ShardState:
+def check_shard(file: Path, members: Sequence[Member], on_progress: OnProgress) -> ShardState:
     """Read a shard whole. members: what clips.parquet says of it, in any order; none: any file. Raises OSError."""
     state = ShardState()
     with file.open("rb", buffering=0) as stream:
-        reader, size = HashedReader(stream, told), file.stat().st_size
+        reader, size = HashedReader(stream, on_progress), file.stat().st_size
         for member in sorted(members, key=lambda member: member.offset):
             if problem := impossible(member, reader.at, size):
                 state.problems.append(f"member {member.name!r}: {problem}")
@@ -118,25 +118,25 @@ def impossible(member: Member, at: int, size: int) -> str | None:
 def check_member(reader: HashedReader, member: Member, state: ShardState) -> None:
     """One member with what stands before it, from where the reader is."""
 
-    def say(problem: str) -> None:
+    def report(problem: str) -> None:
         state.problems.append(f"member {member.name!r}: {problem}")
 
     before = member.offset - tarfile.BLOCKSIZE - reader.at
     if before >= tarfile.BLOCKSIZE or not reader.zeros(before):
-        say("bytes stand before it that belong to no clip")
+        report("bytes stand before it that belong to no clip")
         reader.zeros(member.offset - tarfile.BLOCKSIZE - reader.at)
     if problem := header_problem(reader.read(tarfile.BLOCKSIZE), member):
-        say(problem)
+        report(problem)
     keep = member.name.endswith(".json") and member.size <= LONGEST_RECORD
     sha256, content = reader.hashed(member.size, keep=keep)
     if sha256 != member.sha256:
-        say("its bytes are not those that clips.parquet names")
+        report("its bytes are not those that clips.parquet names")
     elif member.name.endswith(".json"):
         record = record_of(content)
         if isinstance(record, Record):
             state.records[member.name] = record
         else:
-            say(record)
+            report(record)
 
 
 def header_problem(header: bytes, member: Member) -> str | None:
@@ -156,9 +156,9 @@ def header_problem(header: bytes, member: Member) -> str | None:
 def record_of(content: bytes) -> Record | str:
     """What a clip's JSON says of itself, or what is wrong with it."""
     try:
-        held = json.loads(content)
-        bare = json.dumps({**held, "revision": ""}, ensure_ascii=False, sort_keys=True) + "\n"
+        fields = json.loads(content)
+        bare = json.dumps({**fields, "revision": ""}, ensure_ascii=False, sort_keys=True) + "\n"
         sha256 = hashlib.sha256(bare.encode()).hexdigest()
     except (ValueError, TypeError, RecursionError):
         return "is no record of a clip"
-    return Record(held.get("id"), held.get("revision"), sha256)
+    return Record(fields.get("id"), fields.get("revision"), sha256)

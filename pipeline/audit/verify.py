@@ -13,10 +13,10 @@ from rich.table import Table
 from manifests.checksums import regular_files
 from pipeline.audit.dataset_check import check_dataset
 from pipeline.audit.errors import LookError
-from pipeline.audit.findings import Finding, Told, nothing_told, printable
+from pipeline.audit.findings import Finding, OnProgress, no_progress, printable
 from pipeline.audit.reading import need_dataset
 from pipeline.audit.work_check import LedgerState, check_work
-from pipeline.store import Store, held_in, size_of
+from pipeline.store import Store, hashed_files, size_of
 
 GOOD, BAD = 0, 1
 THREADS = 4
@@ -25,7 +25,7 @@ THREADS = 4
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was read and what is wrong with it. notes: what could not be vouched for, and why."""
+    """What was read and what is wrong with it. notes: what could not be verified, and why."""
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -42,14 +42,14 @@ class Report:
 class Tally:
     """Counts bytes for several threads, and passes them on."""
 
-    def __init__(self, told: Told) -> None:
-        self.told, self.bytes, self.lock = told, 0, Lock()
+    def __init__(self, on_progress: OnProgress) -> None:
+        self.on_progress, self.bytes, self.lock = on_progress, 0, Lock()
 
     def __call__(self, read: int) -> None:
         """Some bytes were read."""
         with self.lock:
             self.bytes += read
-        self.told(read)
+        self.on_progress(read)
 
 
 def verify(
@@ -58,7 +58,7 @@ def verify(
     work: Path | None = None,
     ledger: Iterable[LedgerState] = (),
     repair: bool = False,
-    told: Told = nothing_told,
+    on_progress: OnProgress = no_progress,
     threads: int = THREADS,
 ) -> Report:
     """Read all of a dataset, and of a work folder where one is given.
@@ -69,7 +69,7 @@ def verify(
     need_dataset(dataset)
     if work is not None and not work.is_dir():
         raise LookError(f"{work} is no folder; the work folder of a run is allowed")
-    began, tally = time.perf_counter(), Tally(told)
+    began, tally = time.perf_counter(), Tally(on_progress)
     check = check_dataset(dataset, tally, threads=threads)
     findings = sorted(set(check.findings))
     if work is not None:
@@ -88,8 +88,8 @@ def bytes_below(dataset: Path, work: Path | None = None) -> int:
     """How many bytes `verify` is going to read, for whoever shows the progress."""
     files = [file for _, file in regular_files(dataset)]
     store = Store(work) if work is not None else None
-    held = chain(store.blobs(), held_in(store.media)) if store is not None else ()
-    return sum(size_of(file) or 0 for file in chain(files, (one.path for one in held)))
+    kept = chain(store.blobs(), hashed_files(store.media)) if store is not None else ()
+    return sum(size_of(file) or 0 for file in chain(files, (one.path for one in kept)))
 
 
 def show(report: Report, console: Console) -> None:

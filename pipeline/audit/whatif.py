@@ -204,4 +204,4 @@ def lines(found: WhatIf) -> Iterator[str]:
 
 def counted(names: Mapping[Why, Names]) -> str:
     """How many by reason."""
-    return ", ".join(f"{why} {len(held)}" for why, held in names.items())
+    return ", ".join(f"{why} {len(subjects)}" for why, subjects in names.items())

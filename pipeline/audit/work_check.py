@@ -8,9 +8,9 @@ from pathlib import Path
 
 from manifests.record import Blob
 from pipeline.audit.dataset_files import reading_threads
-from pipeline.audit.findings import Finding, Told
+from pipeline.audit.findings import Finding, OnProgress
 from pipeline.audit.shard_check import check_shard
-from pipeline.store import Held, Store, held_in, size_of
+from pipeline.store import HashedFile, Store, hashed_files, size_of
 
 BATCH = 256  # files that the threads are given at once
 
@@ -25,39 +25,44 @@ class LedgerState:
 
 
 def check_work(
-    work: Path, told: Told, *, ledger: Iterable[LedgerState] = (), repair: bool, threads: int
+    work: Path,
+    on_progress: OnProgress,
+    *,
+    ledger: Iterable[LedgerState] = (),
+    repair: bool,
+    threads: int,
 ) -> Iterator[Finding]:
     """What is wrong with a work folder. repair: bad files are moved aside, so that the next run makes them again."""
     store = Store(work)
-    files = chain(store.blobs(), held_in(store.media))
+    files = chain(store.blobs(), hashed_files(store.media))
     with reading_threads(threads) as pool:
-        for held, problem in in_batches(pool, lambda held: problem_of(held, told), files):
+        for file, problem in in_batches(pool, lambda file: problem_of(file, on_progress), files):
             if problem is not None:
-                moved = store.set_aside(held.path) if repair else None
+                moved = store.set_aside(file.path) if repair else None
                 then = f"; moved to {moved.relative_to(work)}" if moved else ""
-                yield Finding(held.path.relative_to(work).as_posix(), problem + then)
+                yield Finding(file.path.relative_to(work).as_posix(), problem + then)
     for entry in ledger:
         yield from entry_problems(store, entry)
 
 
 def in_batches(
-    pool: ThreadPoolExecutor, work: Callable[[Held], str | None], files: Iterable[Held]
-) -> Iterator[tuple[Held, str | None]]:
+    pool: ThreadPoolExecutor, work: Callable[[HashedFile], str | None], files: Iterable[HashedFile]
+) -> Iterator[tuple[HashedFile, str | None]]:
     """Each file with what is wrong with it; the files are not listed all at once."""
     remaining = iter(files)
     while batch := list(islice(remaining, BATCH)):
         yield from zip(batch, pool.map(work, batch), strict=True)
 
 
-def problem_of(held: Held, told: Told) -> str | None:
+def problem_of(file: HashedFile, on_progress: OnProgress) -> str | None:
     """What is wrong with a file that is named by its hash; nothing with one that has gone meanwhile."""
     try:
-        sha256 = check_shard(held.path, (), told).sha256
+        sha256 = check_shard(file.path, (), on_progress).sha256
     except FileNotFoundError:
         return None
     except OSError as error:
         return f"cannot be read: {error.strerror or error}"
-    return None if sha256 == held.sha256 else "its bytes are not those that its name says"
+    return None if sha256 == file.sha256 else "its bytes are not those that its name says"
 
 
 def entry_problems(store: Store, entry: LedgerState) -> Iterator[Finding]:

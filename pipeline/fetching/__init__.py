@@ -97,14 +97,14 @@ def fetch(
     for settings that cannot be.
     """
     lock = Lock() if lock is None or update else lock.only(located.locator)
-    shelf, opt_outs = Folder(folder.absolute()), read_opt_outs(settings.opt_outs)
+    cache, opt_outs = Folder(folder.absolute()), read_opt_outs(settings.opt_outs)
     try:
         check_before(located, settings, opt_outs)
         if located.address.kind is Kind.LOCAL:
-            fetched = fetched_local(located, hash_local(located, shelf, settings))
+            fetched = fetched_local(located, hash_local(located, cache, settings))
         else:
-            with shelf.held(located.locator):
-                fetched = fetch_remote(located, shelf, settings, opt_outs, lock, update=update)
+            with cache.locked_for(located.locator):
+                fetched = fetch_remote(located, cache, settings, opt_outs, lock, update=update)
         check_after(located, fetched, opt_outs, lock)
     except FetchError as error:
         error.host = located.host
@@ -121,7 +121,7 @@ def web_missing() -> str | None:
 
 def fetch_remote(
     located: Located,
-    shelf: Folder,
+    cache: Folder,
     settings: FetchSettings,
     opt_outs: OptOuts,
     lock: Lock,
@@ -129,17 +129,17 @@ def fetch_remote(
     update: bool,
 ) -> Fetched:
     """A file from elsewhere: from the folder if it is there already, else over the net."""
-    receipt = receipt_here(located, shelf, settings, lock, update=update, read=True)
+    receipt = receipt_here(located, cache, settings, lock, update=update, read=True)
     if receipt is None:
-        receipt = download(located, shelf, settings, opt_outs)
-    return fetched_remote(located, receipt, shelf, settings, opt_outs)
+        receipt = download(located, cache, settings, opt_outs)
+    return fetched_remote(located, receipt, cache, settings, opt_outs)
 
 
 def download(
-    located: Located, shelf: Folder, settings: FetchSettings, opt_outs: OptOuts
+    located: Located, cache: Folder, settings: FetchSettings, opt_outs: OptOuts
 ) -> Receipt:
-    """Fetch the bytes over the net, put them on the shelf, and say what they are."""
-    partial, breaker = shelf.partial(located.locator), Breaker.of(shelf, located.host, settings)
+    """Fetch the bytes over the net, put them in the cache of fetched files, and return the receipt."""
+    partial, breaker = cache.partial(located.locator), Breaker.of(cache, located.host, settings)
     page, uploaders = None, ()
     with breaker.asking(located.locator) as asking:
         PACER.wait(settings.pause)
@@ -162,7 +162,7 @@ def download(
         page=page,
         uploaders=uploaders,
     )
-    shelf.commit(receipt, file)
+    cache.commit(receipt, file)
     return receipt
 
 

@@ -44,9 +44,9 @@ class Breaker:
     settings: FetchSettings
 
     @classmethod
-    def of(cls, shelf: Folder, host: str, settings: FetchSettings) -> "Breaker":
+    def of(cls, cache: Folder, host: str, settings: FetchSettings) -> "Breaker":
         """The breaker of a host in a fetch folder."""
-        return cls(shelf.host(host), host, settings)
+        return cls(cache.host(host), host, settings)
 
     @contextmanager
     def asking(self, locator: str) -> Iterator[FetchSettings]:

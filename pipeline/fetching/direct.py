@@ -63,7 +63,7 @@ class WebFile:
     url: str
     settings: FetchSettings
     allowed: Callable[[], None]  # asked when it turned out to be a file, before its bytes are taken
-    answered: Callable[[], None]  # told that its host says something
+    answered: Callable[[], None]  # called when its host answers
 
 
 def has_extractor(url: str) -> bool:
@@ -164,7 +164,7 @@ def take(address: WebFile, response: Response, partial: Partial) -> None:
     settings = address.settings
     read: Callable[[int], bytes] = response.read
     try:
-        append(read, partial.file, rate=settings.rate_limit, most=settings.max_bytes)
+        append(read, partial.file, bytes_per_second=settings.rate_limit, most=settings.max_bytes)
     except TooManyBytes as error:
         partial.clear()
         raise NotMediaPage(address.locator, str(error)) from error

@@ -20,14 +20,14 @@ def known(
     Raises FetchError where the opt-out list or the licence forbids the source, as far as that can be known;
     LockMismatch and OptOutError as `fetch` does.
     """
-    shelf, opt_outs = Folder(folder.absolute()), read_opt_outs(settings.opt_outs)
+    cache, opt_outs = Folder(folder.absolute()), read_opt_outs(settings.opt_outs)
     lock = Lock() if update else lock
     check_before(located, settings, opt_outs)
     if located.address.kind is Kind.LOCAL:
-        found = known_local(located, shelf)
+        found = known_local(located, cache)
         fetched = fetched_local(located, found) if found else None
-    elif (receipt := receipt_here(located, shelf, settings, lock, update=update)) is not None:
-        fetched = fetched_remote(located, receipt, shelf, settings, opt_outs)
+    elif (receipt := receipt_here(located, cache, settings, lock, update=update)) is not None:
+        fetched = fetched_remote(located, receipt, cache, settings, opt_outs)
     else:
         fetched = None
     if fetched is not None:
@@ -51,7 +51,7 @@ def check_after(located: Located, fetched: Fetched, opt_outs: OptOuts, lock: Loc
 
 def receipt_here(
     located: Located,
-    shelf: Folder,
+    cache: Folder,
     settings: FetchSettings,
     lock: Lock,
     *,
@@ -64,9 +64,9 @@ def receipt_here(
     """
     wanted = wanted_of(located.address, settings)
     pin = lock.get(located.locator)
-    if pin is not None and (path := shelf.find(pin.sha256, read=read)) is not None:
+    if pin is not None and (path := cache.find(pin.sha256, read=read)) is not None:
         return pinned(pin, path, wanted)
-    return None if update else shelf.receipt(located.locator, wanted, read=read)
+    return None if update else cache.receipt(located.locator, wanted, read=read)
 
 
 def pinned(pin: Pin, path: Path, wanted: str) -> Receipt:
@@ -90,22 +90,22 @@ def fetched_local(located: Located, found: Hashed) -> Fetched:
 
 
 def fetched_remote(
-    located: Located, receipt: Receipt, shelf: Folder, settings: FetchSettings, opt_outs: OptOuts
+    located: Located, receipt: Receipt, cache: Folder, settings: FetchSettings, opt_outs: OptOuts
 ) -> Fetched:
-    """The section of the record for a file on the shelf. Raises OptedOut, LicenceNotAllowed by what its page said."""
+    """The section of the record for a file in the cache. Raises OptedOut, LicenceNotAllowed by what its page said."""
     page_licence = receipt.page.licence if receipt.page else None
     stated = (located.origin.licence, page_licence)
     check_licences(located.locator, stated, settings.licences)
     opt_outs.check_uploader(located.locator, receipt.uploaders)
-    return fetched_of(located.origin, receipt, shelf)
+    return fetched_of(located.origin, receipt, cache)
 
 
-def fetched_of(origin: Origin, receipt: Receipt, shelf: Folder) -> Fetched:
+def fetched_of(origin: Origin, receipt: Receipt, cache: Folder) -> Fetched:
     """The licence is the list's where it states one, else the page's."""
     return Fetched(
         sha256=receipt.sha256,
         bytes=receipt.bytes,
-        path=str(shelf.path(receipt)),
+        path=str(cache.path(receipt)),
         licence=origin.licence or (receipt.page.licence if receipt.page else None),
         page=receipt.page,
     )

@@ -28,16 +28,16 @@ class Hashed:
     bytes: int
 
 
-def hash_local(located: Located, shelf: Folder, settings: FetchSettings) -> Hashed:
+def hash_local(located: Located, cache: Folder, settings: FetchSettings) -> Hashed:
     """A file of this machine as it lies: not copied, read only if it changed since it was read last.
 
     Raises FetchError. What cannot be kept in the fetch folder is this machine's fault and raised as it is.
     """
     path = Path(located.open_at)
-    if (known := known_local(located, shelf)) is not None:
+    if (known := known_local(located, cache)) is not None:
         return known
     with (
-        Breaker.of(shelf, located.host, settings).asking(located.locator),
+        Breaker.of(cache, located.host, settings).asking(located.locator),
         reading(located.locator),
     ):
         before, mode = Signature.of(path), path.stat().st_mode
@@ -46,28 +46,28 @@ def hash_local(located: Located, shelf: Folder, settings: FetchSettings) -> Hash
         sha256 = sha256_of(path)
     if before.size == 0:
         raise NotMediaPage(located.locator, "is an empty file")
-    shelf.remember(path, sha256, before)
-    return Hashed(openable(path, shelf), sha256, before.size)
+    cache.remember(path, sha256, before)
+    return Hashed(openable(path, cache), sha256, before.size)
 
 
-def known_local(located: Located, shelf: Folder) -> Hashed | None:
+def known_local(located: Located, cache: Folder) -> Hashed | None:
     """The file if it is as it was when it was hashed last, without reading it; None where it has to be read."""
     path = Path(located.open_at)
     try:
-        known = shelf.recall(path)
+        known = cache.recall(path)
     except OSError:
         return None
-    name = path if is_utf8(path) else shelf.link(path)
+    name = path if is_utf8(path) else cache.link(path)
     if known is None or (name is not path and not name.is_symlink()):
         return None
     return Hashed(name, *known)
 
 
-def openable(path: Path, shelf: Folder) -> Path:
+def openable(path: Path, cache: Folder) -> Path:
     """The path, or a link to it where its name is no UTF-8, which records and decoders cannot hold."""
     if is_utf8(path):
         return path
-    link = shelf.link(path)
+    link = cache.link(path)
     link.parent.mkdir(parents=True, exist_ok=True)
     temporary = link.with_name(f".{link.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
@@ -102,7 +102,7 @@ def reading(locator: str) -> Iterator[None]:
 def by_errno(error: OSError, locator: str) -> FetchError:
     """The reason in an error of a local file.
 
-    A mount that went away looks like a file that is gone or may not be read, so neither is held to be a fact about it.
+    A mount that went away looks like a file that is gone or may not be read, so neither is taken for a fact about it.
     """
     words = error.strerror or type(error).__name__
     if error.errno in AWAY:

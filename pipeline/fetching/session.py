@@ -100,7 +100,7 @@ class CookiesError(UserError):
     """The cookies that were asked for cannot be read."""
 
 
-class Told:
+class YtDlpLogger:
     """yt-dlp's messages in our log, so that nothing is printed."""
 
     def debug(self, text: str) -> None:
@@ -135,7 +135,7 @@ def parameters(settings: FetchSettings) -> dict[str, object]:
     given: dict[str, object] = {
         "quiet": True,
         "noprogress": True,
-        "logger": Told(),
+        "logger": YtDlpLogger(),
         "color": "no_color",
         "socket_timeout": settings.timeout,
         "retries": settings.retries,
@@ -224,7 +224,7 @@ def classify(error: BaseException, locator: str) -> FetchError:
     An answer that hangs on the exception is closed.
     """
     causes = list(unwrapped(error))
-    text = told(causes[0])
+    text = message_of(causes[0])
     for cause in causes:
         if isinstance(cause, FetchError):
             return cause
@@ -271,11 +271,11 @@ def unwrapped(error: BaseException) -> Iterator[BaseException]:
             continue
         seen.add(id(cause))
         yield cause
-        held = getattr(cause, "exc_info", None) or (None, None, None)
-        waiting += [held[1], getattr(cause, "cause", None), cause.__cause__]
+        raised = getattr(cause, "exc_info", None) or (None, None, None)
+        waiting += [raised[1], getattr(cause, "cause", None), cause.__cause__]
 
 
-def told(error: BaseException) -> str:
+def message_of(error: BaseException) -> str:
     """What yt-dlp said, on one line, without its prefix and its plea for a bug report."""
     text = error.msg if isinstance(error, YoutubeDLError) and error.msg else str(error)
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(text)).removeprefix("ERROR: ")

@@ -72,7 +72,7 @@ class Folder:
         return Partial(self.root / "partial" / key_of(locator))
 
     @contextmanager
-    def held(self, locator: str) -> Iterator[None]:
+    def locked_for(self, locator: str) -> Iterator[None]:
         """One worker at a time per locator; the system frees it when the worker dies."""
 
         path = self.root / "partial" / f"{key_of(locator)}.held"
@@ -192,10 +192,10 @@ class Partial:
     def state(self) -> dict[str, str]:
         """What was noted when the file was begun; empty where nothing was begun."""
         try:
-            held = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
+            content = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return {}
-        return {str(k): str(v) for k, v in held.items()} if isinstance(held, dict) else {}
+        return {str(k): str(v) for k, v in content.items()} if isinstance(content, dict) else {}
 
     def begin(self, state: dict[str, str]) -> None:
         """Start again from nothing with this state."""
@@ -209,25 +209,30 @@ class Partial:
 
 
 def append(
-    read: Callable[[int], bytes], file: Path, *, rate: int | None, most: int, first: bytes = b""
+    read: Callable[[int], bytes],
+    file: Path,
+    *,
+    bytes_per_second: int | None,
+    most: int,
+    first: bytes = b"",
 ) -> None:
-    """Append a stream to a file, at most `rate` bytes per second; raises TooManyBytes past `most` bytes."""
+    """Append a stream to a file, at most `bytes_per_second` of it; raises TooManyBytes past `most` bytes."""
     with file.open("ab") as out:
         done, size, start = 0, out.tell(), time.monotonic()
-        chunk = first or read(chunk_size(rate))
+        chunk = first or read(chunk_size(bytes_per_second))
         while chunk:
             done, size = done + len(chunk), size + len(chunk)
             if size > most:
                 raise TooManyBytes(f"sends more than {most} bytes")
             out.write(chunk)
-            if rate:
-                time.sleep(max(0.0, done / rate - (time.monotonic() - start)))
-            chunk = read(chunk_size(rate))
+            if bytes_per_second:
+                time.sleep(max(0.0, done / bytes_per_second - (time.monotonic() - start)))
+            chunk = read(chunk_size(bytes_per_second))
 
 
-def chunk_size(rate: int | None) -> int:
-    """Bytes per read: a quarter of a second at most where a rate is asked for."""
-    return CHUNK if rate is None else max(1, min(CHUNK, rate // 4))
+def chunk_size(bytes_per_second: int | None) -> int:
+    """Bytes per read: a quarter of a second at most where there is a limit."""
+    return CHUNK if bytes_per_second is None else max(1, min(CHUNK, bytes_per_second // 4))
 
 
 @contextmanager

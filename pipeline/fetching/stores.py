@@ -17,7 +17,7 @@ from pipeline.fetching.errors import (
 from pipeline.fetching.settings import FetchSettings
 from pipeline.fetching.store import Partial, TooManyBytes, append, safe_suffix
 from pipeline.sources.locators import Located
-from pipeline.sources.remote import Fault, client_errors, open_store, told
+from pipeline.sources.remote import Fault, client_errors, diagnose, open_store
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
@@ -80,7 +80,7 @@ def attempt(
 def facts_of(system: "AbstractFileSystem", path: str) -> dict[str, object]:
     """What is known of an object. A refusal without a name, as S3 gives it to a HEAD, is asked for again by a GET.
 
-    So a bucket that is not there, or credentials that have expired, are told from an object that is gone or closed.
+    So a bucket that is not there, or credentials that have expired, are not taken for an object that is gone or closed.
     """
     try:
         return system.info(path)
@@ -111,7 +111,9 @@ def copy(source: Object, partial: Partial, settings: FetchSettings) -> None:
         if partial.have:
             opened.seek(partial.have)
         try:
-            append(read, partial.file, rate=settings.rate_limit, most=settings.max_bytes)
+            append(
+                read, partial.file, bytes_per_second=settings.rate_limit, most=settings.max_bytes
+            )
         except TooManyBytes as error:
             partial.clear()
             raise NotMediaPage(source.locator, str(error)) from error
@@ -128,7 +130,7 @@ def reading(locator: str) -> Iterator[None]:
 
 def by_client(error: Exception, locator: str) -> FetchError:
     """The reason in an error of a file system."""
-    said = told(error)
+    said = diagnose(error)
     kind, transient = REASONS[said.fault]
     if said.fault is Fault.MISSING:
         return kind(locator, "nothing is there", transient)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor, gcd
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import soxr
@@ -36,7 +36,8 @@ class AudioRange(MediaError):
     """A window that the sound does not cover: silence is never added at its ends."""
 
 
-class Heard(Protocol):
+@runtime_checkable
+class SoundSource(Protocol):
     """What reading sound needs to know of a source: `Media` and `Probed` both say it."""
 
     @property
@@ -71,25 +72,29 @@ class Track:
         return self.samples[begin:end]
 
 
-def read_audio(path: Path, media: Heard, *, start: int, stop: int) -> Int16:
+def read_audio(path: Path, media: SoundSource, *, start: int, stop: int) -> Int16:
     """(640 * (stop - start),) int16 mono at 16 kHz; sample i is at start / 25 + i / 16000 seconds.
 
     Time counts from the first video timestamp; channels are averaged. Raises NoAudio, AudioRange.
     """
-    return _read(path, media, (start, stop), rate=SAMPLE_RATE, mono=True)[0]
+    return _read(path, media, (start, stop), sample_rate=SAMPLE_RATE, mono=True)[0]
 
 
-def read_sound(path: Path, media: Heard, *, start: int, stop: int, rate: int = 48_000) -> Int16:
-    """(rate / 25 * (stop - start), C) int16 for playback: one or two channels as they are, more averaged to one.
+def read_sound(
+    path: Path, media: SoundSource, *, start: int, stop: int, sample_rate: int = 48_000
+) -> Int16:
+    """(sample_rate / 25 * (stop - start), C) int16 for playback: one or two channels as they are, more averaged to one.
 
-    rate: samples per second, a multiple of 25. Raises NoAudio, AudioRange.
+    sample_rate: samples per second, a multiple of 25. Raises NoAudio, AudioRange.
     """
-    if rate % FPS:
-        raise ValueError(f"rate must be a multiple of {FPS} Hz, got {rate}")
-    return np.ascontiguousarray(_read(path, media, (start, stop), rate=rate, mono=False).T)
+    if sample_rate % FPS:
+        raise ValueError(f"sample_rate must be a multiple of {FPS} Hz, got {sample_rate}")
+    return np.ascontiguousarray(
+        _read(path, media, (start, stop), sample_rate=sample_rate, mono=False).T
+    )
 
 
-def read_all(path: Path, media: Heard) -> Track:
+def read_all(path: Path, media: SoundSource) -> Track:
     """The whole track, 16 kHz mono, from grid frame audible[0] to where it stops decoding.
 
     Raises NoAudio.
@@ -99,39 +104,41 @@ def read_all(path: Path, media: Heard) -> Track:
     number = first // (CHUNK * SAMPLE_RATE)
     begin = number * CHUNK * SAMPLE_RATE
     parts: list[Int16] = []
-    while not tape.ended or number * CHUNK * SAMPLE_RATE < tape.heard_until(SAMPLE_RATE):
+    while not tape.ended or number * CHUNK * SAMPLE_RATE < tape.covered_until(SAMPLE_RATE):
         parts.append(_to_int16(tape.chunk(number, SAMPLE_RATE))[0])
         number += 1
     scale = Fraction(SAMPLE_RATE, tape.stream.sample_rate)
     holes = tuple((floor(start * scale), ceil(stop * scale)) for start, stop in tape.holes)
     samples = np.concatenate(parts or [np.zeros(0, dtype=np.int16)])
-    return Track(samples[first - begin : tape.heard_until(SAMPLE_RATE) - begin], first, holes)
+    return Track(samples[first - begin : tape.covered_until(SAMPLE_RATE) - begin], first, holes)
 
 
-def _read(path: Path, media: Heard, frames: tuple[int, int], *, rate: int, mono: bool) -> Int16:
-    """(C, rate / 25 * frames) int16 of a window."""
+def _read(
+    path: Path, media: SoundSource, frames: tuple[int, int], *, sample_rate: int, mono: bool
+) -> Int16:
+    """(C, sample_rate / 25 * frames) int16 of a window."""
     start, stop = frames
     if start < 0 or stop < start:
         raise ValueError(f"a window needs 0 <= start <= stop, got [{start}, {stop})")
     tape = _Tape(path, _sound_of(path, media), mono=mono)
-    begin, end = start * (rate // FPS), stop * (rate // FPS)
-    first, last = begin // (CHUNK * rate), max(begin, end - 1) // (CHUNK * rate)
-    values = [tape.chunk(number, rate) for number in range(first, last + 1)]
-    covered = (tape.heard_from(rate), tape.heard_until(rate))
+    begin, end = start * (sample_rate // FPS), stop * (sample_rate // FPS)
+    first, last = begin // (CHUNK * sample_rate), max(begin, end - 1) // (CHUNK * sample_rate)
+    values = [tape.chunk(number, sample_rate) for number in range(first, last + 1)]
+    covered = (tape.covered_from(sample_rate), tape.covered_until(sample_rate))
     if begin < covered[0] or end > covered[1]:
-        raise AudioRange(f"{path.name}: " + _outside(start, stop, covered, rate))
-    before = first * CHUNK * rate
+        raise AudioRange(f"{path.name}: " + _outside(start, stop, covered, sample_rate))
+    before = first * CHUNK * sample_rate
     return _to_int16(np.concatenate(values, axis=1)[:, begin - before : end - before])
 
 
-def _sound_of(path: Path, media: Heard) -> AudioStream:
+def _sound_of(path: Path, media: SoundSource) -> AudioStream:
     if media.audio is None:
         raise NoAudio(f"{path.name} has no sound that decodes")
     return media.audio
 
 
-def _outside(start: int, stop: int, covered: tuple[int, int], rate: int) -> str:
-    first, last = (sample / rate for sample in covered)
+def _outside(start: int, stop: int, covered: tuple[int, int], sample_rate: int) -> str:
+    first, last = (sample / sample_rate for sample in covered)
     return (
         f"grid frames [{start}, {stop}) = [{start / FPS:.3f}, {stop / FPS:.3f}) s are not inside "
         f"the sound, which decodes from {first:.3f} to {last:.3f} s"
@@ -183,26 +190,26 @@ class _Tape:
     def __post_init__(self) -> None:
         self._blocks = self._decode()
 
-    def heard_from(self, rate: int) -> int:
-        """First sample at `rate` that the sound covers."""
-        return ceil(Fraction(self.first * rate, self.stream.sample_rate))
+    def covered_from(self, sample_rate: int) -> int:
+        """First sample at `sample_rate` that the sound covers."""
+        return ceil(Fraction(self.first * sample_rate, self.stream.sample_rate))
 
-    def heard_until(self, rate: int) -> int:
-        """Sample at `rate` after the last one that the sound covers, as far as it was read."""
-        return floor(Fraction(self.until * rate, self.stream.sample_rate))
+    def covered_until(self, sample_rate: int) -> int:
+        """Sample at `sample_rate` after the last one that the sound covers, as far as it was read."""
+        return floor(Fraction(self.until * sample_rate, self.stream.sample_rate))
 
-    def chunk(self, number: int, rate: int) -> Float32:
-        """(C, CHUNK * rate) samples of a chunk; zeros where nothing decodes. Numbers must rise."""
+    def chunk(self, number: int, sample_rate: int) -> Float32:
+        """(C, CHUNK * sample_rate) samples of a chunk; zeros where nothing decodes. Numbers must rise."""
         source = self.stream.sample_rate
         begin, end = number * CHUNK * source, (number + 1) * CHUNK * source
-        if rate == source:
+        if sample_rate == source:
             return self._gather(begin, end)
-        shared = gcd(source, rate)
+        shared = gcd(source, sample_rate)
         periods = ceil(MARGIN * shared)  # a margin that is whole samples at both rates
-        before, after = periods * (source // shared), periods * (rate // shared)
+        before, after = periods * (source // shared), periods * (sample_rate // shared)
         values = self._gather(begin - before, end + before)
-        resampled = soxr.resample(values.T, source, rate, quality="HQ")
-        return np.ascontiguousarray(resampled[after : after + CHUNK * rate].T)
+        resampled = soxr.resample(values.T, source, sample_rate, quality="HQ")
+        return np.ascontiguousarray(resampled[after : after + CHUNK * sample_rate].T)
 
     def _gather(self, low: int, high: int) -> Float32:
         """(C, high - low) source samples."""
@@ -226,15 +233,15 @@ class _Tape:
 
     def _decode(self) -> Iterator[_Block]:
         """Blocks in order, without overlap, from the wanted sample on; time stays right where some fail."""
-        rate = self.stream.sample_rate
-        limit = round((self.stream.start + Fraction(self.stream.seconds)) * rate)
-        self.first = self.until = round(self.stream.start * rate)
+        sample_rate = self.stream.sample_rate
+        limit = round((self.stream.start + Fraction(self.stream.seconds)) * sample_rate)
+        self.first = self.until = round(self.stream.start * sample_rate)
         for position, frame in self._frames():
             ahead = position - self.until
-            if ahead > LONGEST_HOLE * rate:
+            if ahead > LONGEST_HOLE * sample_rate:
                 continue
-            skip = -ahead if ahead < -RESYNC * rate else 0
-            if ahead > RESYNC * rate:
+            skip = -ahead if ahead < -RESYNC * sample_rate else 0
+            if ahead > RESYNC * sample_rate:
                 self.holes.append((self.until, position))
                 self.until = position
             start, length = self.until, min(frame.samples - skip, limit - self.until)
@@ -244,15 +251,15 @@ class _Tape:
 
     def _frames(self) -> Iterator[tuple[int, AudioFrame]]:
         """(samples from the first video timestamp, block) of everything that decodes."""
-        rate, channels = self.stream.sample_rate, self.stream.channels
+        sample_rate, channels = self.stream.sample_rate, self.stream.channels
         zero: int | None = None
-        scale, begin = 1.0, float(self.stream.start * rate)
+        scale, begin = 1.0, float(self.stream.start * sample_rate)
         for packet, frame in _blocks_of(self.path):
-            if frame.sample_rate != rate or frame.layout.nb_channels != channels:
+            if frame.sample_rate != sample_rate or frame.layout.nb_channels != channels:
                 continue
             time = time_of(frame if frame.pts is not None else packet) or 0
             if zero is None:
-                zero, scale = time, float((frame.time_base or packet.time_base) * rate)
+                zero, scale = time, float((frame.time_base or packet.time_base) * sample_rate)
             yield round((time - zero) * scale + begin), frame
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from av.container import InputContainer
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from manifests.geometry import grid_to_source
 from pipeline.media.intact import Intact, Lost
-from pipeline.media.picture import Eye, Picture, Stored
+from pipeline.media.picture import FrameConverter, Picture, Stored
 from pipeline.media.probe import (
     MediaError,
     NoVideo,
@@ -29,13 +29,14 @@ from pipeline.media.probe import (
     video_stream,
 )
 
-__all__ = ["Count", "DecodeError", "Eye", "Picture", "span", "survey"]
+__all__ = ["Count", "DecodeError", "FrameConverter", "Picture", "span", "survey"]
 
 
 class DecodeError(MediaError):
     """A picture that the timeline promises does not decode."""
 
 
+@runtime_checkable
 class Timed(Stored, Protocol):
     """What decoding needs to know of a source: `Media` and `Probed` both say it."""
 
@@ -73,7 +74,7 @@ def survey(
     with open_media(path) as container:
         if not exact and (stream := video_stream(container)) is not None:
             stream.codec_context.options = {"skip_loop_filter": "noref"}
-        yield from _pictures(container, Eye.of(media), timeline, None, count)
+        yield from _pictures(container, FrameConverter.of(media), timeline, None, count)
 
 
 def span(
@@ -115,11 +116,11 @@ def _from(
 
     Starts after `first` only where `first` does not decode at all.
     """
-    eye = Eye.of(media)
+    converter = FrameConverter.of(media)
     for target in _targets(timeline, first, media.time_base):
         found = False
         with open_media(path) as container:
-            for picture in _pictures(container, eye, timeline, target, count):
+            for picture in _pictures(container, converter, timeline, target, count):
                 if picture.index > first and target is not None and not found:
                     break
                 found = found or picture.index >= first
@@ -140,7 +141,7 @@ def _targets(timeline: NDArray[np.int64], first: int, time_base: Fraction) -> It
 
 def _pictures(
     container: InputContainer,
-    eye: Eye,
+    converter: FrameConverter,
     timeline: NDArray[np.int64],
     target: int | None,
     count: Count,
@@ -161,7 +162,7 @@ def _pictures(
         index = order if timeless else _index(timeline, frame)
         if before < index < len(timeline):
             before = index
-            yield Picture(index, _at_size(frame, eye), eye)
+            yield Picture(index, _at_size(frame, converter), converter)
 
 
 def _packets(
@@ -200,8 +201,10 @@ def _index(timeline: NDArray[np.int64], frame: VideoFrame) -> int:
     return index if index < len(timeline) and timeline[index] == time else -1
 
 
-def _at_size(frame: VideoFrame, eye: Eye) -> VideoFrame:
+def _at_size(frame: VideoFrame, converter: FrameConverter) -> VideoFrame:
     """The frame at the size of the source's first one: streams may change theirs in between."""
-    if (frame.width, frame.height) == eye.size:
+    if (frame.width, frame.height) == converter.size:
         return frame
-    return eye.convert(frame, eye.size, layout="yuv420p", flags=int(Interpolation.BILINEAR))
+    return converter.convert(
+        frame, converter.size, layout="yuv420p", flags=int(Interpolation.BILINEAR)
+    )

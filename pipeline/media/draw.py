@@ -70,7 +70,10 @@ def draw_text(
 
 
 def contact_sheet(
-    images: Sequence[Picture], *, columns: int, tile: tuple[int, int] = (320, 320)
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]],
+    *,
+    columns: int,
+    tile: tuple[int, int] = (320, 320),
 ) -> Picture:
     """The pictures in rows, each made to fit a black tile of (width, height) with its aspect kept.
 
@@ -88,7 +91,9 @@ def contact_sheet(
     return sheet
 
 
-def numbered_face(image: Picture, pose: Float[np.ndarray, "133 3"], *, side: int = 1200) -> Picture:
+def numbered_face(
+    image: Picture, pose: Float[np.ndarray, "133 3"], *, side: int = 1200
+) -> UInt8[np.ndarray, "{side} {side} 3"]:
     """The face enlarged, each of its 68 joints with its iBUG number: to check a table of indices by
     eye.
 
@@ -112,7 +117,7 @@ def numbered_face(image: Picture, pose: Float[np.ndarray, "133 3"], *, side: int
     return large
 
 
-def _fit(image: Picture, tile: tuple[int, int]) -> Picture:
+def _fit(image: Picture, tile: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
     scale = min(tile[0] / image.shape[1], tile[1] / image.shape[0])
     size = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)

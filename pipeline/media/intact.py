@@ -13,13 +13,13 @@ from pipeline.media.probe import time_of
 
 REORDER = 16
 """B frames in a row, at most, that wait to hear of the frame after them: as many as H.264 and HEVC can reorder."""
-SPREAD = 300
-"""Frames that damage spreads over, at most: files with rarer key frames renew their blocks one after the other."""
+SUSPECT = 300
+"""Frames that damage may reach, at most: files with rarer key frames renew their blocks one after the other."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A packet that does not decode. time: its timestamp; None where frames are told apart by their order."""
+    """A packet that does not decode. time: its timestamp; None where frames are identified by their order."""
 
     time: int | None
 
@@ -34,7 +34,7 @@ class Intact:
 
     begun: bool
     reorders: bool
-    spread: int = 0  # frames that may still be damaged, if no key frame comes
+    suspect: int = 0  # frames that may still be damaged, if no key frame comes
     waiting: list[VideoFrame] = field(default_factory=list[VideoFrame])
     lost: list[int] = field(default_factory=list[int])
 
@@ -46,16 +46,16 @@ class Intact:
 
     def _lose(self, packet: Lost) -> Iterator[None]:
         if packet.time is None:
-            yield from self._break(spreads=self.begun)
+            yield from self._break(damages=self.begun)
             yield None
         else:
             self.lost.append(packet.time)
 
     def _see(self, frame: VideoFrame) -> Iterator[VideoFrame | None]:
         if self._has_lost(frame) or frame.is_corrupt:
-            yield from self._break(spreads=self.begun or frame.key_frame)
-        self.spread = 0 if frame.key_frame and not frame.is_corrupt else max(0, self.spread - 1)
-        if frame.is_corrupt or self.spread:
+            yield from self._break(damages=self.begun or frame.key_frame)
+        self.suspect = 0 if frame.key_frame and not frame.is_corrupt else max(0, self.suspect - 1)
+        if frame.is_corrupt or self.suspect:
             yield None
             return
         self.begun = True
@@ -64,9 +64,9 @@ class Intact:
         while self.waiting and (not waits or len(self.waiting) > REORDER):
             yield self.waiting.pop(0)
 
-    def _break(self, *, spreads: bool) -> Iterator[None]:
+    def _break(self, *, damages: bool) -> Iterator[None]:
         """Give up the frames that may be built on the one that failed."""
-        self.spread = SPREAD if spreads else self.spread
+        self.suspect = SUSPECT if damages else self.suspect
         yield from (None for _ in self.waiting)
         self.waiting.clear()
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import cv2
 import numpy as np
@@ -21,6 +21,7 @@ HD_HEIGHT = 720
 """Untagged pictures from this height on are BT.709, smaller ones BT.601, as players take them."""
 
 
+@runtime_checkable
 class Stored(Protocol):
     """What `Media` and `Probed` both say about the stored picture."""
 
@@ -46,8 +47,8 @@ class Stored(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Eye:
-    """How the pictures of one source are made upright; keeps scalers: one eye per decode."""
+class FrameConverter:
+    """Converts the frames of one source to upright pictures; caches scalers: one converter per decode."""
 
     size: tuple[int, int]
     rotation: int
@@ -56,8 +57,8 @@ class Eye:
     _scalers: dict[tuple[int, int, int, int, str], VideoReformatter] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, media: Stored) -> "Eye":
-        """The eye for a source."""
+    def of(cls, media: Stored) -> "FrameConverter":
+        """The converter for a source."""
         return cls(media.size, media.rotation, media.pixel_aspect, media.full_range)
 
     @property
@@ -122,14 +123,14 @@ class Picture:
 
     index: int
     frame: VideoFrame
-    eye: Eye
+    converter: FrameConverter
 
     def small(self, size: tuple[int, int]) -> UInt8:
         """(height, width, 3) BGR, upright, at `size` = (width, height).
 
         For shot detection: fast and coarse, and up to one source pixel off.
         """
-        return self.eye.pixels(
+        return self.converter.pixels(
             self.frame, size, layout="bgr24", flags=int(Interpolation.FAST_BILINEAR)
         )
 
@@ -139,27 +140,29 @@ class Picture:
         For shot detection: read from the luma plane where the format has one of 8 bits, each pixel from the four stored
         ones around its middle, so that the whole picture is neither converted nor filtered.
         """
-        turned = self.eye.rotation in (90, 270)
+        turned = self.converter.rotation in (90, 270)
         stored = (size[1], size[0]) if turned else size
         frame = self.frame
         if frame.format.name not in LUMA_FIRST:
             flags = int(Interpolation.FAST_BILINEAR)
-            frame = self.eye.convert(frame, stored, layout="yuv420p", flags=flags)
+            frame = self.converter.convert(frame, stored, layout="yuv420p", flags=flags)
         luma = _rows(frame.planes[0])[: frame.height, : frame.width]
         small = np.asarray(cv2.resize(luma, stored, interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-        if not self.eye.full_range:
+        if not self.converter.full_range:
             small = np.asarray(cv2.LUT(small, FULL_OF_LIMITED), dtype=np.uint8)
-        if self.eye.rotation == 0:
+        if self.converter.rotation == 0:
             return small
-        return np.ascontiguousarray(np.rot90(small, -self.eye.rotation // 90))
+        return np.ascontiguousarray(np.rot90(small, -self.converter.rotation // 90))
 
     def rgb(self, size: tuple[int, int] | None = None) -> UInt8:
         """(height, width, 3) RGB, upright, square pixels.
 
         Scaled by area to `size` = (width, height) where given.
         """
-        target = size or self.eye.upright_size
-        return self.eye.pixels(self.frame, target, layout="rgb24", flags=int(Interpolation.AREA))
+        target = size or self.converter.upright_size
+        return self.converter.pixels(
+            self.frame, target, layout="rgb24", flags=int(Interpolation.AREA)
+        )
 
     def cut(self, box: Box, size: tuple[int, int]) -> UInt8:
         """(height, width, 3) RGB of a box in upright pixels, at `size` = (width, height).
@@ -187,7 +190,9 @@ class Picture:
         frame = self.frame
         if frame.format.name not in PLANAR_420:
             flags = int(Interpolation.BILINEAR)
-            frame = self.eye.convert(frame, self.eye.size, layout="yuv420p", flags=flags)
+            frame = self.converter.convert(
+                frame, self.converter.size, layout="yuv420p", flags=flags
+            )
         return b"".join(part.tobytes() for part in _cut_planes(frame, x, y, width, height))
 
     def _around(self, box: Box) -> tuple[int, int, int, int]:
@@ -195,8 +200,8 @@ class Picture:
 
         The whole picture where a part of it cannot be had for less.
         """
-        wide, high = self.eye.upright_size
-        if not self.eye.is_plain or self.frame.format.name not in PLANAR_420:
+        wide, high = self.converter.upright_size
+        if not self.converter.is_plain or self.frame.format.name not in PLANAR_420:
             return 0, 0, wide, high
         x0, y0 = (max(0, floor(corner) - 2) // 2 * 2 for corner in box[:2])
         x1 = min(wide, (ceil(box[0] + box[2]) + 3) // 2 * 2)
@@ -206,13 +211,13 @@ class Picture:
     def _scaled(self, part: tuple[int, int, int, int], size: tuple[int, int]) -> UInt8:
         """(height, width, 3) RGB of a part of the upright picture, scaled by area to `size`."""
         flags = int(Interpolation.AREA)
-        if part == (0, 0, *self.eye.upright_size):
-            return self.eye.pixels(self.frame, size, layout="rgb24", flags=flags)
+        if part == (0, 0, *self.converter.upright_size):
+            return self.converter.pixels(self.frame, size, layout="rgb24", flags=flags)
         frame = VideoFrame(part[2], part[3], "yuv420p")
         for plane, values in zip(frame.planes, _cut_planes(self.frame, *part), strict=True):
             _rows(plane)[: values.shape[0], : values.shape[1]] = values
         frame.colorspace = self.frame.colorspace
-        scaled = self.eye.convert(frame, size, layout="rgb24", flags=flags)
+        scaled = self.converter.convert(frame, size, layout="rgb24", flags=flags)
         return np.asarray(scaled.to_ndarray(), dtype=np.uint8)
 
 

@@ -168,7 +168,7 @@ def packets_of(container: InputContainer, *streams: VideoStream | SoundStream) -
 
 
 def is_timeless(container: InputContainer, video: VideoStream, packet: Packet) -> bool:
-    """Whether pictures can only be told apart by their order; packet: the stream's first.
+    """Whether pictures can only be identified by their order; packet: the stream's first.
 
     Raw streams carry no timestamps; AVI gives H.264 with B-frames the times of decoding.
     """

@@ -16,16 +16,16 @@ _EDGES = np.geomspace(300.0, 2_000.0, 34)
 _BLOCK = 2_048
 
 DUPLICATE = 0.65
-"""Share of equal bits from which two stretches are one recording: Haitsma & Kalker 2002, section
+"""Fraction of equal bits from which two stretches are one recording: Haitsma & Kalker 2002, section
 4.2, a bit error rate of 0.35."""
 _LEAST_SECONDS = 3.0
 _COMMON = 64
-"""Words that more fingerprints than this share tell nothing and are not looked up."""
+"""Words that more fingerprints than this fraction tell nothing and are not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """How alike two recordings sound where they fit best. similarity: share of equal bits, 0.5 for
+    """How alike two recordings sound where they fit best. similarity: fraction of equal bits, 0.5 for
     unrelated sound. lag: seconds by which the second one starts later on the first one's clock."""
 
     similarity: float
@@ -175,7 +175,7 @@ def same_sound(
 def _equal_bits(
     a: UInt32[np.ndarray, " n"], b: UInt32[np.ndarray, " m"], lag: int, least: float
 ) -> float:
-    """Share of equal bits when word i + lag of `a` meets word i of `b`; 0 below `least` seconds of
+    """Fraction of equal bits when word i + lag of `a` meets word i of `b`; 0 below `least` seconds of
     sound."""
     mine, theirs = a[max(lag, 0) :], b[max(-lag, 0) :]
     count = min(len(mine), len(theirs))

@@ -49,14 +49,14 @@ def inside(pose: Pose, size: tuple[int, int], *, edge: float = 0.0) -> Bool[np.n
 
 
 def body_found(pose: Pose) -> float:
-    """Share of frames in which the backend found a body at all, 0 to 1. Raises ValueError without
+    """Fraction of frames in which the backend found a body at all, 0 to 1. Raises ValueError without
     frames.
     """
     return _share(np.asarray((pose[:, kp.BODY, 2] > 0.0).any(axis=1)))
 
 
 def upper_body(pose: Pose, size: tuple[int, int], valid_from: float) -> float:
-    """Share of frames with both shoulders and at least one elbow seen inside the picture, 0 to 1.
+    """Fraction of frames with both shoulders and at least one elbow seen inside the picture, 0 to 1.
 
     An elbow that is cut off comes out just inside the picture, so one at any of its sides counts as not seen (`EDGE`).
     size: (width, height) in pixels. Raises ValueError without frames.
@@ -144,12 +144,12 @@ def stillness(pose: Pose, valid_from: float) -> float | None:
 
 
 def face_seen(pose: Pose, valid_from: float) -> float:
-    """Share of frames with a face, 0 to 1. Raises ValueError without frames."""
+    """Fraction of frames with a face, 0 to 1. Raises ValueError without frames."""
     return _share(_face_frames(pose, valid_from))
 
 
 def hands_seen(pose: Pose, valid_from: float) -> float:
-    """Share of frames with at least one hand, 0 to 1: half its joints seen. Raises ValueError
+    """Fraction of frames with at least one hand, 0 to 1: half its joints seen. Raises ValueError
     without frames.
     """
     there = seen(pose, valid_from)
@@ -180,8 +180,8 @@ def _ways(pose: Pose, valid_from: float) -> Float[np.ndarray, " pairs"]:
     there = seen(pose, valid_from)[: count * BLOCK, list(MOVERS)].reshape(count, BLOCK, -1)
     points = movers[..., :2].astype(np.float64).reshape(count, BLOCK, len(MOVERS), 2)
     often = there.mean(axis=1) >= 0.5
-    held = np.where(there[..., None] | ~often[:, None, :, None], points, np.nan)
-    places = np.nanmedian(held, axis=1)
+    kept = np.where(there[..., None] | ~often[:, None, :, None], points, np.nan)
+    places = np.nanmedian(kept, axis=1)
     ways = np.linalg.norm(places[2:] - places[:-2], axis=-1)
     return ways[often[2:] & often[:-2]]
 

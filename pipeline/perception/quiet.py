@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 
-class _Held:
+class _StandardError:
     """The process's standard error, which goes to a nameless file while a block holds it back."""
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class _Held:
 
 
 @cache
-def _held() -> _Held:
-    return _Held()
+def _standard_error() -> _StandardError:
+    return _StandardError()
 
 
 @contextmanager
@@ -62,9 +62,9 @@ def without(pattern: re.Pattern[bytes]) -> Iterator[None]:
     threads; while any is open, the lines of all threads wait. Keep blocks short: what a process
     wrote in one is lost if it is killed there.
     """
-    held = _held()
-    held.enter(pattern)
+    captured = _standard_error()
+    captured.enter(pattern)
     try:
         yield
     finally:
-        held.leave()
+        captured.leave()

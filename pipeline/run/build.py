@@ -14,7 +14,7 @@ from pipeline.config import ConfigError, Run
 from pipeline.fetching.opt_outs import read_opt_outs
 from pipeline.flow import Flow, lacking
 from pipeline.flow import build as build_flow
-from pipeline.run.drive import Gathered, Telling, measure, silent_hosts
+from pipeline.run.drive import Callbacks, Gathered, measure, silent_hosts
 from pipeline.run.finish import Done, finish, identity_file, is_trial
 from pipeline.run.ledger import Ledger
 from pipeline.run.listing import sources_of
@@ -24,7 +24,7 @@ from pipeline.run.report import report, run_facts
 from pipeline.run.seals import Committed, intact, remember, remembered, seals_of
 from pipeline.run.shrink import WouldShrink, refuse_trial
 from pipeline.run.unchanged import Listing, run_key
-from pipeline.run.work import check_places, held, refuse_other_folder
+from pipeline.run.work import check_places, locked, refuse_other_folder
 from pipeline.sources.counts import Counts, notes
 from pipeline.sources.errors import SourcesUnreachable
 from pipeline.store import CorruptBlob, CorruptBlobs, Store
@@ -44,25 +44,25 @@ def build(run: Run, console: Console, *, flow: Flow | None = None) -> int:
     run = run.resolved()
     check(run, own_flow=flow is None)
     try:
-        with interruptible(), held(run.work_folder):
+        with interruptible(), locked(run.work_folder):
             return Building(run, flow or build_flow(run), console).run()
     except (Outage, SourcesUnreachable) as error:
-        say(console, f"stopped: {error}; nothing was committed, what was measured is kept")
+        print_reason(console, f"stopped: {error}; nothing was committed, what was measured is kept")
         return STOPPED
     except WouldShrink as error:
-        say(console, str(error))
+        print_reason(console, str(error))
         return WOULD_SHRINK
     except (
         OSError
     ) as error:  # of this process itself: the dataset or its work folder cannot be written or read
         place = error.filename or run.work_folder
-        say(
+        print_reason(
             console,
             f"stopped: {place}: {error.strerror or error}; the dataset is whole, as it was or new",
         )
         return STOPPED
     except KeyboardInterrupt:
-        say(console, "interrupted; what was measured is kept: the same command goes on")
+        print_reason(console, "interrupted; what was measured is kept: the same command goes on")
         return INTERRUPTED
 
 
@@ -74,7 +74,7 @@ def check(run: Run, *, own_flow: bool = True) -> None:
     check_places(run)
 
 
-def say(console: Console, text: str) -> None:
+def print_reason(console: Console, text: str) -> None:
     """One sentence that says why a run ends."""
     console.print(text, style="bold red", markup=False, highlight=False, soft_wrap=True)
 
@@ -171,11 +171,15 @@ class Building:
         """One round over all sources."""
         run, flow = self.run_, self.flow
         progress = Progress(sources, flow.steps, frozenset(s.name for s in flow.on_clip))
-        telling = Telling(
-            progress.told, progress.spent, progress.planned, progress.works_at, self.tell
+        callbacks = Callbacks(
+            progress.add_outcome,
+            progress.add_costs,
+            progress.add_candidates,
+            progress.set_dashboard,
+            self.warn,
         )
         with shown(progress, self.console):
-            return progress, measure(run, flow, sources_of(run), ledger, telling)
+            return progress, measure(run, flow, sources_of(run), ledger, callbacks)
 
     def judge(self, gathered: Gathered) -> None:
         """Raises Outage where too much failed, or a host or share gave nothing at all."""
@@ -199,12 +203,12 @@ class Building:
         for blob in damaged:
             place = self.store.quarantine(blob)
             what = f"{blob.sha256[:12]}{blob.suffix}"
-            self.tell(
+            self.warn(
                 f"{what} in the store is not what was written; it is made again"
                 + (f", the bad one is {place}" if place else "")
             )
 
-    def tell(self, text: str) -> None:
+    def warn(self, text: str) -> None:
         self.console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def print(self, lines: tuple[str, ...] | list[str]) -> None:

@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pipeline.config import ConfigError, Run
-from pipeline.run.crew import Crew
 from pipeline.run.engine import Engine
 from pipeline.run.link import Arrival, Ended
-from pipeline.run.roster import Roster, Seen, Worker
 from pipeline.run.tasks import EngineLost, Lost, Preflight, Task
+from pipeline.run.worker_pool import WorkerPool
+from pipeline.run.worker_table import Seen, Worker, WorkerTable
 
 if TYPE_CHECKING:
     from distributed import Client, Future, LocalCluster, Nanny
@@ -39,9 +39,9 @@ SETTINGS = {
     # Workers are forked from one process that has Dask in memory: 0.05 s each in place of 1.3 s, after a death too.
     "distributed.worker.multiprocessing-method": "forkserver",
     "distributed.worker.daemon": True,
-    # A stack sample of every worker every 10 ms costs more than it tells: our steps are minutes of native code.
+    # A stack sample of every worker every 10 ms costs more than it is worth: our steps are minutes of native code.
     "distributed.worker.profile.enabled": False,
-    # The driver hears of each death and decides about another try. As each worker has one task, nobody else is blamed.
+    # The driver gets each death and decides about another try. As each worker has one task, no other one fails.
     "distributed.scheduler.allowed-failures": 0,
     # The driver looks after silent workers itself.
     "distributed.scheduler.worker-ttl": None,
@@ -52,8 +52,8 @@ SETTINGS = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.worker.memory.terminate": 0.95,
-    # A nanny starts its worker again by itself. The cluster would give up on the nanny too, for good, when the worker
-    # is dead at one look 15 s after it died once, though it may have come back and died again in between.
+    # Dask's nanny process restarts its worker. LocalCluster would also close the nanny, for good, when the worker is
+    # dead 15 s after its first death, though it may have been restarted and died again in between.
     "distributed.deploy.lost-worker-timeout": "365 days",
 }
 
@@ -82,13 +82,13 @@ def open_engine(run: Run, preflight: Preflight, *, say: Callable[[str], None]) -
     """
     with ExitStack() as stack:
         link = stack.enter_context(remote(run) if run.scheduler is not None else local(run))
-        crew = Crew(link, preflight, say, run.worker_wait, Roster(run.silent_seconds))
-        stack.enter_context(crew.marked())
+        pool = WorkerPool(link, preflight, say, run.worker_wait, WorkerTable(run.silent_seconds))
+        stack.enter_context(pool.marked())
         if run.scheduler is not None:
-            crew.assemble()
+            pool.assemble()
         else:
-            crew.look()  # their checks begin
-        yield Engine(crew)
+            pool.poll()  # their checks begin
+        yield Engine(pool)
 
 
 # ---- a scheduler elsewhere -------------------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def local(run: Run) -> Generator[DaskLink]:
 
     setattr(utils, "_forkserver_preload_set", True)  # noqa: B010 - else Dask imports every library that it knows of
     with dask.config.set(SETTINGS), quiet(), ExitStack() as stack:
-        with interrupts_held():
+        with interrupts_deferred():
             cluster = start_cluster(run)
             stack.callback(end_cluster, cluster)
             client = Client(cluster, set_as_default=False)
@@ -159,7 +159,7 @@ def local(run: Run) -> Generator[DaskLink]:
 
 
 @contextmanager
-def interrupts_held() -> Generator[None]:
+def interrupts_deferred() -> Generator[None]:
     """Have an interrupt wait for the end of the block, which leaves processes behind when it is cut short.
 
     The second one does not wait.
@@ -167,18 +167,18 @@ def interrupts_held() -> Generator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[int] = []
+    received: list[int] = []
 
-    def hold(number: int, frame: object) -> None:
-        held.append(number)
+    def receive(number: int, frame: object) -> None:
+        received.append(number)
         signal.signal(signal.SIGINT, before)
 
-    before = signal.signal(signal.SIGINT, hold)
+    before = signal.signal(signal.SIGINT, receive)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    for number in held:
+    for number in received:
         signal.raise_signal(number)
 
 
@@ -193,11 +193,11 @@ def start_fork_server() -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["distributed"])
     resource_tracker.ensure_running()  # when the server starts it, it opens the signal again
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def start_cluster(run: Run) -> LocalCluster:
@@ -259,7 +259,7 @@ def offer_dashboard(cluster: LocalCluster) -> None:
 
 def end_cluster(cluster: LocalCluster) -> None:
     """Kill the worker processes, as a step cannot be asked to stop, and close the rest."""
-    with interrupts_held():
+    with interrupts_deferred():
         for nanny in nannies(cluster):
             nanny.close_gracefully()  # it starts no other one
             kill(nanny.pid)
@@ -314,7 +314,7 @@ class DaskLink:
 
     # ---- workers ----
 
-    def look(self) -> Mapping[str, Seen]:
+    def poll(self) -> Mapping[str, Seen]:
         if self._client.status != "running":
             raise EngineLost(f"the scheduler at {self.address} is gone")
         try:

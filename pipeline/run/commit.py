@@ -4,7 +4,7 @@
     .dataset.new-…/               the next one, while it is written
     .dataset.next-<root>/         the next one, whole; after the move, the one that it replaced
     .dataset.versions/<root>/     those before it, as many as `keep_versions` says
-    .dataset.lock                 held by whoever moves any of them
+    .dataset.lock                 locked by the process that moves any of them
 
 Where the system can exchange two folders (Linux, most local file systems) there is no moment without a dataset; else
 there is one between two renames, and whoever holds the lock next undoes a move that was cut there.
@@ -61,7 +61,7 @@ def new_folder(out: Path) -> Generator[Path]:
 
 
 def commit(folder: Path, out: Path, *, keep: int) -> None:
-    """Put a finished folder in the dataset's place, durably. The lock is held. keep: versions before it that stay."""
+    """Put a finished folder in the dataset's place, durably; the caller has the lock. keep: old versions that stay."""
     sync_tree(folder)
     ready = out.with_name(f".{out.name}.next-{root_of(folder)}")
     folder.replace(ready)
@@ -87,12 +87,12 @@ def restore(out: Path, root: str | None, *, keep: int) -> str:
     The version that is there becomes an earlier one itself. Raises RestoreError.
     """
     with locked(out):
-        held = versions(out)
-        found = [v for v in held if root is None or v.root.startswith(root)][
+        present = versions(out)
+        found = [v for v in present if root is None or v.root.startswith(root)][
             : 1 if root is None else None
         ]
         if len(found) != 1:
-            there = ", ".join(version.root[:12] for version in held) or "none"
+            there = ", ".join(version.root[:12] for version in present) or "none"
             raise RestoreError(
                 f"{out}: {len(found)} earlier versions have a root that begins with {root or ''!r}; there are: {there}"
             )
@@ -113,8 +113,8 @@ def versions(out: Path) -> list[Version]:
 def root_of(dataset: Path) -> str | None:
     """The root hash that a dataset states; None where it states none."""
     try:
-        held = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
-        return str(held["root"])
+        content = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+        return str(content["root"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

@@ -1,4 +1,4 @@
-"""The driver of a run: takes what is on record, gives what is left to the workers, gathers the results."""
+"""The driver of a run: takes what is in the ledger, sends what is left to the workers, gathers the results."""
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -48,26 +48,26 @@ class Gathered:
 
 @dataclass(slots=True)
 class Answers:
-    """How often one host or share gave what it was asked for, and how often it did not answer."""
+    """How often one host or share answered, and how often it did not."""
 
     given: int = 0
     missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
-    """Whom the driver tells: outcomes, what steps took, how many candidates there are, the dashboard, and sentences."""
+class Callbacks:
+    """What the driver calls: with outcomes, costs, numbers of new candidates, the dashboard's address, and messages."""
 
-    told: Callable[[Outcome], None]
-    spent: Callable[[Costs], None]
-    planned: Callable[[int], None]
-    engine: Callable[[str], None]
-    say: Callable[[str], None]
+    on_outcome: Callable[[Outcome], None]
+    on_costs: Callable[[Costs], None]
+    on_candidates: Callable[[int], None]
+    on_dashboard: Callable[[str], None]
+    on_message: Callable[[str], None]
 
 
 @dataclass(slots=True)
 class Driver:
-    """Decides what to do next; pure but for the ledger and the outcomes it has been told.
+    """Decides what to do next; its only state is the ledger and the outcomes that it is given.
 
     A source's outcome is followed by its candidates, a failure by another try within the limit, anything else by
     nothing.
@@ -75,7 +75,7 @@ class Driver:
 
     job: Job
     ledger: Ledger
-    telling: Telling
+    callbacks: Callbacks
     gathered: Gathered = field(default_factory=Gathered)
     tries: dict[str, int] = field(default_factory=dict[str, int])
 
@@ -127,7 +127,7 @@ class Driver:
             result = lost(self.job, task, result)
         for key, entry in result.entries:
             self.ledger.put(key, entry)
-        self.telling.spent(result.costs)
+        self.callbacks.on_costs(result.costs)
         if result.outage is not None:
             raise Outage(result.outage)
         if result.fetched_only and located is not None and isinstance(result.subject, Source):
@@ -160,7 +160,7 @@ class Driver:
         if outcome.damaged:
             self.gathered.damaged.extend(outcome.damaged)
             return []
-        self.telling.told(outcome)
+        self.callbacks.on_outcome(outcome)
         subject = outcome.subject
         if isinstance(subject, Clip):
             self.gathered.clips.setdefault(subject.origin.locator, []).append(outcome)
@@ -169,7 +169,7 @@ class Driver:
         if located is not None:
             self.count(located, outcome)
         clips = self.job.flow.candidates(subject) if outcome.alive else ()
-        self.telling.planned(len(clips))
+        self.callbacks.on_candidates(len(clips))
         return [task for clip in clips for task in self.clip(subject, clip)]
 
     def count(self, located: Located, outcome: Outcome) -> None:
@@ -200,12 +200,12 @@ def lost(job: Job, task: StepTask, result: Lost) -> Outcome:
 
 
 def measure(
-    run: Run, flow: Flow, sources: Iterable[Located], ledger: Ledger, telling: Telling
+    run: Run, flow: Flow, sources: Iterable[Located], ledger: Ledger, callbacks: Callbacks
 ) -> Gathered:
     """Work through all sources and their candidates; workers are started where something is to do. Raises Outage."""
     run_id = uuid.uuid4().hex[:12]
     job = Job(flow, run.work_folder, run_id, run.retries, run.step_minutes)
-    driver = Driver(job, ledger, telling)
+    driver = Driver(job, ledger, callbacks)
     tasks = driver.first(sources)
     first = next(tasks, None)
     if first is not None:
@@ -223,8 +223,8 @@ def work_through(run: Run, driver: Driver, tasks: Iterator[StepTask]) -> None:
     """Give tasks to workers until none is left."""
     flow = driver.job.flow
     preflight = Preflight(run.work_folder, driver.job.run_id, flow_digest(flow), probe_of(flow))
-    with open_engine(run, preflight, say=driver.telling.say) as engine:
-        driver.telling.engine(engine.dashboard)
+    with open_engine(run, preflight, say=driver.callbacks.on_message) as engine:
+        driver.callbacks.on_dashboard(engine.dashboard)
         engine.work_through(tasks, driver.follow)
 
 
@@ -241,11 +241,11 @@ def silent_hosts(gathered: Gathered) -> dict[str, int]:
     One source that cannot be reached may be its own fault; a host counts from `SILENT` on, or where nothing at all was
     reached.
     """
-    held = gathered.answers
-    nothing = not any(answers.given for answers in held.values())
+    answers_by_host = gathered.answers
+    nothing = not any(answers.given for answers in answers_by_host.values())
     return {
         host: answers.missed
-        for host, answers in held.items()
+        for host, answers in answers_by_host.items()
         if not answers.given and (answers.missed >= SILENT or (nothing and answers.missed))
     }
 

@@ -51,18 +51,18 @@ class Entry:
         }
 
 
-def entry_of(held: object) -> Entry | None:
+def entry_of(content: object) -> Entry | None:
     """The entry that plain JSON values stand for, or None where they stand for none."""
-    if not isinstance(held, dict):
+    if not isinstance(content, dict):
         return None
-    match held:
+    match content:
         case {"section": dict() as section, "refusal": None}:
             refusal = None
         case {"section": None, "refusal": [str() as why, str() as detail]} if why in REASONS:
             section, refusal = None, (Why(why), detail)
         case _:
             return None
-    stage, subject = held.get("stage", ""), held.get("subject", "")
+    stage, subject = content.get("stage", ""), content.get("subject", "")
     if not isinstance(stage, str) or not isinstance(subject, str):
         return None
     return Entry(section, refusal, stage, subject)

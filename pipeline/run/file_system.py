@@ -27,7 +27,7 @@ MOUNTS = Path("/proc/self/mountinfo")
 
 
 def is_local(place: Path) -> bool:
-    """Whether a folder lies on a disk of this machine alone; False where that cannot be told."""
+    """Whether a folder lies on a disk of this machine alone; False where that is not known."""
     try:
         mounts = MOUNTS.read_text(errors="surrogateescape")
     except OSError:  # not Linux

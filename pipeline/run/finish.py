@@ -81,7 +81,7 @@ def is_trial(run: Run) -> bool:
 
 
 def same_bytes(folder: Path, out: Path) -> bool:
-    """Whether two versions of a dataset vouch for the same bytes."""
+    """Whether two versions of a dataset have the same checksums."""
     one, other = folder / CHECKSUMS, out / CHECKSUMS
     return other.is_file() and one.read_bytes() == other.read_bytes()
 

@@ -85,12 +85,12 @@ class SpanFrames:
             raise Refusal(
                 Why.NO_AUDIO, f"sound covers frames [{first}, {last}), needed [{start}, {stop})"
             )
-        track = np.load(self.store.vouched_path(speech.sound), mmap_mode="r", allow_pickle=False)
+        track = np.load(self.store.verified_path(speech.sound), mmap_mode="r", allow_pickle=False)
         begin, end = (frame * SAMPLES_PER_FRAME - speech.sound_start for frame in (start, stop))
         return np.array(track[begin:end])
 
-    def full_sound(self, *, rate: int, shift: int = 0) -> NDArray[np.int16]:
-        """(samples, channels) of the span in the source's own channels, at most two, at another rate."""
+    def full_sound(self, *, sample_rate: int, shift: int = 0) -> NDArray[np.int16]:
+        """(samples, channels) of the span in the source's own channels, at most two, at another sample rate."""
         media, fetched = need(self.source.media, "media"), need(self.source.fetched, "fetched")
         span = self.clip.span
         try:
@@ -99,7 +99,7 @@ class SpanFrames:
                 media,
                 start=span.start + shift,
                 stop=span.stop + shift,
-                rate=rate,
+                sample_rate=sample_rate,
             )
         except AudioRange as error:
             raise Refusal(Why.NO_AUDIO, str(error)) from error

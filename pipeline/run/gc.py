@@ -16,7 +16,7 @@ from pipeline.run.ledger import Ledger
 from pipeline.run.listing import sources_of
 from pipeline.run.recorded import Recorded
 from pipeline.run.walk import NotYet, walk_clip, walk_source
-from pipeline.run.work import held
+from pipeline.run.work import locked
 from pipeline.sources.locators import Located
 from pipeline.stage import SourceStage, SpanStage
 from pipeline.store import Store
@@ -54,7 +54,7 @@ def collect(run: Run, *, stale: bool, dry: bool, flow: Flow | None = None) -> Fr
     """
     run = run.resolved()
     freed, store = Freed(), Store(run.work_folder)
-    with held(run.work_folder), Ledger.open(run.work_folder) as ledger:
+    with locked(run.work_folder), Ledger.open(run.work_folder) as ledger:
         ledger.ingest(run.work_folder, remove=True)
         if stale:
             reached = Reaching(flow or build_flow(run), ledger, store)

@@ -1,4 +1,4 @@
-"""What the driver hands to workers: the job that all steps share, and the two steps, light to name."""
+"""What the driver sends to workers: the job that all steps share, and the two steps, cheap to import."""
 
 from dataclasses import dataclass
 from pathlib import Path

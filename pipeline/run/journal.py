@@ -89,7 +89,7 @@ def read_line(line: bytes) -> tuple[str, Entry] | None:
     checksum, _, text = line.removesuffix(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         return None
-    held = read_json(text)
-    entry = entry_of(held)
-    key = held.get("key") if isinstance(held, dict) else None
+    content = read_json(text)
+    entry = entry_of(content)
+    key = content.get("key") if isinstance(content, dict) else None
     return (key, entry) if isinstance(key, str) and entry is not None else None

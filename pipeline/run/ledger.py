@@ -87,7 +87,7 @@ class Ledger:
 
     def get(self, key: str) -> Entry | None:
         """The entry of a key, or None where there is none or it is broken, so that it is made again."""
-        found = self.held(key_bytes(key))
+        found = self.find(key_bytes(key))
         return self.folder.get(key) if found is None and self.folder is not None else found
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
@@ -100,7 +100,7 @@ class Ledger:
                     yield row.key.hex(), entry
             last = rows[-1][0]
         for key, entry in self.folder.entries() if self.folder is not None else ():
-            if entry is not None and self.held(key_bytes(key)) is None:
+            if entry is not None and self.find(key_bytes(key)) is None:
                 yield key, entry
 
     def __len__(self) -> int:
@@ -108,7 +108,7 @@ class Ledger:
         self.flush()
         return self.file.use(lambda table: table.count())
 
-    def held(self, key: bytes) -> Entry | None:
+    def find(self, key: bytes) -> Entry | None:
         """The entry that waits or is committed under a key."""
         row = self.waiting.get(key) or self.file.use(lambda table: table.read(key))
         return self.checked(row) if row is not None else None
@@ -171,7 +171,7 @@ class Ledger:
         files, taken = journal_files(work, run_id), 0
         for file in files:
             for key, entry in read_journal(file):
-                if self.held(key_bytes(key)) != entry:
+                if self.find(key_bytes(key)) != entry:
                     self.put(key, entry)
                     taken += 1
         self.flush()
@@ -190,7 +190,7 @@ class Ledger:
         for key, entry in folder.entries():
             if entry is None:
                 left += 1
-            elif self.held(key_bytes(key)) is None:
+            elif self.find(key_bytes(key)) is None:
                 self.put(key, entry)
                 taken += 1
         self.flush()

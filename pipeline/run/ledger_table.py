@@ -12,7 +12,7 @@ from pipeline.run.entry import Row
 from pipeline.run.sqlite_pages import PAGE
 
 # Rows are only ever added at the end, so that filling the table writes each of its pages once; only the index, of eight
-# bytes a key, is written all over. Two keys that begin with the same eight bytes are told apart by the row.
+# bytes a key, is written all over. Two keys that begin with the same eight bytes are distinguished by the row.
 TABLE = """CREATE TABLE entry (
     id INTEGER PRIMARY KEY, key BLOB NOT NULL, crc INTEGER NOT NULL, body BLOB NOT NULL
 )"""
@@ -146,7 +146,7 @@ def read_table(place: Path) -> Table:
     except OSError as error:
         if error.errno not in (errno.EIO, errno.EROFS):
             raise
-        # no log can be put beside it, in a folder that cannot be written to: nobody writes to the file either
+        # no log can be put beside it, in a folder that cannot be written to: no process writes to the file either
         return looked_into(place, f"{address}&immutable=1")
 
 
@@ -173,7 +173,7 @@ def empty_table() -> Table:
 
 
 def connected(place: Path, address: str) -> Table:
-    """A table whose file nobody looked into yet."""
+    """A table whose file was not read yet."""
     with reported(place):
         connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=WAIT)
     connection.text_factory = (

@@ -1,13 +1,13 @@
-"""What the engine needs of whatever reaches the workers; `cluster.py` is the one that does it, with Dask."""
+"""The interface between the engine and the workers; `cluster.py` implements it with Dask."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
-from pipeline.run.roster import Seen, Worker
+from pipeline.run.worker_table import Seen, Worker
 
-LOOK_SECONDS = 0.5  # between two looks at the workers, whose heartbeats are half a second apart
+POLL_SECONDS = 0.5  # between two looks at the workers, whose heartbeats are half a second apart
 
 
 class Ended(Enum):
@@ -31,14 +31,15 @@ class Arrival:
     why: str = ""
 
 
+@runtime_checkable
 class Link(Protocol):
-    """Workers that can be looked at and called."""
+    """Workers that can be polled and called."""
 
     address: str  # of the scheduler, as a user knows it
     dashboard: str  # an address for a browser, or empty
     tells_deaths: bool  # the death of a worker ends its call at once with DIED
 
-    def look(self) -> Mapping[str, Seen]:
+    def poll(self) -> Mapping[str, Seen]:
         """All workers now, by address. Raises EngineLost."""
         ...
 

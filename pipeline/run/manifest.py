@@ -77,7 +77,7 @@ def write_manifests(
     schemas = {"clips": tables.CLIPS, "decisions": tables.DECISIONS, "sources": tables.SOURCES}
     for name, schema in schemas.items():
         tables.write(rows[name], schema, folder / f"{name}.parquet")
-    members = [member for held in packed.members.values() for member in held.values()]
+    members = [member for by_file in packed.members.values() for member in by_file.values()]
     root = tables.root_hash(members, rows)
     total = sum(accounts.values(), Account())
     facts = dataset_facts(run, flow, packed, total, len(gathered.sources), root)

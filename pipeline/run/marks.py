@@ -1,8 +1,8 @@
 """Marks of steps that are under way, so that a step which kills its process is not tried for ever.
 
-A step that starts leaves a mark, and takes it away when it ends in any way that Python sees. Marks that stay are
+A step that starts leaves a mark, and removes it when it ends in any way that Python notices. Marks that stay are
 deaths: a crash of native code, a kill, a step over its time. They count within one run only, so that a run which is
-killed and repeated a hundred times blames nobody.
+killed and repeated a hundred times counts against nobody.
 """
 
 import hashlib

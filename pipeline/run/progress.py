@@ -27,7 +27,7 @@ class StageTally:
 
 @dataclass(slots=True)
 class Progress:
-    """Counts what the run tells; drawn as a table that refreshes, or as a line now and then without a terminal.
+    """Counts what the run reports; drawn as a table that refreshes, or as a line now and then without a terminal.
 
     stages: the rows in the order of the flow; of_clip: those that are called on candidates.
     """
@@ -44,7 +44,7 @@ class Progress:
     failures: int = 0
     tallies: dict[str, StageTally] = field(default_factory=dict[str, StageTally])
 
-    def told(self, outcome: Outcome) -> None:
+    def add_outcome(self, outcome: Outcome) -> None:
         """Count one outcome."""
         self.failures += outcome.failure is not None
         if isinstance(outcome.subject, Clip):
@@ -54,7 +54,7 @@ class Progress:
         else:
             self.sources_done += 1
 
-    def spent(self, costs: Costs) -> None:
+    def add_costs(self, costs: Costs) -> None:
         """Count what one step took."""
         for stage, seconds in costs.seconds.items():
             tally = self.tallies.setdefault(stage, StageTally())
@@ -62,11 +62,11 @@ class Progress:
             tally.seconds += seconds
             tally.decoded += costs.decoded.get(stage, 0)
 
-    def works_at(self, dashboard: str) -> None:
-        """Workers are there, and here is where they can be watched."""
+    def set_dashboard(self, dashboard: str) -> None:
+        """Show where the workers can be watched."""
         self.dashboard = dashboard
 
-    def planned(self, count: int) -> None:
+    def add_candidates(self, count: int) -> None:
         """Count new candidates."""
         self.clips_known += count
 
@@ -80,13 +80,13 @@ class Progress:
         return sum(tally.decoded for tally in self.tallies.values())
 
     def left(self) -> str:
-        """Time left by what is known: candidates of unmeasured sources are guessed from the measured ones."""
+        """Estimated time left: candidates of unmeasured sources are extrapolated from the measured ones."""
         if not self.sources_done:
             return "…"
         expected = self.clips_known / self.sources_done * self.sources
         work = self.sources_done + self.clips_done
-        share = work / max(work, self.sources + max(expected, self.clips_known))
-        return clock(self.elapsed / share - self.elapsed)
+        fraction = work / max(work, self.sources + max(expected, self.clips_known))
+        return clock(self.elapsed / fraction - self.elapsed)
 
     def __rich__(self) -> Group:
         table = Table(box=None, pad_edge=False, header_style="dim")
@@ -97,10 +97,15 @@ class Progress:
             of_clip = stage in self.of_clip
             total = self.clips_known if of_clip else self.sources
             done = self.clips_done if of_clip else self.sources_done
-            rate = tally.calls / self.elapsed if self.elapsed else 0.0
+            per_second = tally.calls / self.elapsed if self.elapsed else 0.0
             left = clock((total - done) * self.elapsed / done) if done and total >= done else "…"
             table.add_row(
-                stage, str(tally.calls), str(total), f"{rate:.2f}/s", str(tally.decoded or ""), left
+                stage,
+                str(tally.calls),
+                str(total),
+                f"{per_second:.2f}/s",
+                str(tally.decoded or ""),
+                left,
             )
         where = Text(f"dashboard {self.dashboard}" if self.dashboard else "", style="dim")
         return Group(Text(self.line(), style="bold"), where, table)
@@ -136,17 +141,17 @@ def lines(progress: Progress, console: Console) -> Generator[None]:
     """Print the progress now and then from a thread of its own."""
     over = threading.Event()
 
-    def tell() -> None:
+    def print_lines() -> None:
         while not over.wait(LINE_EVERY):
             console.print(progress.line(), soft_wrap=True)
 
-    teller = threading.Thread(target=tell, daemon=True)
-    teller.start()
+    printer = threading.Thread(target=print_lines, daemon=True)
+    printer.start()
     try:
         yield
     finally:
         over.set()
-        teller.join()
+        printer.join()
 
 
 def clock(seconds: float) -> str:

@@ -28,10 +28,10 @@ class Recorded:
     store: Store
 
     def fetch(self, located: Located, source: Source, /) -> Source:
-        held = self.flow.fetch.held(located, self.store)
-        if held is None:
+        fetched = self.flow.fetch.recorded(located, self.store)
+        if fetched is None:
             raise NotYet(self.flow.fetch.name, source)
-        return source.model_copy(update={"fetched": held})
+        return source.model_copy(update={"fetched": fetched})
 
     def measure_source(self, stage: SourceStage, source: Source, /) -> Source:
         return self._found(stage, source, self.ledger.get(key_of(stage, source)), stage.name)

@@ -107,8 +107,8 @@ def funnel(account: Account, sources_dropped: Mapping[Why, int]) -> Table:
     for name in ("frames", "seconds", "share", "sources dropped entirely"):
         table.add_column(name, justify="right")
     for name, frames, sources in funnel_rows(account, sources_dropped):
-        share = f"{frames / account.frames:.1%}" if account.frames else ""
-        table.add_row(name, str(frames), f"{frames / FPS:.2f}", share, str(sources or ""))
+        fraction = f"{frames / account.frames:.1%}" if account.frames else ""
+        table.add_row(name, str(frames), f"{frames / FPS:.2f}", fraction, str(sources or ""))
     return table
 
 

@@ -31,22 +31,24 @@ class Committed:
 
 def remember(work: Path, out: Path, committed: Committed) -> None:
     """Write down what was committed."""
-    held = {**asdict(committed), "seals": {k: astuple(v) for k, v in committed.seals.items()}}
-    write_whole(file_of(work, out), json.dumps(held, indent=0) + "\n")
+    content = {**asdict(committed), "seals": {k: astuple(v) for k, v in committed.seals.items()}}
+    write_whole(file_of(work, out), json.dumps(content, indent=0) + "\n")
 
 
 def remembered(work: Path, out: Path) -> Committed | None:
     """What was committed last; None where nothing was, or the record is damaged."""
     try:
-        held = json.loads(file_of(work, out).read_text(encoding="utf-8"))
-        seals = {str(path): Seal(*seal) for path, seal in held["seals"].items()}
-        return Committed(held["root"], seals, held["key"], tuple(held["said"]), held["code"])
+        content = json.loads(file_of(work, out).read_text(encoding="utf-8"))
+        seals = {str(path): Seal(*seal) for path, seal in content["seals"].items()}
+        return Committed(
+            content["root"], seals, content["key"], tuple(content["said"]), content["code"]
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def seals_of(dataset: Path) -> dict[str, Seal]:
-    """The seal of every file of a dataset but run.json, which vouches for nothing."""
+    """The seal of every file of a dataset but run.json, which is outside the checksums."""
     return {
         str(file.relative_to(dataset)): Seal.of(file)
         for file in sorted(dataset.rglob("*"))

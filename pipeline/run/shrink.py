@@ -186,7 +186,7 @@ def refuse_trial(out: Path, sources: int, *, trial: bool) -> None:
 def sources_in(dataset: Path) -> int:
     """How many sources a finished dataset was made of; 0 where there is none."""
     try:
-        held = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
-        return int(held["counts"]["sources"]) if held["counts"]["clips"] else 0
+        content = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+        return int(content["counts"]["sources"]) if content["counts"]["clips"] else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0

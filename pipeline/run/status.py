@@ -58,15 +58,15 @@ def stale(run: Run, found: Plan) -> Iterator[str]:
 def made_with(dataset: Path, run: Run, flow: Flow) -> Iterator[str]:
     """How the stages, rules and counts of the dataset differ from what the settings say now."""
     try:
-        held = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
-        stages, rules, root = held["stages"], held["rules"], held["root"]
+        content = json.loads((dataset / "dataset.json").read_text(encoding="utf-8"))
+        stages, rules, root = content["stages"], content["rules"], content["root"]
     except FileNotFoundError:
         yield f"{dataset} is not built yet"
         return
     except (OSError, ValueError, KeyError, TypeError):
         yield f"{dataset}/dataset.json cannot be read: csg-data verify says more"
         return
-    yield f"{dataset} has root {root}, {held['counts']['clips']} clips"
+    yield f"{dataset} has root {root}, {content['counts']['clips']} clips"
     now = {stage.name: describe(stage) for stage in flow.stages if stage.name != flow.fetch.name}
     for name in dict.fromkeys([*stages, *now]):
         yield from differences(name, stages.get(name), json.loads(json.dumps(now.get(name))))

@@ -28,7 +28,7 @@ from pipeline.run.journal import Journal
 from pipeline.run.keys import key_of, survey_keys
 from pipeline.run.marks import Marks
 from pipeline.run.outage import broken_place, outage_in
-from pipeline.run.sure import sure
+from pipeline.run.reread import confirmed
 from pipeline.run.walk import Costs, Outcome, refusal_of, walk_clip, walk_source
 from pipeline.sources.locators import Located
 from pipeline.stage import SourceStage, SpanStage, SurveyStage, need
@@ -45,33 +45,33 @@ cv2.setNumThreads(1)  # a worker has one core; Dask has the others
 
 def run_source(job: Job, located: Located, source: Source) -> Outcome:
     """Measure what a source lacks. source: as far as it is on record."""
-    means = source_means(job, located.origin.locator)
+    provider = source_provider(job, located.origin.locator)
     if source.fetched is None:
-        return guarded(means, source, lambda: fetched(job, located, source, means))
-    return guarded(means, source, lambda: walk_source(job.flow, located, source, means))
+        return guarded(provider, source, lambda: fetched(job, located, source, provider))
+    return guarded(provider, source, lambda: walk_source(job.flow, located, source, provider))
 
 
-def fetched(job: Job, located: Located, source: Source, means: "Measuring") -> Outcome:
+def fetched(job: Job, located: Located, source: Source, provider: "Measuring") -> Outcome:
     """The source with its bytes and nothing more: by their hash the driver knows what is on record already."""
     try:
-        return Outcome(means.fetch(located, source), fetched_only=True)
+        return Outcome(provider.fetch(located, source), fetched_only=True)
     except Refusal as refusal:
         return refusal_of(job.flow, source, refusal, (job.flow.fetch.name, job.flow.fetch.version))
 
 
 def run_clip(job: Job, source: Source, clip: Clip) -> Outcome:
     """Measure what a candidate lacks, and store it if no rule drops it."""
-    means = clip_means(job, source, clip)
-    return guarded(means, clip, lambda: walk_clip(job.flow, clip, means))
+    provider = clip_provider(job, source, clip)
+    return guarded(provider, clip, lambda: walk_clip(job.flow, clip, provider))
 
 
-def source_means(job: Job, locator: str) -> "Measuring":
-    """The means by which one source is measured in this process."""
+def source_provider(job: Job, locator: str) -> "Measuring":
+    """Measures one source in this process."""
     return Measuring(job, Store(job.work), journal(job.work, job.run_id), locator)
 
 
-def clip_means(job: Job, source: Source, clip: Clip) -> "Measuring":
-    """The means by which one candidate is measured in this process, with its frames."""
+def clip_provider(job: Job, source: Source, clip: Clip) -> "Measuring":
+    """Measures one candidate in this process, with its frames."""
     flow, store = job.flow, Store(job.work)
     frames = SpanFrames(source, clip, store, face_size=flow.face_size, face_margin=flow.face_margin)
     return Measuring(job, store, journal(job.work, job.run_id), clip.id, frames)
@@ -83,13 +83,13 @@ def journal(work: Path, run_id: str) -> Journal:
     return Journal(work, run_id)
 
 
-def guarded(means: "Measuring", subject: Source | Clip, work: Callable[[], Outcome]) -> Outcome:
+def guarded(provider: "Measuring", subject: Source | Clip, work: Callable[[], Outcome]) -> Outcome:
     """Run a step; what it raises becomes one `Failed`, and a step that kills its process is not tried for ever.
 
     Native code cannot be interrupted, so a step over its time takes its process with it (faulthandler's own thread ends
     it even while a decoder hangs); the mark it left tells the next try that it died.
     """
-    job, name, marks = means.job, means.name, Marks(means.job.work)
+    job, name, marks = provider.job, provider.name, Marks(provider.job.work)
     try:
         deaths, stack = marks.begin(job.run_id, name), marks.stack(job.run_id, name)
         if deaths > job.retries:
@@ -99,9 +99,9 @@ def guarded(means: "Measuring", subject: Source | Clip, work: Callable[[], Outco
         marks.end(job.run_id, name)
     except CorruptBlob as error:
         outcome = Outcome(subject, damaged=(error.blob,))
-    except Exception as error:  # noqa: BLE001 - the one place where a surprise becomes a record (DESIGN rule 10)
-        outcome = surprise(means, subject, error)
-    return replace(outcome, costs=means.costs, entries=tuple(means.entries))
+    except Exception as error:  # noqa: BLE001 - the one place where an exception becomes a record (DESIGN rule 10)
+        outcome = failure_of(provider, subject, error)
+    return replace(outcome, costs=provider.costs, entries=tuple(provider.entries))
 
 
 def died(marks: Marks, job: Job, name: str, subject: Source | Clip, deaths: int) -> Outcome:
@@ -113,15 +113,17 @@ def died(marks: Marks, job: Job, name: str, subject: Source | Clip, deaths: int)
     return Outcome(subject, failure=Failed(name, RUN, error, doing))
 
 
-def surprise(means: "Measuring", subject: Source | Clip, error: Exception) -> Outcome:
+def failure_of(provider: "Measuring", subject: Source | Clip, error: Exception) -> Outcome:
     """What becomes of a subject at which something was raised: an outage of the whole run, or one failure."""
     reading = isinstance(error, MediaError)
-    if (outage := outage_in(error, means.job.work, reading=reading)) is not None:
-        return Outcome(subject, outage=f"{means.name}, {means.doing}: {outage}")
-    Marks(means.job.work).end(means.job.run_id, means.name)
+    if (outage := outage_in(error, provider.job.work, reading=reading)) is not None:
+        return Outcome(subject, outage=f"{provider.name}, {provider.doing}: {outage}")
+    Marks(provider.job.work).end(provider.job.run_id, provider.name)
     words = f"{type(error).__name__}: {error}"
-    failure = Failed(means.name, means.doing, words, traceback.format_exc(limit=20), why_of(error))
-    return Outcome(means.reached or subject, failure=failure)
+    failure = Failed(
+        provider.name, provider.doing, words, traceback.format_exc(limit=20), why_of(error)
+    )
+    return Outcome(provider.reached or subject, failure=failure)
 
 
 def why_of(error: Exception) -> Why:
@@ -148,7 +150,7 @@ def time_limit(seconds: float, stack: Path) -> Generator[None]:
 
 @dataclass(slots=True)
 class Measuring:
-    """Sections measured on the spot, each in the journal before the next one begins.
+    """Measures sections, and writes each to the journal before the next one begins.
 
     name: of the subject. doing: the stage at work. reached: the source as far as it was measured.
     """
@@ -177,7 +179,7 @@ class Measuring:
     def survey(self, source: Source, /) -> Source:
         count, stages = Count(), self.job.flow.on_survey
         with self.timed(SURVEY, count):
-            surveyed = sure(lambda: watched(source, stages, self.store, count), source)
+            surveyed = confirmed(lambda: watched(source, stages, self.store, count), source)
             for stage, key in zip(stages, survey_keys(source, stages), strict=True):
                 self.note(key, Entry.of(section=getattr(surveyed, stage.writes)))
         return surveyed
@@ -192,10 +194,10 @@ class Measuring:
     def noted(
         self, key: str, writes: str, subject: Subject, compute: Callable[[], Subject]
     ) -> Subject:
-        """What a stage says of a subject, be it a section or a refusal, noted for the ledger."""
+        """A subject with the section that a stage measures; the section, or the refusal, is noted for the ledger."""
         source = subject if isinstance(subject, Source) else self.source
         try:
-            measured = sure(compute, source)
+            measured = confirmed(compute, source)
         except Refusal as refusal:
             self.note(key, Entry.of(refusal=refusal))
             raise
@@ -210,7 +212,7 @@ class Measuring:
         return self.frames.source
 
     def note(self, key: str, entry: Entry) -> None:
-        """Durably, before anything that stands on it."""
+        """Write an entry durably, before anything depends on it."""
         named = replace(entry, stage=self.doing, subject=self.name)
         self.journal.append(key, named)
         self.entries.append((key, named))
@@ -224,9 +226,9 @@ class Measuring:
             yield
         finally:
             seconds = time.perf_counter() - began
-            held = self.costs
-            held.seconds[stage] = held.seconds.get(stage, 0.0) + seconds
-            held.decoded[stage] = held.decoded.get(stage, 0) + count.decoded - before
+            costs = self.costs
+            costs.seconds[stage] = costs.seconds.get(stage, 0.0) + seconds
+            costs.decoded[stage] = costs.decoded.get(stage, 0) + count.decoded - before
 
 
 def watched(source: Source, stages: Sequence[SurveyStage], store: Store, count: Count) -> Source:
@@ -236,7 +238,7 @@ def watched(source: Source, stages: Sequence[SurveyStage], store: Store, count: 
     timeline = store.read_timeline(media)
     for picture in decode(Path(fetched.path), media, timeline, count=count):
         for watcher in watchers:
-            watcher.see(picture)
+            watcher.add(picture)
     for watcher in watchers:
         source = watcher.finish(source)
     return source

@@ -1,4 +1,4 @@
-"""What the driver gives to the workers and what it hears of it; knows nothing of Dask."""
+"""Tasks for the workers and their results; independent of Dask."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Task(Generic[Result]):
-    """A function of picklable arguments, under a name that is its alone in this run."""
+    """A function of picklable arguments, under a name that is unique in this run."""
 
     name: str
     function: Callable[..., Result]
@@ -35,7 +35,7 @@ class Preflight:
 
     work: the folder that the driver and all workers share, as the tasks name it.
     token: what marks the files of this check in it, its alone in this run.
-    expected: what `probe` returns here, so that a worker with other code, weights or settings is told.
+    expected: what `probe` returns here, so that a worker with other code, weights or settings is recognised.
     probe: a picklable function, run on the worker.
     """
 

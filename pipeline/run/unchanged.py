@@ -60,7 +60,7 @@ def run_key(run: Run, flow: Flow, listing: str, files: Iterable[Path]) -> str:
 
 @cache
 def code() -> str:
-    """Version and state of the package's own files: who edits the code wants it run."""
+    """Version and state of the package's own files: an edit of the code makes a run necessary."""
     roots = [Path(package.__file__ or "").parent for package in (manifests, pipeline)]
     facts = [
         (str(file.relative_to(root)), file.stat().st_size, file.stat().st_mtime_ns)

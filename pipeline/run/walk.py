@@ -1,12 +1,12 @@
 """The one walk over the flow: a source to its candidates, a candidate to its clip, each until a rule drops it.
 
-The run, its plan and its workers walk alike; they differ in where a section comes from, which is their `Means`: from
-the ledger (`pipeline.run.recorded`), or measured on the spot (`pipeline.run.step`).
+The run, its plan and its workers all use it. They differ in where sections come from, their `SectionProvider`:
+the ledger (`pipeline.run.recorded`), or a measurement on the spot (`pipeline.run.step`).
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from manifests.record import Blob, Clip, Decision, Source
 from pipeline.flow import SURVEY, Flow
@@ -18,7 +18,7 @@ from pipeline.verdict import Failed, Refusal, StageVersion, dropped, refused
 
 @dataclass(slots=True)
 class Costs:
-    """What a step took, by stage: seconds, and frames that left a decoder. No part of any key or of the root hash."""
+    """What a step cost, by stage: seconds, and decoded frames. No part of any key or of the root hash."""
 
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     decoded: dict[str, int] = field(default_factory=dict[str, int])
@@ -26,9 +26,9 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a subject: the record as far as it got, the decisions, and what went wrong if something did.
+    """The result for one subject: the record as far as it was measured, the decisions, and the error if there was one.
 
-    failure: a surprise of this subject alone. outage: something that the whole run stands on is gone, in one sentence.
+    failure: an error of this subject alone. outage: something that the whole run needs is gone, in one sentence.
     damaged: blobs of the store that are not what the ledger says, so that what made them must run again. entries: what
     was measured, by key, for the ledger. fetched_only: the source's bytes are here, and what is on record of them may
     be used before more is measured.
@@ -62,7 +62,8 @@ class NotYet(Exception):
         self.reached = reached
 
 
-class Means(Protocol):
+@runtime_checkable
+class SectionProvider(Protocol):
     """Where sections come from. Each method returns the subject with the section; raises Refusal or NotYet."""
 
     def fetch(self, located: Located, source: Source, /) -> Source: ...
@@ -74,12 +75,12 @@ class Means(Protocol):
     def measure_clip(self, stage: SpanStage, clip: Clip, /) -> Clip: ...
 
 
-def walk_source(flow: Flow, located: Located, source: Source, means: Means) -> Outcome:
+def walk_source(flow: Flow, located: Located, source: Source, provider: SectionProvider) -> Outcome:
     """The source half of the flow: fetch, the source stages, and the survey if anybody speaks long enough.
 
     source: as far as it is known already; sections that it has are not asked for.
     """
-    for stage, step in source_steps(flow, located, means):
+    for stage, step in source_steps(flow, located, provider):
         try:
             source = step(source)
         except Refusal as refusal:
@@ -93,21 +94,21 @@ SourceStep = Callable[[Source], Source]
 
 
 def source_steps(
-    flow: Flow, located: Located, means: Means
+    flow: Flow, located: Located, provider: SectionProvider
 ) -> list[tuple[StageVersion, SourceStep]]:
     """Name and version of each step with what it does, in the order of the flow."""
 
     def fetch(source: Source) -> Source:
-        return means.fetch(located, source) if source.fetched is None else source
+        return provider.fetch(located, source) if source.fetched is None else source
 
     def measure(stage: SourceStage) -> SourceStep:
         return lambda source: (
-            means.measure_source(stage, source) if lacks(source, stage) else source
+            provider.measure_source(stage, source) if lacks(source, stage) else source
         )
 
     def survey(source: Source) -> Source:
         done = not any(lacks(source, stage) for stage in flow.on_survey)
-        return source if done or not flow.spans.worth_a_look(source) else means.survey(source)
+        return source if done or not flow.spans.has_long_turn(source) else provider.survey(source)
 
     return [
         ((flow.fetch.name, flow.fetch.version), fetch),
@@ -116,7 +117,9 @@ def source_steps(
     ]
 
 
-def walk_clip(flow: Flow, clip: Clip, means: Means, *, cascade: bool = True) -> Outcome:
+def walk_clip(
+    flow: Flow, clip: Clip, provider: SectionProvider, *, cascade: bool = True
+) -> Outcome:
     """The candidate half of the flow: each stage only while no rule drops (DESIGN rule 2).
 
     clip: as far as it is known already. cascade: False measures everything on everything, for comparing the keep-sets.
@@ -127,7 +130,7 @@ def walk_clip(flow: Flow, clip: Clip, means: Means, *, cascade: bool = True) -> 
         if not lacks(clip, stage):
             continue
         try:
-            clip = means.measure_clip(stage, clip)
+            clip = provider.measure_clip(stage, clip)
         except Refusal as refusal:
             return refusal_of(flow, clip, refusal, (stage.name, stage.version))
     return Outcome(clip, flow.decide(clip))

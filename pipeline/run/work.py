@@ -1,4 +1,4 @@
-"""The work folder of a run: checked before anything is begun, held by one run at a time, rid of what dead ones left."""
+"""The work folder of a run: checked at the start, locked by one run at a time, cleared of what dead runs left."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def refuse_other_folder(out: Path) -> None:
 
 
 @contextmanager
-def held(work: Path) -> Generator[None]:
+def locked(work: Path) -> Generator[None]:
     """Alone with a work folder, which the system frees when its holder dies. Raises ConfigError where it is taken."""
     work.mkdir(parents=True, exist_ok=True)
     sync(work.parent)
@@ -56,7 +56,7 @@ def held(work: Path) -> Generator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise ConfigError(
-            f"work: {work} is in use by another run ({said(holder)}); wait for it, or name another --out"
+            f"work: {work} is in use by another run ({holder_of(holder)}); wait for it, or name another --out"
         ) from None
     try:
         write_whole(work / WORK_MARK, "the work folder of a dataset: measurements, media, blobs\n")
@@ -67,7 +67,7 @@ def held(work: Path) -> Generator[None]:
         clear_unfinished(work)
         yield
     finally:
-        with suppress(OSError):  # a disk that fails has been told of already
+        with suppress(OSError):  # a disk that fails has been reported already
             holder.unlink(missing_ok=True)
             clear_unfinished(work)  # of workers that were ended with the run
         lock.release()
@@ -84,7 +84,7 @@ def clear_unfinished(work: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def said(holder: Path) -> str:
+def holder_of(holder: Path) -> str:
     """Who holds a work folder, in words."""
     try:
         facts = json.loads(holder.read_text())

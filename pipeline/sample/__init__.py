@@ -1,4 +1,4 @@
-"""The built-in sample: made-up speakers, filmed and faulted here, with the truth beside them."""
+"""The built-in sample: synthetic speakers, rendered here with and without faults, with their ground truth."""
 
 from pipeline.sample.write import VERSION, make_sample
 

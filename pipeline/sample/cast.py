@@ -18,7 +18,7 @@ PAL, FILM_30, NTSC = Fraction(25), Fraction(30), Fraction(30000, 1001)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A made-up speaker. `energy`: how lively the hands are, 1 is much."""
+    """A synthetic speaker. `energy`: how much the hands move, 1 is much."""
 
     name: str
     face: Face

@@ -36,10 +36,12 @@ def encode_video(frames: Iterable[Image], *, fps: Fraction, size: tuple[int, int
     return target.getvalue()
 
 
-def join(video: bytes, sound: Samples | None, *, rate: int, seconds: float | None = None) -> bytes:
+def join(
+    video: bytes, sound: Samples | None, *, sample_rate: int, seconds: float | None = None
+) -> bytes:
     """Put sound beside an encoded picture without encoding the picture again.
 
-    sound: (samples,) float32 mono at `rate` hertz, or None for no sound stream at all;
+    sound: (samples,) float32 mono at `sample_rate` hertz, or None for no sound stream at all;
     seconds: leave out pictures that start at or after this time.
     """
     target = io.BytesIO()
@@ -51,7 +53,7 @@ def join(video: bytes, sound: Samples | None, *, rate: int, seconds: float | Non
         video_out = container.add_stream_from_template(pictures)
         audio_out = None
         if sound is not None:
-            audio_out = container.add_stream("aac", rate=rate, layout="mono")
+            audio_out = container.add_stream("aac", rate=sample_rate, layout="mono")
             audio_out.bit_rate = 64_000
             audio_out.codec_context.flags |= Flags.bitexact
         for packet in source.demux(pictures):
@@ -62,17 +64,17 @@ def join(video: bytes, sound: Samples | None, *, rate: int, seconds: float | Non
             packet.stream = video_out
             container.mux(packet)
         if audio_out is not None and sound is not None:
-            for frame in _sound_frames(sound, rate):
+            for frame in _sound_frames(sound, sample_rate):
                 container.mux(audio_out.encode(frame))
             container.mux(audio_out.encode(None))
     return target.getvalue()
 
 
-def _sound_frames(sound: Samples, rate: int) -> Iterable[av.AudioFrame]:
+def _sound_frames(sound: Samples, sample_rate: int) -> Iterable[av.AudioFrame]:
     for start in range(0, len(sound), AUDIO_CHUNK):
         chunk = np.ascontiguousarray(sound[None, start : start + AUDIO_CHUNK])
         frame = av.AudioFrame.from_ndarray(chunk, format="fltp", layout="mono")
         # Without a time stamp the muxer writes no edit list and the encoder's priming shifts
         # the sound by 1024 samples.
-        frame.rate, frame.pts, frame.time_base = rate, start, Fraction(1, rate)
+        frame.rate, frame.pts, frame.time_base = sample_rate, start, Fraction(1, sample_rate)
         yield frame

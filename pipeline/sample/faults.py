@@ -147,21 +147,21 @@ def files(films: dict[str, bytes], seconds: float) -> dict[str, bytes]:
     both = voice.mix(film.speech_of(_take("ada-again"), seconds), interrupter)
     narrator = film.say(cast.NARRATION, cast.NARRATOR, seconds=seconds)
     silence = voice.room(0.0 * speech["ada"].samples, seed=205, level=QUIET_LEVEL)
-    short = speech["ben"].samples[: round(SHORT_SECONDS * speech["ben"].rate)]
-    rate = narrator.rate
+    short = speech["ben"].samples[: round(SHORT_SECONDS * speech["ben"].sample_rate)]
+    sample_rate = narrator.sample_rate
     made |= {
-        "no-audio.mp4": join(films["ben"], None, rate=rate),
+        "no-audio.mp4": join(films["ben"], None, sample_rate=sample_rate),
         "two-voices.mp4": with_voice(films["ada-again"], both),
         "frozen.mp4": with_voice(films["frozen"], speech["eva"]),
         "tiny.mp4": with_voice(films["small"], film.speech_of(SMALL, seconds)),
         "close-up.mp4": with_voice(films["close"], film.speech_of(CLOSE, seconds)),
         "profile.mp4": with_voice(films["side"], film.speech_of(SIDE, seconds)),
         "two-shots.mp4": with_voice(films["two-shots"], speech["ada"]),
-        "short.mp4": join(films["ben"], short, rate=rate, seconds=SHORT_SECONDS),
+        "short.mp4": join(films["ben"], short, sample_rate=sample_rate, seconds=SHORT_SECONDS),
         "truncated.mp4": truncate(made["ben.mp4"]),
         "not-media.mp4": NOT_MEDIA.encode(),
         "dubbed.mp4": _dub(films["felix-again"], narrator),
-        "silence.mp4": join(films["carla"], silence, rate=rate),
+        "silence.mp4": join(films["carla"], silence, sample_rate=sample_rate),
     }
     return made
 
@@ -171,12 +171,12 @@ NOT_MEDIA = "This file carries the name of a video, but it is a line of text.\n"
 
 def with_voice(picture: bytes, speech: Speech) -> bytes:
     """A silent MP4 and a speech in one file."""
-    return join(picture, speech.samples, rate=speech.rate)
+    return join(picture, speech.samples, sample_rate=speech.sample_rate)
 
 
 def _dub(picture: bytes, narrator: Speech) -> bytes:
     heard: Samples = voice.room(narrator.samples, seed=206)
-    return join(picture, heard, rate=narrator.rate)
+    return join(picture, heard, sample_rate=narrator.sample_rate)
 
 
 def truncate(media: bytes) -> bytes:

@@ -21,7 +21,7 @@ class Shot:
     """How the camera sees the figure.
 
     size: width and height in pixels; scale: pixels per portrait pixel; middle: where CENTRE_X
-    lies, as a share of the width; top: the portrait's y at the upper edge of the frame.
+    lies, as a fraction of the width; top: the portrait's y at the upper edge of the frame.
     """
 
     size: tuple[int, int] = (960, 540)
@@ -169,6 +169,6 @@ def _paste(frame: Image, patch: Image, corner: tuple[int, int]) -> None:
     patch = patch[: region.shape[0], : region.shape[1]]
     if patch.size == 0:
         return
-    share = patch[..., 3].astype(np.float32)
+    opacity = patch[..., 3].astype(np.float32)
     colour = cv2.cvtColor(patch, cv2.COLOR_RGBA2RGB)
-    region[...] = cv2.blendLinear(colour, np.ascontiguousarray(region), share, 255 - share)
+    region[...] = cv2.blendLinear(colour, np.ascontiguousarray(region), opacity, 255 - opacity)

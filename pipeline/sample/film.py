@@ -20,7 +20,7 @@ from pipeline.sample.voice import Speech, Voice
 class Scene:
     """Frames to render: takes that follow each other, all with the sound of the first.
 
-    seconds: length of the whole; each take gets an equal share of it; frozen: every frame is the
+    seconds: length of the whole; each take gets an equal part of it; frozen: every frame is the
     one from the middle.
     """
 

@@ -54,7 +54,7 @@ def depth(x: Image, y: Image) -> Image:
 def move_lips(x: Image, y: Image, look: Look) -> tuple[Image, Image, Image]:
     """Where each pixel of the talking face comes from in the still one, and how dark the mouth is.
 
-    x, y: portrait pixels. Returns source x, source y and the share of cavity colour (0 to 1).
+    x, y: portrait pixels. Returns source x, source y and the fraction of cavity colour (0 to 1).
     """
     centre = portrait.MOUTH[0]
     near = np.exp(-(((x - centre) / 34.0) ** 2) - ((y - 146.0) / 20.0) ** 2)
@@ -130,8 +130,8 @@ def turn_maps(outline: Image, angle: float) -> tuple[Image, Image]:
     for source in _pixels(source_x, source_y):
         seen = np.zeros_like(filled)
         seen[row[inside], column[inside]] = source[order][inside]
-        share = cv2.GaussianBlur(filled, (0, 0), 1.5)
-        smooth = cv2.GaussianBlur(seen, (0, 0), 1.5) / np.maximum(share, 1e-3)
+        coverage = cv2.GaussianBlur(filled, (0, 0), 1.5)
+        smooth = cv2.GaussianBlur(seen, (0, 0), 1.5) / np.maximum(coverage, 1e-3)
         maps.append(np.where(solid > 0, smooth, -100.0).astype(np.float32))
     return maps[0], maps[1]
 
@@ -165,10 +165,10 @@ class Head:
         source_x, source_y, cavity = move_lips(x, y, look)
         moved = self._fetch(source_x, source_y, self._lips)
         rows, columns = np.nonzero(cavity)
-        share = cavity[rows, columns][:, None]
+        fraction = cavity[rows, columns][:, None]
         pixels = moved[rows, columns, :3].astype(np.float32)
         dark = np.asarray(CAVITY, np.float32)
-        moved[rows, columns, :3] = (pixels + (dark - pixels) * share).astype(np.uint8)
+        moved[rows, columns, :3] = (pixels + (dark - pixels) * fraction).astype(np.uint8)
         head[self._lips] = moved
         if look.blink > 0.02:
             x, y = (part[self._lids] for part in portrait.grid())

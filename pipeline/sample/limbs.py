@@ -86,12 +86,12 @@ def hand_bones(
         bones.append(Bone(at(root), at(base), 0.098 * length, 0.068 * length, colour))
         heading = SPREAD[number] * shape.fan
         bent, here = 0.0, base
-        for joint, share in enumerate(PHALANGES):
+        for joint, fraction in enumerate(PHALANGES):
             bent += shape.curl[number] * (1.35, 1.6, 1.0)[joint]
             step = np.array(
                 [np.cos(bent) * np.cos(heading), np.cos(bent) * np.sin(heading), np.sin(bent)]
             )
-            there = here + reach * share * step
+            there = here + reach * fraction * step
             thick = (0.060, 0.054, 0.049, 0.042)
             thinner = 1.0 if number < 3 else 0.86
             bones.append(
@@ -157,9 +157,9 @@ class _Surface:
         inside, level, shade = _rod(bone, x, y)
         wins = (inside > 0) & (level > height)
         # At its soft edge a bone lets the shade beneath shine through, if there is one.
-        share = np.maximum(inside, cover <= 0) * wins
-        self.shade[window] += (shade - self.shade[window]) * share
-        np.copyto(self.colour[window], np.uint8(colour), where=share > 0.5)
+        coverage = np.maximum(inside, cover <= 0) * wins
+        self.shade[window] += (shade - self.shade[window]) * coverage
+        np.copyto(self.colour[window], np.uint8(colour), where=coverage > 0.5)
         np.copyto(height, level, where=wins)
         np.maximum(cover, inside, out=cover)
 
@@ -182,11 +182,11 @@ def _rod(
     """
     way = (bone.end - bone.start).astype(np.float32)
     length2 = np.float32(max(float(way[0] ** 2 + way[1] ** 2), 1e-6))
-    share = x * (way[0] / length2) + y * (way[1] / length2)
-    np.maximum(share, 0, out=share)
-    np.minimum(share, 1, out=share)
-    radius = np.float32(bone.radius) + np.float32(bone.end_radius - bone.radius) * share
-    off_x, off_y = x - share * way[0], y - share * way[1]
+    fraction = x * (way[0] / length2) + y * (way[1] / length2)
+    np.maximum(fraction, 0, out=fraction)
+    np.minimum(fraction, 1, out=fraction)
+    radius = np.float32(bone.radius) + np.float32(bone.end_radius - bone.radius) * fraction
+    off_x, off_y = x - fraction * way[0], y - fraction * way[1]
     distance2 = off_x * off_x + off_y * off_y
     inside = radius - np.sqrt(distance2)
     inside += np.float32(0.5)
@@ -194,12 +194,12 @@ def _rod(
     np.minimum(inside, 1, out=inside)
     reciprocal = 1 / radius
     rise = np.sqrt(np.maximum(1 - distance2 * reciprocal * reciprocal, 0))
-    level = np.float32(bone.start[2]) + share * way[2] + rise * radius
+    level = np.float32(bone.start[2]) + fraction * way[2] + rise * radius
     light = (off_x * LIGHT[0] + off_y * LIGHT[1]) * reciprocal + rise * LIGHT[2]
     shade = np.float32(0.50) + np.float32(0.56) * np.maximum(light, 0)
     # Darker towards the silhouette, so that fingers stand out from each other.
     shade *= np.float32(0.72) + np.float32(0.28) * np.minimum(rise * np.float32(2.2), 1)
     if bone.folds:
         waves = np.float32(np.sqrt(length2) / bone.radius * 5.0)
-        shade *= 1 + np.float32(bone.folds) * np.sin(share * waves + off_x * np.float32(0.08))
+        shade *= 1 + np.float32(bone.folds) * np.sin(fraction * waves + off_x * np.float32(0.08))
     return inside, level, shade

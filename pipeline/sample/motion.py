@@ -36,11 +36,11 @@ class Moment:
     sway: tuple[float, float]
 
 
-def loudness(samples: Samples, rate: int, times: Track) -> Track:
+def loudness(samples: Samples, sample_rate: int, times: Track) -> Track:
     """Root mean square in a 60 ms window around each time (seconds), relative to the loud parts."""
     squares = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    middle = np.round(times * rate).astype(int)
-    half = round(0.03 * rate)
+    middle = np.round(times * sample_rate).astype(int)
+    half = round(0.03 * sample_rate)
     low = np.clip(middle - half, 0, len(samples))
     high = np.clip(middle + half, 0, len(samples))
     energy = (squares[high] - squares[low]) / np.maximum(high - low, 1)
@@ -58,7 +58,7 @@ def _smooth(track: Track, sigma: float) -> Track:
 
 def lips(speech: Speech, times: Track) -> tuple[Track, Track]:
     """Opening (0 to 1) and spread (-1 rounded to 1 wide) at each time in seconds."""
-    level = loudness(speech.samples, speech.rate, times)
+    level = loudness(speech.samples, speech.sample_rate, times)
     starts = np.array([phone.second for phone in speech.phones] or [0.0])
     symbols = [phone.symbol.lstrip("',%=|;") for phone in speech.phones] or ["_"]
     at = np.clip(np.searchsorted(starts, times, side="right") - 1, 0, len(symbols) - 1)
@@ -78,9 +78,9 @@ def lips(speech: Speech, times: Track) -> tuple[Track, Track]:
 def wander(random: np.random.Generator, times: Track, *, period: float, size: float) -> Track:
     """A slow aimless movement: three sines around `period` seconds, about +/- size."""
     track = np.zeros_like(times)
-    for share in (1.0, 0.6, 0.37):
+    for fraction in (1.0, 0.6, 0.37):
         phase, stretch = random.uniform(0, 2 * np.pi), random.uniform(0.85, 1.15)
-        track += share * np.sin(2 * np.pi * times / (period * share * stretch) + phase)
+        track += fraction * np.sin(2 * np.pi * times / (period * fraction * stretch) + phase)
     return size * track / 1.6
 
 
@@ -88,10 +88,10 @@ def _ease(times: Track, knots: Track, values: NDArray[np.float64]) -> NDArray[np
     """Minimum-jerk moves between knots: (frames, values.shape[1])."""
     at = np.clip(np.searchsorted(knots, times, side="right") - 1, 0, len(knots) - 2)
     span = knots[at + 1] - knots[at]
-    # Each stroke takes the first 60 % of its interval, then the pose is held.
-    share = np.clip((times - knots[at]) / np.maximum(span * 0.6, 0.2), 0, 1)
-    share = share**3 * (10 - 15 * share + 6 * share**2)
-    return values[at] + (values[at + 1] - values[at]) * share[:, None]
+    # Each stroke takes the first 60 % of its interval, then the pose stays.
+    fraction = np.clip((times - knots[at]) / np.maximum(span * 0.6, 0.2), 0, 1)
+    fraction = fraction**3 * (10 - 15 * fraction + 6 * fraction**2)
+    return values[at] + (values[at + 1] - values[at]) * fraction[:, None]
 
 
 def _hand_keys(random: np.random.Generator, count: int, *, energy: float) -> NDArray[np.float64]:
@@ -164,7 +164,7 @@ def moments(
     yaw = wander(random, times, period=3.1, size=0.07)
     pitch = wander(random, times, period=2.3, size=0.05)
     roll = wander(random, times, period=3.7, size=0.03)
-    nod = 1.6 * _smooth(loudness(speech.samples, speech.rate, times), 3.0)
+    nod = 1.6 * _smooth(loudness(speech.samples, speech.sample_rate, times), 3.0)
     shift_x, shift_y = (wander(random, times, period=p, size=1.6) for p in (4.1, 2.7))
     sway_x, sway_y = (wander(random, times, period=p, size=s) for p, s in ((4.6, 2.2), (3.3, 1.0)))
     left = _arm_track(random, times, energy=energy, beat=0.9)

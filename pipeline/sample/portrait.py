@@ -131,8 +131,8 @@ def _portrait() -> Image:
 def _bleed(image: Image, inside: Image) -> Image:
     """Outside `inside` (0 to 1), the blurred colour of what lies inside: no rim of background."""
     total = cv2.GaussianBlur(image * inside[..., None], (0, 0), 6.0)
-    share = cv2.GaussianBlur(inside, (0, 0), 6.0)[..., None]
-    return _over((total / np.maximum(share, 1e-3)).astype(np.float32), image, inside)
+    coverage = cv2.GaussianBlur(inside, (0, 0), 6.0)[..., None]
+    return _over((total / np.maximum(coverage, 1e-3)).astype(np.float32), image, inside)
 
 
 def _shrink(mask: Image, pixels: float) -> Image:
@@ -212,13 +212,13 @@ def _beard(face: Face, head: Image, jaw: Image) -> Image:
         * 0.8
         * _streaks(face.seed + 3, along=2.5, across=1.2)[..., None]
     )
-    spread = np.abs(x - CENTRE_X)
-    low = np.clip((y - (150.0 - 0.0 * spread)) / 6.0, 0, 1)
-    cheeks = np.clip((spread - 33.0) / 8.0, 0, 1) * np.clip((y - 118.0) / 12.0, 0, 1)
+    distance = np.abs(x - CENTRE_X)
+    low = np.clip((y - (150.0 - 0.0 * distance)) / 6.0, 0, 1)
+    cheeks = np.clip((distance - 33.0) / 8.0, 0, 1) * np.clip((y - 118.0) / 12.0, 0, 1)
     lips = _ellipse((MOUTH[0], 148.0), (25.0, 11.5), soft=0.35)
     chin = np.maximum(low, cheeks) * jaw * (1 - lips) * face.beard
     lip_line = MOUTH[1] - 5.5 + TILT * (x - MOUTH[0]) - 0.0022 * (x - MOUTH[0]) ** 2
-    moustache = np.exp(-(((y - lip_line) / 3.2) ** 2)) * np.clip((27 - spread) / 6, 0, 1)
+    moustache = np.exp(-(((y - lip_line) / 3.2) ** 2)) * np.clip((27 - distance) / 6, 0, 1)
     head = _over(head, colour, chin.astype(np.float32))
     return _over(head, colour, (moustache * face.moustache).astype(np.float32))
 

@@ -56,16 +56,16 @@ class Phone:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """Sound and the phonemes in it. samples: (samples,) float32 mono at `rate` hertz."""
+    """Sound and the phonemes in it. samples: (samples,) float32 mono at `sample_rate` hertz."""
 
     samples: Samples
-    rate: int
+    sample_rate: int
     phones: tuple[Phone, ...]
 
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return len(self.samples) / self.rate
+        return len(self.samples) / self.sample_rate
 
 
 class _Name(ctypes.Union):
@@ -116,10 +116,12 @@ def _synthesise(engine: ctypes.CDLL, text: str, voice: Voice) -> Speech:
     chunks: list[NDArray[np.int16]] = []
     phones: list[Phone] = []
     folder = espeakng_loader.get_data_path().encode()
-    rate = engine.espeak_Initialize(SYNCHRONOUS, 0, folder, PHONEME_EVENTS | DO_NOT_EXIT)
-    if rate <= 0:
-        raise VoiceError(f"espeak-ng did not start: code {rate}, wanted a sample rate")
-    heard_rate = rate * voice.tract
+    sample_rate = engine.espeak_Initialize(SYNCHRONOUS, 0, folder, PHONEME_EVENTS | DO_NOT_EXIT)
+    if sample_rate <= 0:
+        raise VoiceError(
+            f"espeak-ng did not start: code {sample_rate}, wanted a sample sample_rate"
+        )
+    heard_rate = sample_rate * voice.tract
 
     def on_sound(
         sound: "ctypes._Pointer[ctypes.c_short]", count: int, events: "ctypes._Pointer[_Event]"
@@ -154,8 +156,8 @@ def _synthesise(engine: ctypes.CDLL, text: str, voice: Voice) -> Speech:
     finally:
         engine.espeak_Terminate()
     samples = np.concatenate(chunks).astype(np.float32) / np.float32(32768.0)
-    samples = soxr.resample(samples, heard_rate, rate, quality="HQ").astype(np.float32)
-    return Speech(samples, rate, tuple(phones))
+    samples = soxr.resample(samples, heard_rate, sample_rate, quality="HQ").astype(np.float32)
+    return Speech(samples, sample_rate, tuple(phones))
 
 
 def fit(speech: Speech, *, seconds: float, lead: float = 0.12) -> Speech:
@@ -164,22 +166,22 @@ def fit(speech: Speech, *, seconds: float, lead: float = 0.12) -> Speech:
     Leading and trailing quiet of the synthesis is trimmed; the last 0.15 s fade out. A text that is
     too short is followed by silence: give enough text.
     """
-    rate = speech.rate
+    sample_rate = speech.sample_rate
     loud = np.flatnonzero(np.abs(speech.samples) > 0.01)
     start = int(loud[0]) if loud.size else 0
-    wanted, before = round(seconds * rate), round(lead * rate)
+    wanted, before = round(seconds * sample_rate), round(lead * sample_rate)
     body = speech.samples[start : start + wanted - before].copy()
-    fade = min(len(body), round(0.15 * rate))
+    fade = min(len(body), round(0.15 * sample_rate))
     body[len(body) - fade :] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     samples = np.zeros(wanted, np.float32)
     samples[before : before + len(body)] = body
-    shift = lead - start / rate
+    shift = lead - start / sample_rate
     phones = tuple(
         Phone(phone.second + shift, phone.symbol)
         for phone in speech.phones
         if 0.0 <= phone.second + shift < seconds
     )
-    return Speech(level(samples), rate, phones)
+    return Speech(level(samples), sample_rate, phones)
 
 
 def level(samples: Samples, *, target: float = SPOKEN_LEVEL) -> Samples:
@@ -200,8 +202,8 @@ def room(samples: Samples, *, seed: int, level: float = 0.0008) -> Samples:
 
 def mix(first: Speech, second: Speech) -> Speech:
     """Both voices at once, cut to the shorter; the phonemes are those of the first."""
-    if first.rate != second.rate:
-        raise VoiceError(f"rates differ: {first.rate} and {second.rate} Hz")
+    if first.sample_rate != second.sample_rate:
+        raise VoiceError(f"rates differ: {first.sample_rate} and {second.sample_rate} Hz")
     count = min(len(first.samples), len(second.samples))
     both = first.samples[:count] + second.samples[:count]
-    return Speech(level(both), first.rate, first.phones)
+    return Speech(level(both), first.sample_rate, first.phones)

@@ -14,7 +14,7 @@ from pipeline.sources.errors import SourceListError, SourcesUnreachable
 from pipeline.sources.locators import Located, local
 from pipeline.sources.own_output import is_own, is_sample, own_folder_of, read_start
 from pipeline.sources.printable import printable
-from pipeline.sources.remote import Fault, client_errors, files_matching, told
+from pipeline.sources.remote import Fault, client_errors, diagnose, files_matching
 from pipeline.sources.shares import Shares
 
 VIDEOS = frozenset(
@@ -47,7 +47,7 @@ def reading(what: str) -> Iterator[None]:
 
 def list_error(what: str, error: BaseException) -> SourceListError:
     """The sentence in an error of a file system: an outage, or a mistake."""
-    said = told(error)
+    said = diagnose(error)
     if said.fault is Fault.MISSING:
         return SourceListError(f"{what}: {NOTHING}")
     if said.fault in (Fault.CLOSED, Fault.SETUP):

@@ -119,12 +119,12 @@ def jsonl_rows(stream: IO[bytes]) -> Iterator[Row]:
 def json_rows(stream: IO[bytes]) -> Iterator[Row]:
     """A list of objects or locators, read whole."""
     with text_stream(stream) as text:
-        held = parsed_json(text.read())
-    held = held.get("sources") if isinstance(held, dict) else held
-    if not isinstance(held, list):
-        kind = type(held).__name__
+        content = parsed_json(text.read())
+    content = content.get("sources") if isinstance(content, dict) else content
+    if not isinstance(content, list):
+        kind = type(content).__name__
         raise FormatError(f"row 1: a list of sources, or one under 'sources', got {kind}")
-    for number, item in enumerate(held, start=1):
+    for number, item in enumerate(content, start=1):
         yield row_of(item, f"row {number}")
 
 

@@ -29,7 +29,7 @@ def one_line(text: str) -> str:
 
 
 def no_scheme(name: str) -> str:
-    """A file name that begins like `youtube:ID` or the home folder, told from these."""
+    """A file name that begins like `youtube:ID` or the home folder, distinguished from these."""
     if name[:8].lower() == "youtube:":
         return f"{name[:7]}\\x3a{name[8:]}"
     return f"\\x7e{name[1:]}" if name.startswith("~/") else name

@@ -49,13 +49,13 @@ class Fault(Enum):
 
     MISSING = auto()  # the one file is not there
     CLOSED = auto()  # the one file is for others
-    SETUP = auto()  # what this machine was told is not accepted: its credentials, or the bucket
+    SETUP = auto()  # this machine's settings are not accepted: its credentials, or the bucket
     NO_ANSWER = auto()  # nobody answered
-    OTHER = auto()  # an answer that helps nobody
+    OTHER = auto()  # any other answer
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Diagnosis:
     """A fault and its words, on one line and without secrets."""
 
     fault: Fault
@@ -99,13 +99,13 @@ def client_errors() -> tuple[type[Exception], ...]:
     return (OSError, *(kind for kind in found if isinstance(kind, type)))
 
 
-def told(error: BaseException) -> Told:
+def diagnose(error: BaseException) -> Diagnosis:
     """What an error of a file system says, by the causes it was raised from: the innermost knows best."""
     causes = list(causes_of(error))
     for cause in reversed(causes):
         if (fault := fault_of(cause)) is not None:
-            return Told(fault, words_of(cause))
-    return Told(Fault.OTHER, words_of(causes[0]))
+            return Diagnosis(fault, words_of(cause))
+    return Diagnosis(Fault.OTHER, words_of(causes[0]))
 
 
 def causes_of(error: BaseException) -> Iterator[BaseException]:

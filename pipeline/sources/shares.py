@@ -30,7 +30,7 @@ def decoded(place: bytes) -> str:
 class Shares:
     """The shares under one folder that was given, looked up once for each folder of files.
 
-    A file belongs to the mount it lies on. One of the root file system, which a share that is away cannot be told from,
+    A file belongs to the mount it lies on. One of the root file system, which looks the same as an unmounted share,
     belongs to the folder that was given, or outside of it to its first two folders (`/mnt/nas`).
     """
 

@@ -1,4 +1,4 @@
-"""Fetch: the bytes of a source, hashed and held against the lock; its page's metadata and licence."""
+"""Fetch: the bytes of a source, hashed and compared with the lock; its page's metadata and licence."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -54,7 +54,7 @@ class FetchSource:
             raise Refusal(error.why, error.detail) from error
         return Source(origin=located.origin, fetched=fetched)
 
-    def held(self, located: Located, store: Store) -> Fetched | None:
+    def recorded(self, located: Located, store: Store) -> Fetched | None:
         """What is here already, without reading media or asking anybody; None where a worker has to look.
 
         Raises Refusal where the list alone, or what is here, says that the source may not be had.

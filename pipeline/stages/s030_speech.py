@@ -1,4 +1,4 @@
-"""Speech: who speaks when, where voices overlap, where music sounds, over the whole sound track of a source."""
+"""Speech: speaker turns, overlapped speech and music over the whole sound track of a source."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -9,7 +9,7 @@ import numpy as np
 
 from manifests.geometry import FPS, SAMPLES_PER_FRAME
 from manifests.record import Backend, Interval, Source, Speech, Turn, Why
-from pipeline.perception.speech import Listen, SpeechBackend
+from pipeline.perception.speech import SpeechBackend, SpeechFunction
 from pipeline.stage import need
 from pipeline.store import Store
 from pipeline.verdict import Refusal
@@ -53,15 +53,15 @@ class HearSpeech:
                 for a, b, speaker in heard.turns
                 for start, stop in outside(on_grid(a, b, first, media.grid_frames), track.holes)
             ),
-            overlaps=gridded(heard.overlaps) if "overlaps" in self.backend.hears else None,
-            music=gridded(heard.music) if "music" in self.backend.hears else None,
+            overlaps=gridded(heard.overlaps) if "overlaps" in self.backend.measures else None,
+            music=gridded(heard.music) if "music" in self.backend.measures else None,
             voices=store.put_array(heard.voices.astype(np.float32)) if len(heard.voices) else None,
         )
         return source.model_copy(update={"speech": speech})
 
 
 @lru_cache(maxsize=2)
-def loaded(backend: SpeechBackend) -> Listen:
+def loaded(backend: SpeechBackend) -> SpeechFunction:
     """The backend's networks, loaded once per worker."""
     return backend.load()
 

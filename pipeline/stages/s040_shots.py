@@ -27,10 +27,10 @@ class FindShots:
 
     detector: ShotDetector = field(default_factory=ShotDetector)
 
-    def watch(self, source: Source, store: Store, /) -> "Watching":
+    def watch(self, source: Source, store: Store, /) -> "ShotsWatcher":
         media = need(source.media, "media")
         timeline = store.read_timeline(media)
-        return Watching(
+        return ShotsWatcher(
             detector=self.detector,
             watcher=self.detector.start(media.rate, timeline * float(media.time_base)),
             size=small_size(media.upright_size, self.detector.long_side),
@@ -39,7 +39,7 @@ class FindShots:
 
 
 @dataclass(slots=True)
-class Watching:
+class ShotsWatcher:
     """One source being watched for shots."""
 
     detector: ShotDetector
@@ -49,9 +49,9 @@ class Watching:
     last: int = -1
     missed: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
 
-    def see(self, picture: "Picture", /) -> None:
+    def add(self, picture: "Picture", /) -> None:
         look = picture.small if self.detector.coloured else picture.grey
-        self.watcher.see(picture.index, look(self.size))
+        self.watcher.add(picture.index, look(self.size))
         if picture.index > self.last + 1:
             self.missed.append((self.last + 1, picture.index))
         self.last = picture.index

@@ -33,11 +33,11 @@ class FindPeople:
     sampling: Sampling = field(default_factory=Sampling)
     longest_side: int = 1280
 
-    def watch(self, source: Source, store: Store, /) -> "Looking":
+    def watch(self, source: Source, store: Store, /) -> "PeopleWatcher":
         media = need(source.media, "media")
         shown = shown_at(media, store)
         scale = min(1.0, self.longest_side / max(media.upright_size))
-        return Looking(
+        return PeopleWatcher(
             detector=self.detector,
             watcher=FaceWatcher(finder(self.detector), shown, self.sampling),
             size=(
@@ -55,7 +55,7 @@ def finder(detector: FaceDetector) -> FaceFinder:
 
 
 @dataclass(slots=True)
-class Looking:
+class PeopleWatcher:
     """One source being looked at for faces."""
 
     detector: FaceDetector
@@ -63,9 +63,9 @@ class Looking:
     size: tuple[int, int]
     shown: NDArray[np.int64]  # the source frame at each grid frame
 
-    def see(self, picture: "Picture", /) -> None:
+    def add(self, picture: "Picture", /) -> None:
         if self.watcher.wants(picture.index):
-            self.watcher.see(picture.index, picture.rgb(self.size))
+            self.watcher.add(picture.index, picture.rgb(self.size))
 
     def finish(self, source: Source, /) -> Source:
         media = need(source.media, "media")

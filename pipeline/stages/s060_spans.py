@@ -41,7 +41,7 @@ from pipeline.stage import need
 REACH_SIDE = 6.5
 REACH_UP = 2.5
 REACH_DOWN = 13.0
-# The face's place enters the clip id in steps of this share of the frame height, not with a detector's last digits.
+# The face's place enters the clip id in steps of this fraction of the frame height, not with a detector's last digits.
 FACE_STEP = 1.0 / 16.0
 
 
@@ -65,8 +65,8 @@ class Spans:
         """Frames of the shortest candidate."""
         return round(self.shortest * FPS)
 
-    def worth_a_look(self, source: Source) -> bool:
-        """Whether any turn within the sound is long enough for a clip: else no picture needs decoding."""
+    def has_long_turn(self, source: Source) -> bool:
+        """Whether any turn within the sound is long enough for a clip; otherwise no picture needs decoding."""
         media, speech = need(source.media, "media"), need(source.speech, "speech")
         return any(stop - start >= self.least for _, start, stop in audible_turns(media, speech))
 
@@ -103,14 +103,14 @@ class Spans:
             long = stop - start >= self.least
             mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
         if source.shots is not None and source.people is not None:
-            self.look_at_people(reasons, source)
+            self.mark_people(reasons, source)
             rest = Interval(start=source.shots.decoded_until, stop=media.grid_frames)
             for hole in (*source.shots.undecodable, rest):
                 mark(reasons, hole.start, hole.stop, why=Why.UNDECODABLE)
         return reasons
 
-    def look_at_people(self, reasons: list[Why | None], source: Source) -> None:
-        """Write over the frames of turns and shots that are long enough what the people in them make of it."""
+    def mark_people(self, reasons: list[Why | None], source: Source) -> None:
+        """Overwrite the reasons in turns and shots that are long enough, by the people who are visible there."""
         media, speech = need(source.media, "media"), need(source.speech, "speech")
         for _, start, stop in audible_turns(media, speech):
             for shot in need(source.shots, "shots").shots:
@@ -164,7 +164,7 @@ def around(start: int, stop: int, holes: tuple[Interval, ...]) -> Iterator[tuple
 
 
 def presence(track: Track, shot: Shot, people: People) -> tuple[int, int]:
-    """Frames of a shot in which a person is taken to be in view: up to half way to the next look that missed them."""
+    """Frames of a shot in which a person counts as in view: up to half way to the next sample without them."""
     looks = [frame for frame in people.sampled if shot.start <= frame < shot.stop]
     before = [frame for frame in looks if frame < track.start]
     after = [frame for frame in looks if frame >= track.stop]
@@ -250,9 +250,9 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
             backend=speech.backend,
             voices=speech.voices,
             speaker=turn.speaker,
-            voiced=share(speech.voiced, start, stop),
-            overlap=None if speech.overlaps is None else share(speech.overlaps, start, stop),
-            music=None if speech.music is None else share(speech.music, start, stop),
+            voiced=fraction(speech.voiced, start, stop),
+            overlap=None if speech.overlaps is None else fraction(speech.overlaps, start, stop),
+            music=None if speech.music is None else fraction(speech.music, start, stop),
         ),
     )
 
@@ -261,8 +261,8 @@ def new_pictures(shot: Shot, face: Box, media: Media) -> float | None:
     """New pictures per second where a person is: no more than the source has; that many where nothing tells less."""
     if not shot.new_pictures:
         return None
-    told = of_person(shot.new_pictures, face, media.upright_size)
-    return float(media.rate) if told is None else min(told, float(media.rate))
+    measured = of_person(shot.new_pictures, face, media.upright_size)
+    return float(media.rate) if measured is None else min(measured, float(media.rate))
 
 
 def who(track: Track, people: People, media: Media, start: int, stop: int) -> Person:
@@ -297,7 +297,7 @@ def near(track: Track, start: int, stop: int) -> tuple[FaceSample, ...]:
 
 
 def median_facing(samples: tuple[FaceSample, ...]) -> float | None:
-    """Median frontality of some looks, 0 to 1; None where no detector told it."""
+    """Median frontality of some looks, 0 to 1; None where no detector measured it."""
     known = [sample.facing for sample in samples if sample.facing is not None]
     return float(np.median(known)) if known else None
 
@@ -326,8 +326,8 @@ def region(face: Box, others: list[Box], size: tuple[int, int]) -> Box:
     return float(x0), float(y0), float(max(2, x1 - x0)), float(max(2, y1 - y0))
 
 
-def share(intervals: tuple[Interval, ...], start: int, stop: int) -> float:
-    """Share of a span that lies in any of the intervals."""
+def fraction(intervals: tuple[Interval, ...], start: int, stop: int) -> float:
+    """Fraction of a span that lies in any of the intervals."""
     covered: NDArray[np.bool_] = np.zeros(stop - start, dtype=bool)
     for interval in intervals:
         covered[max(0, interval.start - start) : max(0, interval.stop - start)] = True

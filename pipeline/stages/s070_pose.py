@@ -19,8 +19,8 @@ class EstimatePose:
     """Whole-body pose in the part of the picture that is the person's (Yang et al. 2025, section 3.2).
 
     Tracking starts fresh at the span's first frame, so the result is a function of span and person alone.
-    longest_side: pixels of the person's picture, at most; smaller ones are not enlarged. As many pictures are held at
-    a time as the backend takes at once.
+    longest_side: pixels of the person's picture, at most; smaller ones are not enlarged. As many pictures are kept in
+    memory as the backend takes at once.
     """
 
     name: ClassVar = "pose"

@@ -1,4 +1,4 @@
-"""Sync: does this mouth speak this voice, at which offset, how sure."""
+"""Sync: whether the lips fit the voice, at which offset, with which confidence."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -28,7 +28,7 @@ class MeasureSync:
     writes: ClassVar = "sync"
 
     backend: SyncBackend
-    # Frames. By less a backend may lean to one side, which cannot be told from a clip that comes so; and viewers accept
+    # Frames. By less a backend may lean to one side, which looks the same as a clip that comes so; and viewers accept
     # sound from 90 ms early to 185 ms late (ITU-R BT.1359-1, annex 1).
     least_shift: float = 2.0
 

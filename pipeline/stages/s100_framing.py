@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from manifests.geometry import compose, crop_affine, share_outside, upright_affine
+from manifests.geometry import compose, crop_affine, fraction_outside, upright_affine
 from manifests.record import Affine, Box, Clip, Framing
 from pipeline.perception.framing import speaker_box
 from pipeline.stage import Frames, need
@@ -38,7 +38,7 @@ class FrameSpeaker:
         size = (self.size, self.size)
         section = Framing(
             box=box,
-            outside=share_outside(box, clip.media.upright_size),
+            outside=fraction_outside(box, clip.media.upright_size),
             enlarged=self.size / box[2],
             size=size,
             affine=source_to_crop(clip, need(frames.source.media, "media").size, box, size),

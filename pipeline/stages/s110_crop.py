@@ -38,7 +38,7 @@ class CropClip:
                 media=need(frames.source.media, "media"),
                 box=whole(framing.box),
                 frames=clip.span.frames,
-                sound=frames.full_sound(rate=self.encoding.audio_rate, shift=shift),
+                sound=frames.full_sound(sample_rate=self.encoding.audio_rate, shift=shift),
                 out=video,
                 encoding=self.encoding,
             )

@@ -55,7 +55,8 @@ class Identify:
             for label in set(labels.tolist())
         }
         means = {
-            label: mean_voice(vectors[[place[v] for v in held]]) for label, held in members.items()
+            label: mean_voice(vectors[[place[v] for v in group]])
+            for label, group in members.items()
         }
         declared = declared_voices(clips)
         named, torn, names = freeze(members, declared, frozen)
@@ -91,10 +92,10 @@ def voice_of(clip: Clip) -> Voice:
 
 def embeddings(voices: Sequence[Voice], clips: Sequence[Clip], store: Store) -> NDArray[np.float32]:
     """(voices, D) unit vectors; zeros, like nobody's, for a voice of which the speech backend made none."""
-    held = {voice_of(clip): clip.speech.voices for clip in reversed(clips)}
+    stored = {voice_of(clip): clip.speech.voices for clip in reversed(clips)}
     found = {
         voice: store.read_array(blob)[voice[1]].astype(np.float32)
-        for voice, blob in held.items()
+        for voice, blob in stored.items()
         if blob is not None
     }
     nobody = np.zeros(max((len(vector) for vector in found.values()), default=1), np.float32)
@@ -138,7 +139,7 @@ def sound_of(clip: Clip, store: Store) -> NDArray[np.int16]:
     """The clip's 16 kHz sound."""
     import soundfile
 
-    samples, _ = soundfile.read(store.vouched_path(need(clip.crop, "crop").audio), dtype="int16")
+    samples, _ = soundfile.read(store.verified_path(need(clip.crop, "crop").audio), dtype="int16")
     return samples.astype(np.int16)
 
 
@@ -152,16 +153,16 @@ def freeze(
     named: dict[Voice, str] = {}
     torn: dict[Voice, tuple[str, ...]] = {}
     names = dict(frozen)
-    for held in members.values():
-        old = sorted({frozen[key(voice)] for voice in held if key(voice) in frozen})
-        spoken = sorted({name for voice in held if (name := declared.get(voice))})
+    for group in members.values():
+        old = sorted({frozen[key(voice)] for voice in group if key(voice) in frozen})
+        spoken = sorted({name for voice in group if (name := declared.get(voice))})
         if old:
             name = old[0]
         elif spoken:
             name = f"speaker:{spoken[0]}"
         else:
-            name = "voice:" + hashlib.sha256(key(min(held)).encode()).hexdigest()[:16]
-        for voice in held:
+            name = "voice:" + hashlib.sha256(key(min(group)).encode()).hexdigest()[:16]
+        for voice in group:
             named[voice] = frozen.get(key(voice), name)
             if len(old) > 1 and key(voice) not in frozen:
                 torn[voice] = tuple(

@@ -34,7 +34,7 @@ class Assigned:
 
 @dataclass(frozen=True, slots=True)
 class Splitting:
-    """Shares of identities, not of clips. salt: another salt is another split; val, test: shares, 0 to 1.
+    """Fractions of identities, not of clips. salt: another salt is another split; val, test: fractions, 0 to 1.
 
     mode: `hashed` leaves new groups where the hash puts them; `balanced` moves them to sides that have nobody; `auto`
     is balanced while the set is small.
@@ -88,12 +88,14 @@ class Splitting:
     def enough(self) -> int:
         """How many groups the hash needs to leave none of the wanted sides empty, but for a risk of RISK.
 
-        That val, a share of 0.05, gets none of n people has the probability 0.95^n; that it or test does, at most
+        That val, a fraction of 0.05, gets none of n people has the probability 0.95^n; that it or test does, at most
         twice that, which is below 0.01 from 104 people on.
         """
-        shares = [stop - start for start, stop in map(self.interval, self.wanted)]
+        fractions = [stop - start for start, stop in map(self.interval, self.wanted)]
         return bisect_left(
-            range(2**53), True, key=lambda n: sum((1.0 - share) ** n for share in shares) < RISK
+            range(2**53),
+            True,
+            key=lambda n: sum((1.0 - fraction) ** n for fraction in fractions) < RISK,
         )
 
     def balances(self, groups: int) -> bool:
@@ -109,11 +111,11 @@ class Splitting:
     ) -> tuple[str, ...]:
         """Who fills a side: the new group whose hash is nearest to it, of a side that keeps somebody else; or nobody.
 
-        The group with most frames goes last, so that a set that is mostly one person is not mostly held out.
+        The group with most frames goes last, so that a set that is mostly one person is not mostly on_side out.
         """
-        held = Counter(sides.values())
+        on_side = Counter(sides.values())
         first = max(groups, key=lambda group: (groups[group], group))
-        free = [group for group in sides if group not in frozen and held[sides[group]] > 1]
+        free = [group for group in sides if group not in frozen and on_side[sides[group]] > 1]
         nearest = sorted(
             free,
             key=lambda group: (

@@ -88,7 +88,7 @@ class Packing:
         known is hashed. Raises CorruptBlobs with every bad blob of all shards that had to be written.
         """
         revised = {clip.id: with_revision(clip) for clip in clips}
-        before = Earlier(earlier, held_shards(earlier), seals)
+        before = Earlier(earlier, existing_shards(earlier), seals)
         members: dict[str, dict[str, Member]] = {clip_id: {} for clip_id in revised}
         shards, bad = list[Shard](), dict[Blob, CorruptBlob]()
         layout = sorted(self.layout(revised).items())
@@ -199,7 +199,7 @@ def corrupt(clip: Clip, ending: str, store: Store) -> CorruptBlob:
 # ---- the earlier dataset ---------------------------------------------------------------------------------------------
 
 
-def held_shards(dataset: Path) -> dict[str, Shard]:
+def existing_shards(dataset: Path) -> dict[str, Shard]:
     """The shards of a finished dataset by path; none where there is none, or where dataset.json does not say."""
     try:
         listed = json.loads((dataset / "dataset.json").read_text())

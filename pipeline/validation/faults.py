@@ -18,6 +18,8 @@ from pipeline.media.decode import Count, span
 from pipeline.media.probe import probe
 
 RGB = UInt8[np.ndarray, "high wide 3"]
+Resized = UInt8[np.ndarray, "new_high new_wide 3"]
+Backdrop = UInt8[np.ndarray, "backdrop_high backdrop_wide 3"]
 LONG_SIDE = 640
 """Pixels of a picture's longer side, as many as the pose stage looks at; the survey takes up to 1280."""
 
@@ -66,7 +68,7 @@ def mirrored(pictures: Sequence[RGB]) -> list[RGB]:
     return [np.ascontiguousarray(picture[:, ::-1]) for picture in pictures]
 
 
-def cropped(pictures: Sequence[RGB], box: Box) -> list[RGB]:
+def cropped(pictures: Sequence[RGB], box: Box) -> list[Resized]:
     """One window of all pictures, enlarged to at least 512 high; what lies outside is left away."""
     x, y, wide, high = (round(side) for side in box)
     top, left = max(0, y), max(0, x)
@@ -92,17 +94,17 @@ def around(face: Box, *, high: float) -> Box:
 
 
 def pasted_small(
-    pictures: Sequence[RGB], backdrop: RGB, *, face: float, share: float, at: float
-) -> list[RGB]:
-    """The pictures shrunk into a 960x540 one so that a face of `face` pixels has `share` of the height.
+    pictures: Sequence[RGB], backdrop: Backdrop, *, face: float, fraction: float, at: float
+) -> list[Resized]:
+    """The pictures shrunk into a 960x540 one so that a face of `face` pixels has `fraction` of the height.
 
     at: of the free width, where. The person stands on the lower edge.
     """
     wide, high = 960, 540
     large = cv2.resize(backdrop, (wide, high), interpolation=cv2.INTER_AREA)
-    shrink = share * high / face
+    shrink = fraction * high / face
     size = (round(pictures[0].shape[1] * shrink), round(pictures[0].shape[0] * shrink))
-    left, made = round(at * (wide - size[0])), list[RGB]()
+    left, made = round(at * (wide - size[0])), list[Resized]()
     if size[0] > wide or size[1] > high:
         return made
     for picture in pictures:
@@ -139,12 +141,12 @@ def covered(pictures: Sequence[RGB], faces: Sequence[Box], *, grow: float = 1.3)
     return made
 
 
-def panned(pictures: Sequence[RGB], *, speed: float) -> list[RGB]:
+def panned(pictures: Sequence[RGB], *, speed: float) -> list[Resized]:
     """A camera that turns: a window of 0.7 of the width that slides to and fro by `speed` frame widths a second."""
     wide = pictures[0].shape[1]
     window = round(0.7 * wide) // 2 * 2
     free = wide - window
-    made: list[RGB] = []
+    made: list[Resized] = []
     for number, picture in enumerate(pictures):
         way = (number * speed * window / 25.0) % (2.0 * free)
         left = round(way if way <= free else 2.0 * free - way)
@@ -152,19 +154,19 @@ def panned(pictures: Sequence[RGB], *, speed: float) -> list[RGB]:
     return made
 
 
-def held(pictures: Sequence[RGB], rate: float) -> list[RGB]:
-    """As many pictures, of which `rate` a second are new where there are 25: each is shown for several frames."""
-    shown = (int(n * rate / 25 + 1e-9) for n in range(len(pictures)))
-    return [pictures[int(new * 25 / rate + 1e-9)] for new in shown]
+def repeated(pictures: Sequence[RGB], fps: float) -> list[RGB]:
+    """As many pictures, of which `fps` a second are new where there are 25: each is shown for several frames."""
+    shown = (int(n * fps / 25 + 1e-9) for n in range(len(pictures)))
+    return [pictures[int(new * 25 / fps + 1e-9)] for new in shown]
 
 
-def head_alone(pictures: Sequence[RGB], face: Box, backdrop: RGB) -> list[RGB]:
+def head_alone(pictures: Sequence[RGB], face: Box, backdrop: Backdrop) -> list[Resized]:
     """The head without a body, a quarter of the height, in the middle of a picture without people."""
     heads = cropped(pictures, around(face, high=1.6))
     large = cv2.resize(backdrop, (960, 540), interpolation=cv2.INTER_AREA)
     high = 216
     wide = round(heads[0].shape[1] * high / heads[0].shape[0])
-    made: list[RGB] = []
+    made: list[Resized] = []
     for head in heads:
         frame = large.copy()
         small = cv2.resize(head, (wide, high), interpolation=cv2.INTER_AREA)
@@ -179,7 +181,7 @@ def above_elbows(
     elbows: Float[np.ndarray, "time 2 3"],
     *,
     valid_from: float,
-) -> list[RGB] | None:
+) -> list[Resized] | None:
     """The pictures cut off above both elbows; None where these are never seen, or raised to the chin.
 
     elbows: x, y and confidence; those with less than `valid_from` are not seen.

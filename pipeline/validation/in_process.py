@@ -8,7 +8,7 @@ from pipeline.config import Run
 from pipeline.flow import build
 from pipeline.run.job import Job
 from pipeline.run.listing import sources_of
-from pipeline.run.step import clip_means, source_means
+from pipeline.run.step import clip_provider, source_provider
 from pipeline.run.walk import Outcome, walk_clip, walk_source
 
 
@@ -29,13 +29,13 @@ def measure(run: Run, *, cascade: bool = True) -> Iterator[tuple[str, Measured]]
     flow = build(run)
     job = Job(flow, run.work_folder, "here", run.retries, run.step_minutes)
     for located in sources_of(run):
-        means = source_means(job, located.locator)
-        outcome = walk_source(flow, located, Source(origin=located.origin), means)
-        found = Measured(replace(outcome, costs=means.costs))
+        provider = source_provider(job, located.locator)
+        outcome = walk_source(flow, located, Source(origin=located.origin), provider)
+        found = Measured(replace(outcome, costs=provider.costs))
         source = outcome.subject
         if isinstance(source, Source) and outcome.alive:
             for clip in flow.candidates(source):
-                at_clip = clip_means(job, source, clip)
+                at_clip = clip_provider(job, source, clip)
                 measured = walk_clip(flow, clip, at_clip, cascade=cascade)
                 found.clips.append(replace(measured, costs=at_clip.costs))
         yield located.locator, found

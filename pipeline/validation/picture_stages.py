@@ -101,7 +101,7 @@ class PictureStages:
 
 
 def posture_within(clip: Clip, pose: Float32[np.ndarray, "time 133 3"]) -> tuple[Posture, float]:
-    """(posture, share of frames with a body) of a part of a candidate, by the stage's own arithmetic."""
+    """(posture, fraction of frames with a body) of a part of a candidate, by the stage's own arithmetic."""
     section = need(clip.pose, "pose")
     measured = posture_of(pose, clip.media.upright_size, section.valid_from, section.backend)
     return measured, posture.body_found(pose)

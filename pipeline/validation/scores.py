@@ -33,7 +33,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Of the dropped cases the share that had the fault; of those with the fault the share that was dropped."""
+    """Of the dropped cases the fraction that had the fault; of those with the fault the fraction that was dropped."""
 
     precision: float
     recall: float
@@ -76,7 +76,7 @@ def halves_of(cases: Sequence[Case]) -> dict[str, int]:
 def judged(
     cases: Sequence[Case], *, keeps: str, threshold: float, misses_drop: bool = False
 ) -> Judged:
-    """How well `value keeps threshold` (`>=` or `<=`) tells cases with the fault from those without.
+    """How well `value keeps threshold` (`>=` or `<=`) separates cases with the fault from those without.
 
     Only cases in which the filter was asked count. misses_drop: one that was, and has no value, is dropped, as
     `Rule.passes` does; else it is kept. Each half of the people is judged by the threshold that separates the other
@@ -202,11 +202,11 @@ def histogram(cases: Sequence[Case], *, threshold: float, bins: int = 16) -> str
     return "\n".join([*lines, " " * (8 + max(place, 0)) + f"^ {threshold:g}"])
 
 
-def share_text(value: float) -> str:
-    """A share with three digits, so that 1.000 is only what is exactly one or rounds to it from 0.9995 on."""
+def fraction_text(value: float) -> str:
+    """A fraction with three digits, so that 1.000 is only what is exactly one or rounds to it from 0.9995 on."""
     return "–" if np.isnan(value) else f"{value:.3f}"
 
 
 def interval_text(low: float, high: float) -> str:
-    """The bounds of a share."""
-    return f"[{share_text(low)}, {share_text(high)}]"
+    """The bounds of a fraction."""
+    return f"[{fraction_text(low)}, {fraction_text(high)}]"

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.rules import RULES
 from pipeline.validation.picture_filters import CAMERA
-from pipeline.validation.scores import Case, Score, histogram, interval_text, judged, share_text
+from pipeline.validation.scores import Case, Score, fraction_text, histogram, interval_text, judged
 
 HEAD = (
     "| filter | the fault | cases with, without | people | no value: with, without | threshold | precision | recall"
@@ -46,8 +46,10 @@ def row(name: str, fault: str, cases: Sequence[Case], keeps: str, limit: float) 
     """One filter's line."""
     drops_unseen = name not in NEVER_DROPS
     result = judged(cases, keeps=keeps, threshold=limit, misses_drop=drops_unseen)
-    shares = [
-        share_text(float(np.mean([case.dropped or False for case in cases if case.fault is side])))
+    fractions = [
+        fraction_text(
+            float(np.mean([case.dropped or False for case in cases if case.fault is side]))
+        )
         for side in (True, False)
     ]
     base = result.baseline
@@ -61,8 +63,8 @@ def row(name: str, fault: str, cases: Sequence[Case], keeps: str, limit: float) 
         *(("–", "–") if np.isnan(limit) else figures(result.own, result.own_interval)),
         f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}",
         *figures(result.fitted, result.fitted_interval),
-        f"{share_text(base.precision)}, {share_text(base.recall)}" if base else "–",
-        ", ".join(shares),
+        f"{fraction_text(base.precision)}, {fraction_text(base.recall)}" if base else "–",
+        ", ".join(fractions),
     )
     return f"| {' | '.join(cells)} |"
 
@@ -76,6 +78,6 @@ def figures(score: Score, interval: tuple[Score, Score]) -> tuple[str, str]:
     """Precision and recall with their intervals."""
     low, high = interval
     return (
-        f"{share_text(score.precision)} {interval_text(low.precision, high.precision)}",
-        f"{share_text(score.recall)} {interval_text(low.recall, high.recall)}",
+        f"{fraction_text(score.precision)} {interval_text(low.precision, high.precision)}",
+        f"{fraction_text(score.recall)} {interval_text(low.recall, high.recall)}",
     )

@@ -262,7 +262,7 @@ def small(
     plain = np.full_like(piece[0], int(piece[0].mean()))
     for share in shares:
         for behind, at in ((backdrop, 0.3), (backdrop, 0.8), (plain, 0.5)):
-            made = faults.pasted_small(piece, behind, face=face[3], share=share, at=at)
+            made = faults.pasted_small(piece, behind, face=face[3], fraction=share, at=at)
             if made:
                 seen = look(stages, made)
                 found[Why.TOO_SMALL].append(case(actor.person, share < 0.06, seen, Why.TOO_SMALL))

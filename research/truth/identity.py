@@ -18,9 +18,9 @@ from jaxtyping import Float32, Int16
 from manifests.errors import run_command
 from pipeline.perception.identity import DUPLICATE, fingerprint, near_duplicates
 from pipeline.perception.speech import Embedded, voices
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 from pipeline.validation.footage import media_folder
-from pipeline.validation.scores import Case, histogram, interval_text, judged, share_text
+from pipeline.validation.scores import Case, fraction_text, histogram, interval_text, judged
 from research.recordings import alike, find, read, single
 from research.truth.cast import person_of
 
@@ -37,7 +37,9 @@ CODECS = (("aac", "adts", 32_000), ("libmp3lame", "mp3", 48_000), ("libopus", "o
 def section(shared: Path) -> str:
     """Both tables, as Markdown without a top heading."""
     sounds = {name: read(find(shared / "media", name)) for name in single()}
-    long = {name: sound for name, sound in sounds.items() if len(sound) >= (SECONDS + 3) * RATE}
+    long = {
+        name: sound for name, sound in sounds.items() if len(sound) >= (SECONDS + 3) * SAMPLE_RATE
+    }
     same_sound = list(sound_cases(long))
     same_voice = list(voice_cases(sounds))
     lines = [
@@ -71,18 +73,18 @@ def sound_cases(sounds: Mapping[str, Sound]) -> Iterator[Case]:
     for name in names:
         for number in range(PER_PERSON):
             sound = sounds[name]
-            start = int(draw.integers(0, len(sound) - (SECONDS + 3) * RATE + 1))
-            later = start + int(draw.integers(0, 3 * RATE))
+            start = int(draw.integers(0, len(sound) - (SECONDS + 3) * SAMPLE_RATE + 1))
+            later = start + int(draw.integers(0, 3 * SAMPLE_RATE))
             codec = CODECS[number % len(CODECS)]
             copy = encoded(quieter(part(sound, later), float(draw.uniform(0.0, 12.0))), *codec)
             yield compared_sounds(name, part(sound, start), copy, fault=True)
             other = sounds[names[int(draw.integers(len(names)))]]
-            if number % 2 == 0 and len(sound) >= 2 * SECONDS * RATE:
+            if number % 2 == 0 and len(sound) >= 2 * SECONDS * SAMPLE_RATE:
                 yield compared_sounds(
-                    name, part(sound, 0), part(sound, SECONDS * RATE), fault=False
+                    name, part(sound, 0), part(sound, SECONDS * SAMPLE_RATE), fault=False
                 )
             elif other is not sound:
-                first = int(draw.integers(0, len(other) - SECONDS * RATE + 1))
+                first = int(draw.integers(0, len(other) - SECONDS * SAMPLE_RATE + 1))
                 copy = encoded(part(other, first), *codec)
                 yield compared_sounds(name, part(sound, start), copy, fault=False)
 
@@ -100,7 +102,7 @@ def voice_cases(sounds: Mapping[str, Sound]) -> Iterator[Case]:
     if path is None:
         return
     encode, draw = voices.load_encoder(path), np.random.default_rng(71)
-    stretch = 5 * RATE
+    stretch = 5 * SAMPLE_RATE
 
     def said(name: str, first: int, last: int) -> Said:
         """A stretch that starts between two samples: where, the voice, how loud."""
@@ -143,7 +145,7 @@ def compared(person: str, one: Said, other: Said, *, fault: bool) -> Case:
 
 def part(sound: Sound, start: int) -> Sound:
     """6 s from a sample on."""
-    return sound[start : start + SECONDS * RATE]
+    return sound[start : start + SECONDS * SAMPLE_RATE]
 
 
 def quieter(sound: Sound, by: float) -> Sound:
@@ -160,12 +162,12 @@ def encoded(sound: Sound, codec: str, container: str, rate: int) -> Sound:
     """Through a lossy codec and back to 16 kHz."""
     held = io.BytesIO()
     with av.open(held, "w", format=container) as out:
-        wanted = 48_000 if codec == "libopus" else RATE
+        wanted = 48_000 if codec == "libopus" else SAMPLE_RATE
         stream = out.add_stream(codec, rate=wanted)
         assert isinstance(stream, av.AudioStream)  # what each of the codecs makes
         stream.bit_rate, stream.layout = rate, "mono"
         frame = av.AudioFrame.from_ndarray(sound[None], format="s16", layout="mono")
-        frame.sample_rate = RATE
+        frame.sample_rate = SAMPLE_RATE
         resampler = av.AudioResampler(
             format=stream.format, layout="mono", rate=wanted, frame_size=stream.frame_size or None
         )
@@ -173,7 +175,7 @@ def encoded(sound: Sound, codec: str, container: str, rate: int) -> Sound:
             out.mux(stream.encode(piece))
         out.mux(stream.encode(None))
     held.seek(0)
-    back = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    back = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     with av.open(held, "r") as file:
         blocks = [piece for frame in file.decode(audio=0) for piece in back.resample(frame)]
     blocks += back.resample(None)
@@ -202,10 +204,10 @@ def row(what: str, cases: list[Case], threshold: float) -> str:
         if score is result.fitted:
             cells.append(f"{result.thresholds[0]:.3g}, {result.thresholds[1]:.3g}")
         cells += [
-            f"{share_text(score.precision)} {interval_text(low.precision, high.precision)}",
-            f"{share_text(score.recall)} {interval_text(low.recall, high.recall)}",
+            f"{fraction_text(score.precision)} {interval_text(low.precision, high.precision)}",
+            f"{fraction_text(score.recall)} {interval_text(low.recall, high.recall)}",
         ]
-    cells.append(f"{share_text(base.precision)}, {share_text(base.recall)}" if base else "–")
+    cells.append(f"{fraction_text(base.precision)}, {fraction_text(base.recall)}" if base else "–")
     return f"| {' | '.join(cells)} |"
 
 

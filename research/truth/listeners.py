@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
-from pipeline.perception.speech import Heard, Segmentation
-from pipeline.perception.speech.heard import RATE, Stretch, stretches
+from pipeline.perception.speech import Segmentation, SpeechResult
+from pipeline.perception.speech.interface import SAMPLE_RATE, Stretch, stretches
 from pipeline.perception.speech.pyannet import POWERSET, VERSION_1, PyanNet, averaged, renamed
 from pipeline.perception.speech.segmentation import Segment, at_once
 from research.mixing import Wave
@@ -33,19 +33,19 @@ def version_1(weights: Path, kind: str) -> Callable[[Wave], Float32[np.ndarray, 
         renamed(torch.load(weights / file, map_location="cpu", weights_only=True))
     )
     network.eval()
-    hop = RATE // VERSION_1.step
-    return lambda sound: averaged(network, sound, window=2 * RATE, hop=hop)[:, 1]
+    hop = SAMPLE_RATE // VERSION_1.step
+    return lambda sound: averaged(network, sound, window=2 * SAMPLE_RATE, hop=hop)[:, 1]
 
 
-def listen_version_1(weights: Path) -> Callable[[np.ndarray], Heard]:
+def listen_version_1(weights: Path) -> Callable[[np.ndarray], SpeechResult]:
     """Both networks at a probability of a half; every turn is one voice, since they tell nobody apart."""
     nets = {kind: version_1(weights, kind) for kind in VERSION_1_FILES}
 
-    def listen(samples: np.ndarray) -> Heard:
-        sound, step = samples.astype(np.float32) / 32_768.0, VERSION_1.step / RATE
+    def listen(samples: np.ndarray) -> SpeechResult:
+        sound, step = samples.astype(np.float32) / 32_768.0, VERSION_1.step / SAMPLE_RATE
         found = {kind: stretches(net(sound) >= 0.5, step) for kind, net in nets.items()}
         voiced = found["speech"]
-        return Heard(
+        return SpeechResult(
             voiced,
             tuple((*v, 0) for v in voiced),
             found["overlap"],
@@ -58,18 +58,18 @@ def listen_version_1(weights: Path) -> Callable[[np.ndarray], Heard]:
 
 def own_voiced(segment: Segment, sound: Wave) -> tuple[Stretch, ...]:
     """Where the segmentation network finds anybody."""
-    first = (POWERSET.field - POWERSET.step) / 2.0 / RATE
-    found = stretches(segment(sound)[:, 0] < 0.5, POWERSET.step / RATE)
+    first = (POWERSET.field - POWERSET.step) / 2.0 / SAMPLE_RATE
+    found = stretches(segment(sound)[:, 0] < 0.5, POWERSET.step / SAMPLE_RATE)
     return tuple((start + first, stop + first) for start, stop in found)
 
 
-def own_speech(segment: Segment) -> Callable[[np.ndarray], Heard]:
+def own_speech(segment: Segment) -> Callable[[np.ndarray], SpeechResult]:
     """The segmentation network alone: its speech as one voice, its overlaps."""
 
-    def listen(samples: np.ndarray) -> Heard:
+    def listen(samples: np.ndarray) -> SpeechResult:
         sound = samples.astype(np.float32) / 32_768.0
         voiced = own_voiced(segment, sound)
-        overlaps = at_once(segment(sound), Segmentation().onset, len(samples) / RATE)
-        return Heard(voiced, tuple((*v, 0) for v in voiced), overlaps, (), NOBODY)
+        overlaps = at_once(segment(sound), Segmentation().onset, len(samples) / SAMPLE_RATE)
+        return SpeechResult(voiced, tuple((*v, 0) for v in voiced), overlaps, (), NOBODY)
 
     return listen

@@ -34,10 +34,10 @@ from pipeline.stages.s020_probe import Probe
 from pipeline.stages.s040_shots import FindShots
 from pipeline.stages.s060_spans import new_pictures
 from pipeline.store import Store
-from pipeline.validation.faults import RGB, held
+from pipeline.validation.faults import RGB, repeated
 from pipeline.validation.footage import media_folder
 from pipeline.validation.picture_stages import PictureStages
-from pipeline.validation.scores import Case, Judged, interval_text, judged, share_text
+from pipeline.validation.scores import Case, Judged, fraction_text, interval_text, judged
 from research.cases import clip
 from research.truth.cast import person_of
 from research.truth.kept import made_of
@@ -202,16 +202,18 @@ def films(piece: Piece, screen: Path) -> Iterator[Film]:
     live = piece.pictures
     for rate in HELD:
         for quality, (grain, crf) in QUALITIES.items():
-            yield Film(f"{rate:g} in 25, {quality}", rate, held(live, rate), grain=grain, crf=crf)
+            yield Film(
+                f"{rate:g} in 25, {quality}", rate, repeated(live, rate), grain=grain, crf=crf
+            )
     for rate in (2, 5, 10):
         stored = [live[n * 25 // rate] for n in range(len(live) * rate // 25)]
         yield Film(f"stored at {rate}", rate, stored, fps=rate)
     lips = [lower_face(live[0], picture, piece.face) for picture in live]
     yield Film("lower face alone, 25 in 25", 25.0, lips)
-    yield Film("lower face alone, 5 in 25", 5.0, held(lips, 5.0))
+    yield Film("lower face alone, 5 in 25", 5.0, repeated(lips, 5.0))
     moving = screen_pictures(screen, live[0].shape[:2], len(live))
-    yield Film("25, beside a screen at 5", 25.0, beside(live, held(moving, 5.0)))
-    yield Film("5, beside a screen at 25", 5.0, beside(held(live, 5.0), moving))
+    yield Film("25, beside a screen at 5", 25.0, beside(live, repeated(moving, 5.0)))
+    yield Film("5, beside a screen at 25", 5.0, beside(repeated(live, 5.0), moving))
 
 
 def lower_face(still: RGB, picture: RGB, face: Box) -> RGB:
@@ -260,7 +262,7 @@ def rate_in(file: Path, face: Box, folder: Path) -> float | None:
     media = need(source.media, "media")
     watching = FindShots().watch(source, store)
     for picture in survey(file, media, store.read_timeline(media), count=Count()):
-        watching.see(picture)
+        watching.add(picture)
     shots = need(watching.finish(source).shots, "shots").shots
     longest = max(shots, key=lambda shot: shot.stop - shot.start, default=None)
     return None if longest is None else new_pictures(longest, face, media)
@@ -318,10 +320,10 @@ def separation(found: Sequence[Made]) -> list[str]:
     return [
         f"Up to {FAULTY:g} new pictures a second against the clips as they are and written anew ({judgement.cases[0]} "
         f"and {judgement.cases[1]} cases of {judgement.people[1]} people): at {RULE.threshold:g} precision "
-        f"{share_text(own.precision)} {interval_text(low.precision, high.precision)}, recall "
-        f"{share_text(own.recall)} {interval_text(low.recall, high.recall)}; with thresholds from the other half of "
+        f"{fraction_text(own.precision)} {interval_text(low.precision, high.precision)}, recall "
+        f"{fraction_text(own.recall)} {interval_text(low.recall, high.recall)}; with thresholds from the other half of "
         f"the people ({judgement.thresholds[0]:.1f}, {judgement.thresholds[1]:.1f}) precision "
-        f"{share_text(fitted.precision)}, recall {share_text(fitted.recall)}.",
+        f"{fraction_text(fitted.precision)}, recall {fraction_text(fitted.recall)}.",
     ]
 
 

@@ -84,7 +84,7 @@ def stretches(path: Path) -> tuple[Stretch, ...]:
     watcher = detector.start(media.rate)
     size = small_size(media.upright_size, detector.long_side)
     for picture in survey(path, media, media.timeline, count=Count()):
-        watcher.see(picture.index, picture.grey(size))
+        watcher.add(picture.index, picture.grey(size))
     return watcher.finish()
 
 

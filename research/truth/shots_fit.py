@@ -50,9 +50,9 @@ def signs(film: Film, grey: Grey) -> Iterator[tuple[bool, tuple[float, float, fl
     for event in truth:
         if event.kind in (*GRADUAL, *NEITHER):
             neither[max(0, event.first - 2) : event.stop + 3] = True
-    for first, stop in found.find(grey, rate=rate)[1]:
+    for first, stop in found.find(grey, fps=rate)[1]:
         neither[first : stop + 1] = True
-    for place, spike in found.sudden(steps(grey), rate=rate):
+    for place, spike in found.sudden(steps(grey), fps=rate):
         if place in cuts or not neither[place]:
             before, after = grey[place - 1], grey[place]
             spread = contours_changed(before, after)[1]

@@ -17,7 +17,7 @@ from jaxtyping import Float32
 from manifests.errors import run_command
 from manifests.record import Why
 from pipeline.perception.speech import BACKENDS, Embedded, Segmentation, detector, music
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 from pipeline.perception.speech.segmentation import at_once, load_segmentation
 from pipeline.rules import CLIP_RULES
 from pipeline.validation.footage import media_folder
@@ -174,7 +174,7 @@ def turns_section(bench: Bench) -> str:
 
 def overlap_share(segment: Callable[[Wave], np.ndarray], onset: float, sound: Wave) -> float:
     """Share of a span in which two voices sound, as the record holds it."""
-    seconds = len(sound) / RATE
+    seconds = len(sound) / SAMPLE_RATE
     return sum(stop - start for start, stop in at_once(segment(sound), onset, seconds)) / seconds
 
 
@@ -264,9 +264,11 @@ def natural(bench: Bench, measure: Measure, rule: float) -> list[str]:
     sides: dict[bool, list[bool]] = {False: [], True: []}
     for uri, reference in references(bench.shared / "media"):
         sound = read(find(bench.shared / "media", uri)).astype(np.float32) / 32_768.0
-        for start in range(0, int(len(sound) / RATE) - 4, 5):
+        for start in range(0, int(len(sound) / SAMPLE_RATE) - 4, 5):
             share = overlap_within(reference, start, start + 5.0)
-            sides[share > rule].append(measure(sound[start * RATE : (start + 5) * RATE]) > rule)
+            sides[share > rule].append(
+                measure(sound[start * SAMPLE_RATE : (start + 5) * SAMPLE_RATE]) > rule
+            )
     return [
         f"| annotated conversations, reference {'above' if over else 'up to'} {rule:g} | {len(found)} | 4 recordings"
         f" | {np.mean(found):.0%} |"
@@ -299,7 +301,7 @@ def music_share(limit: float, sound: Wave) -> float:
     if len(music.activation(sound)) == 0:
         return float("nan")
     found = music.find_music(sound, limit)
-    return sum(stop - start for start, stop in found) / (len(sound) / RATE)
+    return sum(stop - start for start, stop in found) / (len(sound) / SAMPLE_RATE)
 
 
 def music_section(bench: Bench) -> str:
@@ -369,7 +371,7 @@ def steadiness(sound: Wave) -> float:
 
 def unvoiced(detect: detector.Detect, sound: Wave) -> float:
     """Share of a span in which nobody speaks: rises with the fault."""
-    return 1.0 - sum(stop - start for start, stop in detect(sound)) / (len(sound) / RATE)
+    return 1.0 - sum(stop - start for start, stop in detect(sound)) / (len(sound) / SAMPLE_RATE)
 
 
 def silence_section(bench: Bench) -> str:
@@ -399,7 +401,7 @@ def silence_section(bench: Bench) -> str:
         *(score(cases, lambda s: -decibels(s)) for cases in made),
         fixed=None,
     )
-    pieces = {name: sound for name, sound in silent.items() if len(sound) >= RATE // 2}
+    pieces = {name: sound for name, sound in silent.items() if len(sound) >= SAMPLE_RATE // 2}
     heard = [(name, 1.0 - unvoiced(bench.detect, sound)) for name, sound in pieces.items()]
     listed = "; ".join(f"{name} {share:.2f}" for name, share in heard)
     return "\n\n".join(

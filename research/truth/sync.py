@@ -9,12 +9,12 @@ Nobody knows the offset that a clip came with, so none is assumed: an offset is 
 the other half, whose sound was moved by a planted number of frames. No frame is in both halves. Whatever was fitted was
 fitted on others: axes on four fifths of the people, thresholds on the half of the people that is not reported.
 
-That light-asd believes an offset only where the phonetic signs name the same (`WITNESS`) was not: the rule was added
-after these same people had been scored, and is reported on them. Before it, of the answers of which light-asd was sure,
-0.847 were right within one frame where both halves of a clip were sure (131 of 168 asked) and 0.761 where only the
-tested half was (92 of 304), and thresholds did not carry over from ten people to ten others. No interval printed here
-covers that choice, nor how few the people are. `sure_from` rests on how often a foreign voice of the same people makes
-it sure, and was looked at on people to whom nothing was fitted (`sync_whole`).
+That light-asd believes an offset only where the phonetic signs name the same (`MAX_DISAGREEMENT`) was not: the rule was
+added after these same people had been scored, and is reported on them. Before it, of the answers of which light-asd was
+sure, 0.847 were right within one frame where both halves of a clip were sure (131 of 168 asked) and 0.761 where only
+the tested half was (92 of 304), and thresholds did not carry over from ten people to ten others. No interval printed
+here covers that choice, nor how few the people are. `sure_from` rests on how often a foreign voice of the same people
+makes it sure, and was looked at on people to whom nothing was fitted (`sync_whole`).
 """
 
 import argparse

@@ -22,7 +22,7 @@ from pipeline.perception.faces import FaceDetector, follow, with_looks
 from pipeline.perception.pose import MediaPipePose
 from pipeline.perception.sync import Lips
 from pipeline.perception.sync.activespeaker import FACE_SIZE as MOUTH_SQUARE
-from pipeline.perception.sync.activespeaker import Watching
+from pipeline.perception.sync.activespeaker import LoadedActiveSpeaker
 from pipeline.perception.sync.interface import REACH
 from pipeline.run.frames import face_square
 from pipeline.stages.s060_spans import region
@@ -175,7 +175,7 @@ def held(folder: Path, name: str, made: str) -> Iterator[Person]:
 
 
 def watched(
-    network: Watching, weights: str, person: Person, cache: Path
+    network: LoadedActiveSpeaker, weights: str, person: Person, cache: Path
 ) -> Float32[np.ndarray, "time 128"]:
     """An active-speaker network's picture features of a person, from the cache where they were computed before.
 

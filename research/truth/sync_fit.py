@@ -68,11 +68,11 @@ def canonical(people: Sequence[Follow]) -> Axes:
     roots = [np.linalg.cholesky(m.T @ m / len(m) + RIDGE * np.eye(m.shape[1])) for m in (x, y)]
     between = np.linalg.solve(roots[0], x.T @ y / len(x)) @ np.linalg.inv(roots[1]).T
     left, r, right = np.linalg.svd(between, full_matrices=False)
-    share = r[:AXES] / (1.0 - r[:AXES] ** 2)
+    weight = r[:AXES] / (1.0 - r[:AXES] ** 2)
     return Axes(
         seen=np.linalg.solve(roots[0].T, left[:, :AXES]),
         heard=np.linalg.solve(roots[1].T, right[:AXES].T),
-        share=share / share.sum(),
+        weight=weight / weight.sum(),
     )
 
 
@@ -105,10 +105,10 @@ def module(axes: dict[str, Axes], *, people: int, frames: int) -> str:
     """The source of `pipeline/perception/sync/fitted.py`."""
     parts = [OPENING.format(ridge=RIDGE, people=people, frames=frames)]
     for name, one in axes.items():
-        share = ", ".join(f"{value:.3f}" for value in one.share)
+        weight = ", ".join(f"{value:.3f}" for value in one.weight)
         parts.append(
             f"{name} = Axes(\n    seen=np.array(\n{_rows(one.seen)}\n    ) / 100.0,\n"
-            f"    heard=np.array(\n{_rows(one.heard)}\n    ) / 100.0,\n    share=np.array([{share}]),\n)\n"
+            f"    heard=np.array(\n{_rows(one.heard)}\n    ) / 100.0,\n    weight=np.array([{weight}]),\n)\n"
         )
     return "\n".join(parts)
 

@@ -11,7 +11,7 @@ from jaxtyping import Float32, Int16
 
 from manifests.geometry import SAMPLES_PER_FRAME
 from pipeline.perception.sync import ActiveSpeaker, SyncScore
-from pipeline.perception.sync.activespeaker import Variant, Watching, features
+from pipeline.perception.sync.activespeaker import LoadedActiveSpeaker, Variant, features
 from pipeline.perception.sync.embedded import SIGNS, joined, measure
 from pipeline.perception.sync.interface import REACH, heard_at, offsets
 from pipeline.perception.sync.lipvoice import Axes, bands, curve, mouth
@@ -64,7 +64,7 @@ class EmbeddedJudge:
 class WatchingJudge:
     """An active-speaker network as published: the log-odds of its audio-visual head."""
 
-    network: Watching
+    network: LoadedActiveSpeaker
     seen: dict[str, Float32[np.ndarray, "time 128"]]
 
     def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
@@ -76,13 +76,13 @@ class WatchingJudge:
 class LightJudge:
     """The light-asd backend: whether the mouth speaks by its log-odds, what it says by axes of other people."""
 
-    network: Watching
+    network: LoadedActiveSpeaker
     seen: dict[str, Float32[np.ndarray, "time 128"]]
     axes: dict[str, tuple[Axes, Axes]]
 
     def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
         seen = self.seen[person.name][start:stop]
-        network = Watching(self.network.network, "cpu", self.axes[person.name])
+        network = LoadedActiveSpeaker(self.network.network, "cpu", self.axes[person.name])
         return network.judge(seen, person.lips(start, stop), sound, margin=REACH)
 
 
@@ -110,9 +110,11 @@ def judges(cast: Sequence[Person], weights: Path, folder: Path) -> dict[str, Jud
         if backend.missing() is not None:
             continue
         network = backend.load()
-        assert isinstance(network, Watching)
+        assert isinstance(network, LoadedActiveSpeaker)
         seen = {p.name: watched(network, backend.weights, p, folder) for p in cast}
-        found[f"{name}, its own log-odds"] = WatchingJudge(Watching(network.network, "cpu"), seen)
+        found[f"{name}, its own log-odds"] = WatchingJudge(
+            LoadedActiveSpeaker(network.network, "cpu"), seen
+        )
         if network.axes is not None:
             both = axes_of_others({p.name: _followed(p, seen[p.name]) for p in cast})
             pairs = {p.name: (both[p.name], on_lips[p.name]) for p in cast}
@@ -138,7 +140,7 @@ def followed(shared: Path) -> tuple[list[Follow], list[Follow]]:
     cast = list(people(shared / "media" / "video", kept(), speakers()))
     backend = ActiveSpeaker("light-asd", at=shared / "weights")
     network = backend.load()
-    assert isinstance(network, Watching)
+    assert isinstance(network, LoadedActiveSpeaker)
     seen = [watched(network, backend.weights, p, kept()) for p in cast]
     alone = [_followed(p, None) for p in cast]
     beside = [_followed(p, one) for p, one in zip(cast, seen, strict=True)]

@@ -130,7 +130,7 @@ def looked_at(samples: Samples, sampling: Sampling) -> Samples:
     for index in range(len(samples)):
         if watcher.wants(index):
             seen.index = index
-            watcher.see(index, blank)
+            watcher.add(index, blank)
     return [samples[index] for index, _ in watcher.finish()]
 
 

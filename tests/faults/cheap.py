@@ -138,7 +138,7 @@ class Counting:
     stage: "CheapShots | CheapPeople"
     pictures: int = 0
 
-    def see(self, picture: "Picture", /) -> None:
+    def add(self, picture: "Picture", /) -> None:
         self.pictures += 1
 
     def finish(self, source: Source, /) -> Source:

@@ -66,7 +66,7 @@ def candidate(path: Path, folder: Path) -> Clip:
     talk = talk.model_copy(update={"media": media, "fetched": fetched})
     watching = FindShots().watch(talk, store)
     for picture in survey(path, media, store.read_timeline(media), count=Count()):
-        watching.see(picture)
+        watching.add(picture)
     return max(Spans(shortest=2.0)(watching.finish(talk)), key=lambda clip: clip.span.frames)
 
 

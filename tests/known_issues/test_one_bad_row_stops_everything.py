@@ -58,7 +58,7 @@ def test_any_file_name_gives_a_source_that_can_be_fetched_and_decoded(
         assert source.fetched is not None
         with av.open(source.fetched.path) as container:
             assert container.streams.video[0].frames == 5
-        assert stage.held(located, store) == source.fetched
+        assert stage.recorded(located, store) == source.fetched
 
 
 def test_a_file_given_by_itself_may_have_any_name_too(odd_folder: Path) -> None:
@@ -108,7 +108,7 @@ def test_a_bad_row_is_one_dropped_source_with_its_reason(
 def refused(bad: Located, folder: Path) -> None:
     """The stage drops it, in a worker and in the driver alike."""
     stage = FetchSource(FetchSettings(), folder / "lock")
-    for ask in (stage, stage.held):
+    for ask in (stage, stage.recorded):
         with pytest.raises(Refusal) as raised:
             ask(bad, Store(folder / "work"))
         assert (raised.value.why, raised.value.detail) == (Why.BAD_ROW, bad.fault)

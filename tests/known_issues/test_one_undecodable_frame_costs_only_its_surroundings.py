@@ -72,7 +72,7 @@ def surveyed(path: Path, folder: Path) -> tuple[Source, Store]:
     talk = talk.model_copy(update={"media": media, "fetched": fetched})
     watching = FindShots().watch(talk, store)
     for picture in survey(path, media, store.read_timeline(media), count=Count()):
-        watching.see(picture)
+        watching.add(picture)
     media = media.model_copy(update={"audible": (0, media.grid_frames)})
     return watching.finish(talk).model_copy(update={"media": media}), store
 

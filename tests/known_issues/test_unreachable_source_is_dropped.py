@@ -31,7 +31,7 @@ def test_the_files_of_a_folder_that_went_away_fail(tmp_path: Path) -> None:
     share.rename(tmp_path / "unplugged")
     (source,) = read_sources(tmp_path / "list.csv")
     stage, store = FetchSource(HASTY, tmp_path / "lock"), Store(tmp_path / "work")
-    assert stage.held(source, store) is None
+    assert stage.recorded(source, store) is None
     with pytest.raises(Unreachable, match="nothing is there") as raised:
         stage(source, store)
     assert not raised.value.transient

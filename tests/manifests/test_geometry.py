@@ -12,11 +12,11 @@ from manifests.geometry import (
     centre,
     compose,
     crop_affine,
+    fraction_outside,
     frame_of_seconds,
     grid_length,
     grid_to_source,
     iou,
-    share_outside,
     square_around,
     square_size,
     upright_affine,
@@ -144,8 +144,8 @@ def test_boxes_by_hand():
     assert centre((0.0, 0.0, 3.0, 5.0)) == (1.0, 2.0)
     assert iou((0, 0, 2, 2), (1, 1, 2, 2)) == pytest.approx(1 / 7)
     assert iou((0, 0, 2, 2), (2, 0, 2, 2)) == 0.0
-    assert share_outside((-1, 0, 4, 4), (10, 10)) == pytest.approx(0.25)
-    assert share_outside((20, 20, 4, 4), (10, 10)) == 1.0
+    assert fraction_outside((-1, 0, 4, 4), (10, 10)) == pytest.approx(0.25)
+    assert fraction_outside((20, 20, 4, 4), (10, 10)) == 1.0
     assert square_around((10, 20, 40, 60), margin=0.0) == (0, 20, 60)
     assert square_around((10, 20, 40, 60), margin=0.25) == (-15, 5, 90)
 
@@ -171,8 +171,8 @@ def test_the_square_is_even_and_holds_the_grown_box(box, margin):
 
 
 @given(box=BOXES, size=SIZES)
-def test_the_share_outside_is_a_share(box, size):
-    assert -1e-9 <= share_outside(box, size) <= 1.0 + 1e-9
+def test_the_fraction_outside_is_a_share(box, size):
+    assert -1e-9 <= fraction_outside(box, size) <= 1.0 + 1e-9
 
 
 # ---- affine maps -----------------------------------------------------------------------------------------------------

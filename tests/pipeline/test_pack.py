@@ -13,7 +13,7 @@ import pytest
 from manifests.files import Seal
 from manifests.record import Clip
 from manifests.shards import read_member
-from pipeline.stages.s140_pack import Packed, Packing, blobs_of, held_shards
+from pipeline.stages.s140_pack import Packed, Packing, blobs_of, existing_shards
 from pipeline.store import CorruptBlobs, Store
 from tests.datasets import flip, named, stored_clip, write_dataset
 
@@ -150,7 +150,7 @@ def test_a_broken_dataset_json_holds_no_shards(
 ) -> None:
     packed = write_dataset(tmp_path / "old", clips, store)
     (tmp_path / "old" / "dataset.json").write_bytes(content)
-    assert held_shards(tmp_path / "old") == {}
+    assert existing_shards(tmp_path / "old") == {}
     again = pack(store, clips, tmp_path / "new", tmp_path / "old", **packed.seals)
     assert again.shards == packed.shards
 

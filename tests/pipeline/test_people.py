@@ -9,25 +9,28 @@ import pytest
 
 from manifests.geometry import grid_length
 from manifests.record import Source
-from pipeline.perception.faces import Face
+from pipeline.perception.faces import Face, FaceDetector, FaceFinder
 from pipeline.stages.s050_people import FindPeople
 from pipeline.store import Store
 from tests.examples import media, source
 
 
-@dataclass(frozen=True, slots=True)
-class Still:
+class OneFace(FaceFinder):
     """Stands for the face network where one unmoving face is in every picture."""
 
-    name = "still"
-    version = "1"
-    weights = None
-
-    def load(self) -> "Still":
-        return self
+    def __init__(self) -> None:
+        """No network is loaded."""
 
     def __call__(self, rgb: np.ndarray, *, closer: bool = True) -> list[Face]:
         return [Face((20.0, 10.0, 20.0, 20.0), 0.9, 1.0)]
+
+
+@dataclass(frozen=True)
+class Still(FaceDetector):
+    """A detector that loads it."""
+
+    def load(self) -> FaceFinder:
+        return OneFace()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,9 @@ def seen(timeline: np.ndarray, time_base: Fraction, store: Store) -> Source:
         }
     )
     whole = source(frames, turns=()).model_copy(update={"media": facts, "people": None})
-    watcher = FindPeople(detector=Still()).watch(whole, store)  # pyright: ignore[reportArgumentType]
+    watcher = FindPeople(detector=Still()).watch(whole, store)
     for index in range(len(timeline)):
-        watcher.see(Grey(index))  # pyright: ignore[reportArgumentType]
+        watcher.add(Grey(index))  # pyright: ignore[reportArgumentType]
     return watcher.finish(whole)
 
 

@@ -65,7 +65,7 @@ def test_an_unknown_voice_is_named_in_the_error() -> None:
 def test_voices_of_different_rate_do_not_mix() -> None:
     one = voice.Speech(np.zeros(10, np.float32), 22050, ())
     with pytest.raises(voice.VoiceError, match="22050 and 16000"):
-        voice.mix(one, replace(one, rate=16000))
+        voice.mix(one, replace(one, sample_rate=16000))
 
 
 def test_fit_gives_exactly_the_seconds_and_moves_the_phonemes_with_the_sound() -> None:
@@ -93,7 +93,7 @@ def test_silero_hears_the_speech_as_one_run(ada_sound: voice.Speech) -> None:
     silero_vad = pytest.importorskip("silero_vad")
     torch = pytest.importorskip("torch")
     model = silero_vad.load_silero_vad(onnx=True)
-    sound = torch.from_numpy(soxr.resample(ada_sound.samples, ada_sound.rate, 16000))
+    sound = torch.from_numpy(soxr.resample(ada_sound.samples, ada_sound.sample_rate, 16000))
     spans = silero_vad.get_speech_timestamps(sound, model, return_seconds=True)
     assert spans
     assert spans[0]["start"] < 0.3
@@ -206,7 +206,7 @@ def test_sound_stays_where_it_was_put() -> None:
     )
     sound = np.zeros(22050, np.float32)
     sound[11025:11525] = 0.6 * np.sin(np.arange(500) * 0.3)
-    heard = decoded_sound(encode.join(picture, sound, rate=22050))
+    heard = decoded_sound(encode.join(picture, sound, sample_rate=22050))
     delay = int(np.argmax(np.correlate(heard[:22050], sound, mode="full"))) - (len(sound) - 1)
     assert abs(delay) <= 2
 
@@ -215,7 +215,9 @@ def test_join_without_sound_leaves_no_sound_stream() -> None:
     picture = encode.encode_video(
         [np.zeros((64, 64, 3), np.uint8)] * 50, fps=Fraction(25), size=(64, 64)
     )
-    with av.open(io.BytesIO(encode.join(picture, None, rate=22050, seconds=1.0))) as container:
+    with av.open(
+        io.BytesIO(encode.join(picture, None, sample_rate=22050, seconds=1.0))
+    ) as container:
         assert [stream.type for stream in container.streams] == ["video"]
         assert sum(1 for _ in container.decode(video=0)) == 25
 

@@ -17,10 +17,10 @@ def test_what_was_put_is_read_back(tmp_path: Path) -> None:
     blob = store.put_bytes(b"some bytes", suffix=".flac")
     assert store.read_bytes(blob) == b"some bytes"
     assert store.has(blob)
-    assert store.vouched_path(blob) == store.path(blob)
+    assert store.verified_path(blob) == store.path(blob)
 
 
-@pytest.mark.parametrize("read", ["read_bytes", "read_array", "vouched_path"])
+@pytest.mark.parametrize("read", ["read_bytes", "read_array", "verified_path"])
 def test_a_blob_with_a_flipped_byte_is_not_handed_out(tmp_path: Path, read: str) -> None:
     store = Store(tmp_path)
     blob = store.put_array(np.arange(5))
@@ -30,7 +30,7 @@ def test_a_blob_with_a_flipped_byte_is_not_handed_out(tmp_path: Path, read: str)
     assert caught.value.blob == blob
 
 
-@pytest.mark.parametrize("read", ["read_bytes", "read_array", "vouched_path"])
+@pytest.mark.parametrize("read", ["read_bytes", "read_array", "verified_path"])
 def test_a_blob_that_was_cut_is_not_handed_out(tmp_path: Path, read: str) -> None:
     store = Store(tmp_path)
     blob = store.put_array(np.arange(500))
@@ -40,7 +40,7 @@ def test_a_blob_that_was_cut_is_not_handed_out(tmp_path: Path, read: str) -> Non
         getattr(store, read)(blob)
 
 
-@pytest.mark.parametrize("read", ["read_bytes", "read_array", "vouched_path"])
+@pytest.mark.parametrize("read", ["read_bytes", "read_array", "verified_path"])
 def test_a_blob_that_is_missing_is_named(tmp_path: Path, read: str) -> None:
     store = Store(tmp_path)
     blob = store.put_array(np.arange(5))
@@ -54,11 +54,11 @@ def test_a_file_is_hashed_once_per_state(tmp_path: Path) -> None:
     blob = store.put_bytes(b"some bytes", suffix=".npy")
     hash_of.cache_clear()
     for _ in range(3):
-        store.vouched_path(blob)
+        store.verified_path(blob)
     assert hash_of.cache_info().misses == 1
     store.path(blob).unlink()
     store.put_bytes(b"some bytes", suffix=".npy")
-    store.vouched_path(blob)
+    store.verified_path(blob)
     assert hash_of.cache_info().misses == 2
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -108,6 +108,7 @@ class FaceDetector:
         return FaceFinder(self, graph)
 
 
+@runtime_checkable
 class _Graph(Protocol):
     def process(self, image: np.ndarray) -> object: ...
 
@@ -222,6 +223,7 @@ def facing(points: Float[np.ndarray, "point 2"]) -> float:
     return min(1.0, apart / down / 0.9, 1.0 / float(np.hypot(1.0, shift / 0.6)))
 
 
+@runtime_checkable
 class _Point(Protocol):
     x: float
     y: float

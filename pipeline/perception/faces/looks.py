@@ -30,7 +30,7 @@ def look(rgb: UInt8[np.ndarray, "h w 3"], face: Box) -> Look:
     x, y, width, height = face
     head = (x, y - 0.5 * height, width, 1.5 * height)
     chest = (x - 0.5 * width, y + 1.4 * height, 2.0 * width, 1.2 * height)
-    return tuple(share for patch in (head, chest) for share in colours(rgb, patch).tolist())
+    return tuple(fraction for patch in (head, chest) for fraction in colours(rgb, patch).tolist())
 
 
 def colours(rgb: UInt8[np.ndarray, "h w 3"], box: Box) -> Float[np.ndarray, " shares"]:

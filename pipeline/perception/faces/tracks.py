@@ -34,7 +34,9 @@ class Gate:
     """
 
     noise: float = 0.06  # standard deviation of a detection's centre, mean face sizes
-    speed: float = 0.6  # of a head nobody has seen move, standard deviation, face sizes a second
+    speed: float = (
+        0.6  # of a head that was not yet seen to move, standard deviation, face sizes a second
+    )
     memory: float = 1.0  # seconds after which a velocity is forgotten to 1/e
     most_distance: float = 3.0  # between the expected and the found place, in standard deviations
     most_growth: float = 1.8  # larger over smaller face height
@@ -51,14 +53,14 @@ class Gate:
 class _Open:
     """A track that may still grow: what was seen, and where the head is taken to be and to go.
 
-    place: pixels; velocity: pixels a second; spread: covariance of both in face sizes and seconds, alike for x and y;
+    place: pixels; velocity: pixels a second; covariance: of both, in face sizes and seconds, alike for x and y;
     look: the median of the last ones, since a person in front shows for a moment only.
     """
 
     samples: list[FaceSample]
     place: Float[np.ndarray, "2"]
     velocity: Float[np.ndarray, "2"]
-    spread: Float[np.ndarray, "2 2"]
+    covariance: Float[np.ndarray, "2 2"]
     looks: list[Look] = field(default_factory=list)
     look: Look | None = None
 
@@ -69,7 +71,7 @@ class _Open:
             samples=[],
             place=np.array(centre(face.box)),
             velocity=np.zeros(2),
-            spread=np.diag([gate.noise**2, gate.speed**2]),
+            covariance=np.diag([gate.noise**2, gate.speed**2]),
         )
         track.keep(frame, face)
         return track
@@ -86,15 +88,15 @@ class _Open:
     def expected(
         self, frame: int, gate: Gate
     ) -> tuple[Float[np.ndarray, "2"], Float[np.ndarray, "2"], Float[np.ndarray, "2 2"]]:
-        """Place, velocity and spread at a later frame."""
+        """Place, velocity and covariance at a later frame."""
         step, grown = motion(frame - self.last.frame, gate.speed, gate.memory)
         place = self.place + step[0, 1] * self.velocity
-        return place, step[1, 1] * self.velocity, step @ self.spread @ step.T + grown
+        return place, step[1, 1] * self.velocity, step @ self.covariance @ step.T + grown
 
     def cost(self, frame: int, face: Face, gate: Gate) -> float:
         """Minus the log likelihood that the face is this person's, but for a constant; FORBIDDEN where out of reach."""
-        place, _, spread = self.expected(frame, gate)
-        variance = spread[0, 0] + gate.noise**2
+        place, _, covariance = self.expected(frame, gate)
+        variance = covariance[0, 0] + gate.noise**2
         away = float(np.sum((np.array(centre(face.box)) - place) ** 2)) / self.size**2 / variance
         growth = abs(math.log(face.box[3] / self.last.box[3]))
         unlikely = unlike(self.look, face.look) if self.look and face.look else 0.0
@@ -109,11 +111,11 @@ class _Open:
 
     def take(self, frame: int, face: Face, gate: Gate) -> None:
         """Continue with a face: the Kalman filter's correction."""
-        place, velocity, spread = self.expected(frame, gate)
-        gain = spread[:, 0] / (spread[0, 0] + gate.noise**2)
+        place, velocity, covariance = self.expected(frame, gate)
+        gain = covariance[:, 0] / (covariance[0, 0] + gate.noise**2)
         off = np.array(centre(face.box)) - place
         self.place, self.velocity = place + gain[0] * off, velocity + gain[1] * off
-        self.spread = spread - np.outer(gain, spread[0])
+        self.covariance = covariance - np.outer(gain, covariance[0])
         self.keep(frame, face)
 
     def keep(self, frame: int, face: Face) -> None:

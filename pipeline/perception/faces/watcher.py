@@ -46,9 +46,9 @@ class FaceWatcher:
 
     def wants(self, index: int) -> bool:
         """Whether this source frame is to be searched: ask before scaling a picture."""
-        return self._next < len(self._due) and index >= self._due[self._next]
+        return self._next < len(self._due) and bool(index >= self._due[self._next])
 
-    def see(self, index: int, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
+    def add(self, index: int, rgb: UInt8[np.ndarray, "h w 3"]) -> None:
         """Search an upright RGB picture; boxes are kept in its pixels."""
         # A picture that is shown for long, or comes after some that do not decode, stands for all looks due by then.
         self._next = int(np.searchsorted(self._due, index, side="right"))

@@ -3,7 +3,7 @@
 RTMDet (Lyu et al. 2022, arXiv:2212.07784) as mmdeploy exports it has its suppression inside and gives corners and
 scores. YOLOX (Ge et al. 2021, arXiv:2107.08430) as its authors export it gives one row per cell of three grids, which
 are decoded here. Both look at a picture shrunk into the upper left of a grey square; both were trained on OpenCV's
-channel order, blue first. Only RTMDet's was normalised. Tried on ten real clips: with normalisation YOLOX sees nobody
+channel order, blue first. Only RTMDet's was normalised. Tried on ten real clips: with normalisation YOLOX finds nobody
 (best score 0.00, without 0.92), without it RTMDet's mean best score falls from 0.86 to 0.54.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float, Float32, Integer, UInt8
+from jaxtyping import Float, Float32, Int64, UInt8
 
 from manifests.record import Box
 from pipeline.perception import sessions
@@ -105,7 +105,8 @@ class FigureFinder:
         rows = np.asarray(outputs[0], dtype=np.float32)[0]
         if self._kind == "rtmdet":
             labels = dict(zip(self._outputs, outputs, strict=True)).get("labels")
-            corners, scores = people_among(rows, None if labels is None else np.asarray(labels)[0])
+            classes = None if labels is None else np.asarray(labels, dtype=np.int64)[0]
+            corners, scores = people_among(rows, classes)
         else:
             corners, scores = decode_grids(rows, self._side)
         sure = scores > self._detector.min_score
@@ -158,7 +159,7 @@ def as_input(rgb: UInt8[np.ndarray, "side side 3"], kind: Kind) -> Float32[np.nd
 
 
 def people_among(
-    rows: Float32[np.ndarray, "boxes 5"], labels: Integer[np.ndarray, " boxes"] | None
+    rows: Float32[np.ndarray, "boxes 5"], labels: Int64[np.ndarray, " boxes"] | None
 ) -> tuple[Float32[np.ndarray, "people 4"], Float32[np.ndarray, " people"]]:
     """Corners in pixels of the square, and scores, of RTMDet's rows that are people.
 

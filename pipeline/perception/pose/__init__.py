@@ -44,7 +44,7 @@ class PoseTracker(Protocol):
 
 @runtime_checkable
 class PoseBackend(Protocol):
-    """A way to find poses. Small and picklable; loads nothing until `track`."""
+    """A pose backend. Small and picklable; loads nothing until `track`."""
 
     name: ClassVar[str]
     """The key in `BACKENDS`."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, Float64, UInt8
@@ -63,6 +63,7 @@ SIDE_INPUTS: dict[str, int | bool] = {
 }
 
 
+@runtime_checkable
 class _Point(Protocol):
     x: float
     y: float
@@ -136,6 +137,7 @@ class MediaPipePose:
         )
 
 
+@runtime_checkable
 class _Graph(Protocol):
     def process(self, input_data: dict[str, np.ndarray]) -> object: ...
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float32, UInt8
@@ -77,15 +77,18 @@ def _model(config: Path, checkpoint: Path, device: str) -> object:
     return init_model(str(config), str(checkpoint), device=device)
 
 
+@runtime_checkable
 class _Instances(Protocol):
     keypoints: Float32[np.ndarray, "people joints 2"]
     keypoint_scores: Float32[np.ndarray, "people joints"]
 
 
+@runtime_checkable
 class _Sample(Protocol):
     pred_instances: _Instances
 
 
+@runtime_checkable
 class _Infer(Protocol):
     def __call__(self, model: object, img: np.ndarray, bboxes: np.ndarray) -> list[_Sample]: ...
 

@@ -118,7 +118,7 @@ class OnnxTracker:
         return self.inside(images, boxes)
 
     def inside(
-        self, images: Sequence[UInt8[np.ndarray, "h w 3"]], boxes: Sequence[Box]
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], boxes: Sequence[Box]
     ) -> Float32[np.ndarray, "n 133 3"]:
         """Poses of the people in these boxes, one for each pair of a picture and a box; a picture may come twice.
 
@@ -134,7 +134,7 @@ class OnnxTracker:
         return np.stack(found) if found else np.zeros((0, kp.JOINTS, 3), dtype=np.float32)
 
     def _run(
-        self, some: Sequence[tuple[UInt8[np.ndarray, "h w 3"], Box]]
+        self, some: Sequence[tuple[UInt8[np.ndarray, "_ _ 3"], Box]]
     ) -> list[Float32[np.ndarray, "133 3"]]:
         """One call of the network."""
         crops = np.stack([crop(image, window, self._size) for image, window in some])

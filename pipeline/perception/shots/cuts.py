@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from math import log
 
 import numpy as np
-from jaxtyping import Bool, Float, Int16, UInt8
+from jaxtyping import Bool, Float, Int16, Int64, UInt8
 
 Span = tuple[int, int]
 Grey = UInt8[np.ndarray, "frame h w"]
@@ -21,7 +21,7 @@ class Cuts:
     """What counts as a hard cut, on grey pictures of 32 pixels. `docs/decisions/0008` has what was measured.
 
     spike: a step over the largest of those around it, each plus `noise`.
-    spread: share of the sixteenths of the picture, of those with contours, in which a tenth of the contours or more
+    cells: fraction of the sixteenths of the picture, of those with contours, in which a tenth of the contours or more
     change: an inset or a banner leaves most of it as it was.
     shifted: what is left of the step when the old picture is shifted onto the new one, as a shaken camera does.
     alike: correlation of the fine structure of both: high where something lights or moves what was there.
@@ -34,31 +34,33 @@ class Cuts:
     by_spike: float = 0.16  # per e-fold, where a whole picture of changed contours counts 1
     by_shifted: float = 0.49  # per unit of `shifted`
     by_alike: float = -0.23  # per unit of `alike`
-    enough: float = 1.41  # spread and the three others together
+    enough: float = 1.41  # cells and the three others together
     farthest: int = 4  # pixels of 32 that a shaken camera shifts the picture in one frame, at most
     flash_spike: float = 1.6  # ratio: a flash dies away in steps that are smaller than its first
     flash_s: float = 0.3  # seconds that a flash lasts, at most
     back: float = 0.35  # ratio: what differs after a flash over the flash's own step
     drift: float = (
-        0.28  # share of the contours that have moved by then, where only the light is back
+        0.28  # fraction of the contours that have moved by then, where only the light is back
     )
     one_sided: float = 0.85  # ratio: a flash makes the whole picture lighter, or darker
     lit: float = 0.5  # correlation: a flash lights the contours that were there
     held: int = 6  # frames that one picture may stay: a lower rate in a file of a higher one
     held_s: float = 4.0  # seconds before and after in which that is looked for
-    quiet: float = 0.4  # share of a step, below which the steps before it are a picture that stays
+    quiet: float = (
+        0.4  # fraction of a step, below which the steps before it are a picture that stays
+    )
     usual: int = 5  # steps that are seen, at least
-    few: float = 0.4  # share of the steps that may come sooner: transitions and coding do
+    few: float = 0.4  # fraction of the steps that may come sooner: transitions and coding do
 
-    def find(self, grey: Grey, *, rate: float) -> tuple[list[int], list[Span]]:
-        """Places of the pictures that start a new shot, and the flashes [first, stop). rate: pictures per second."""
+    def find(self, grey: Grey, *, fps: float) -> tuple[list[int], list[Span]]:
+        """Places of the pictures that start a new shot, and the flashes [first, stop). fps: pictures per second."""
         changes = steps(grey)
         cuts: list[int] = []
         flashes: list[Span] = []
-        for place, spike in self.sudden(changes, rate=rate):
+        for place, spike in self.sudden(changes, fps=fps):
             if flashes and place <= flashes[-1][1]:
                 continue
-            longest = round(self.flash_s * rate)
+            longest = round(self.flash_s * fps)
             back = self.flash_ends(grey, place, longest) if spike >= self.flash_spike else None
             if back is not None:
                 flashes.append((place, back))
@@ -66,16 +68,16 @@ class Cuts:
                 cuts.append(place)
         return cuts, flashes
 
-    def sudden(
-        self, changes: Float[np.ndarray, "frame"], *, rate: float
-    ) -> list[tuple[int, float]]:
+    def sudden(self, changes: Float[np.ndarray, "frame"], *, fps: float) -> list[tuple[int, float]]:
         """Places whose step stands out from those around it, and by how much."""
         padded = np.pad(changes, 2)
         around = np.max([padded[k : k + len(changes)] for k in (0, 1, 3, 4)], axis=0)
         high = (changes >= self.least) & (changes >= self.spike * (around + self.noise))
-        reach = round(self.held_s * rate)
+        reach = round(self.held_s * fps)
         moving = np.flatnonzero(changes >= self.least)
-        still = np.array([self.still(changes, int(at)) for at in moving] if high.any() else [])
+        still = np.array(
+            [self.still(changes, int(at)) for at in moving] if high.any() else [], dtype=np.int64
+        )
         found = list[tuple[int, float]]()
         for place in map(int, np.flatnonzero(high)):
             seen = slice(*np.searchsorted(moving, (place - reach, place + reach + 1)))
@@ -93,7 +95,7 @@ class Cuts:
         loud = np.flatnonzero(before > self.quiet * changes[at])
         return int(loud[0]) if len(loud) else len(before)
 
-    def stays(self, still: Float[np.ndarray, "step"]) -> int:
+    def stays(self, still: Int64[np.ndarray, "step"]) -> int:
         """For how many frames each picture stays, of `still` before each step: 1 unless most steps say so."""
         if len(still) < self.usual:
             return 1
@@ -103,8 +105,8 @@ class Cuts:
         self, before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"], *, spike: float
     ) -> bool:
         """Whether two neighbours show different pictures, not one that was shifted or drawn upon."""
-        spread = contours_changed(before, after)[1]
-        known = spread + self.by_spike * log(spike) + self.by_alike * alike(before, after)
+        cells = contours_changed(before, after)[1]
+        known = cells + self.by_spike * log(spike) + self.by_alike * alike(before, after)
         if known + self.by_shifted < self.enough:  # a shift leaves all of the step at most
             return False
         left = left_when_shifted(before, after, farthest=self.farthest)
@@ -155,20 +157,20 @@ def distance(
 def contours_changed(
     before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]
 ) -> tuple[float, float]:
-    """Which share of the pixels on a contour of either picture change, and in which share of its cells some do.
+    """Which fraction of the pixels on a contour of either picture change, and in which fraction of its cells some do.
 
     A pixel changes by more than 0.3 of the contour's height. 1 where there are hardly any contours to ask.
     """
     height = np.maximum(relief(before), relief(after))
     step = np.abs(after.astype(np.int16) - before)
     on = height > CONTOUR
-    share = float((step[on] > 0.3 * height[on]).mean()) if on.sum() >= 10 else 1.0
+    fraction = float((step[on] > 0.3 * height[on]).mean()) if on.sum() >= 10 else 1.0
     faint = height > 2 * CONTOUR // 3
     changed = faint & (step > np.maximum(0.3 * height, 2.0))
     there, moved = in_cells(faint), in_cells(changed)
-    told = there >= 3
-    cells = float((moved[told] >= 0.1 * there[told]).mean()) if told.sum() >= 4 else 1.0
-    return share, cells
+    known = there >= 3
+    cells = float((moved[known] >= 0.1 * there[known]).mean()) if known.sum() >= 4 else 1.0
+    return fraction, cells
 
 
 def alike(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:

@@ -7,7 +7,7 @@ how often the picture is another one.
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -49,10 +49,11 @@ class Stretch:
     ]  # as `NewPictures.rates` gives them; empty in a transition
 
 
+@runtime_checkable
 class Boundaries(Protocol):
     """Looks for what separates the shots of one video."""
 
-    def see(self, picture: UInt8[np.ndarray, "..."], /) -> None:
+    def add(self, picture: UInt8[np.ndarray, "..."], /) -> None:
         """Take the next picture."""
         ...
 
@@ -78,20 +79,20 @@ class ShotDetector:
     coloured: ClassVar[bool] = False
     """Whether it wants BGR pictures; else grey ones, which cost next to nothing."""
 
-    def boundaries(self, rate: Fraction) -> Boundaries:
+    def boundaries(self, fps: Fraction) -> Boundaries:
         """What looks for boundaries in one video."""
-        return Thumbs(Rolling(self.cuts, self.gradual, self.blends, rate=float(rate)))
+        return Thumbs(Rolling(self.cuts, self.gradual, self.blends, fps=float(fps)))
 
     def start(
-        self, rate: Fraction, seconds: Float[np.ndarray, "frame"] | None = None
+        self, fps: Fraction, seconds: Float[np.ndarray, "frame"] | None = None
     ) -> "ShotWatcher":
         """A watcher for one video of this mean frame rate, in frames per second.
 
         seconds: of each source frame; None where all are equally far apart.
         """
-        if rate <= 0:
-            raise ShotError(f"a frame rate must be positive, got {rate}")
-        return ShotWatcher(self, rate, seconds)
+        if fps <= 0:
+            raise ShotError(f"a frame rate must be positive, got {fps}")
+        return ShotWatcher(self, fps, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +101,9 @@ class Thumbs:
 
     rolling: Rolling
 
-    def see(self, picture: UInt8[np.ndarray, "h w"]) -> None:
+    def add(self, picture: UInt8[np.ndarray, "h w"]) -> None:
         """Take the next picture."""
-        self.rolling.see(thumb(picture))
+        self.rolling.add(thumb(picture))
 
     def finish(self) -> tuple[list[int], list[tuple[int, int]]]:
         """As `Rolling` says."""
@@ -115,14 +116,14 @@ class ShotWatcher:
     def __init__(
         self,
         detector: ShotDetector,
-        rate: Fraction,
+        fps: Fraction,
         seconds: Float[np.ndarray, "frame"] | None = None,
     ) -> None:
         self._detector = detector
-        self._rate = rate
+        self._fps = fps
         self._seconds = seconds
-        self._boundaries = detector.boundaries(rate)
-        self._camera_step = _step(rate, detector.camera.steps_per_second)
+        self._boundaries = detector.boundaries(fps)
+        self._camera_step = _step(fps, detector.camera.steps_per_second)
         self._frames: list[int] = []
         self._shape: tuple[int, ...] | None = None
         self._last_grey: UInt8[np.ndarray, "h w"] | None = None
@@ -132,7 +133,7 @@ class ShotWatcher:
         self._last_smooth: UInt8[np.ndarray, "h w"] | None = None
         self._steps: list[NDArray[np.uint8]] = []
 
-    def see(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
+    def add(self, index: int, picture: UInt8[np.ndarray, "..."]) -> None:
         """Take the next picture, BGR where the detector is `coloured`, else grey; `index` is its source frame number.
 
         Raises ShotError where numbers do not rise or the size changes.
@@ -143,7 +144,7 @@ class ShotWatcher:
         place = len(self._frames)
         self._frames.append(index)
         self._shape = picture.shape
-        self._boundaries.see(picture)
+        self._boundaries.add(picture)
         grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY) if self._detector.coloured else picture
         self._see_step(smoothed(grey))
         if place % self._camera_step == 0:
@@ -203,11 +204,11 @@ class ShotWatcher:
         if kind is not Kind.SHOT:
             return ()
         frames = np.array(self._frames[first:stop])
-        times = frames / float(self._rate) if self._seconds is None else self._seconds[frames]
+        times = frames / float(self._fps) if self._seconds is None else self._seconds[frames]
         return self._detector.new_pictures.rates(np.stack(self._steps[first:stop]), times)
 
     def _speeds(self, first: int, stop: int) -> Float[np.ndarray, "step"]:
-        per_second = float(self._rate)
+        per_second = float(self._fps)
         return np.array(
             [
                 shift * per_second / (self._frames[b] - self._frames[a])
@@ -220,8 +221,8 @@ class ShotWatcher:
 def picture_change(before: UInt8[np.ndarray, "h w"], after: UInt8[np.ndarray, "h w"]) -> float:
     """By how many grey levels the liveliest 400th of a picture differs from an earlier one, grain taken off.
 
-    The signed difference is averaged over 3x3 pixels, which takes two thirds of independent grain out; what grain is
-    left is told from the calmer three quarters of the picture, as if it were Gaussian there (`research/frozen.py`).
+    The signed difference is averaged over 3x3 pixels, which takes two thirds of independent grain out; the rest
+    is estimated from the calmer three quarters of the picture, as if it were Gaussian there (`research/frozen.py`).
     """
     import cv2
 
@@ -236,7 +237,7 @@ GRAIN = 5.87
 """Of Gaussian noise the 0.9975 quantile of the magnitude over the mean of its lower three quarters."""
 
 
-def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
+def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "small_h small_w"]:
     """A picture of which the longer side is THUMB pixels at most."""
     import cv2
 
@@ -245,6 +246,6 @@ def thumb(grey: UInt8[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _step(rate: Fraction, per_second: float) -> int:
+def _step(fps: Fraction, per_second: float) -> int:
     """Every how many-th frame to look at, to look about this often."""
-    return max(1, round(float(rate) / per_second))
+    return max(1, round(float(fps) / per_second))

@@ -1,6 +1,6 @@
 """Gradual transitions: every picture between the old shot and the new is made of both.
 
-In a dissolve, or a fade from or to one colour, it is a mixture: a + share (b - a). In a wipe each of its
+In a dissolve, or a fade from or to one colour, it is a mixture: a + fraction * (b - a). In a wipe each of its
 pixels is one of a or of b; in a push one or both of them move (`pushes`). People and cameras that move
 change as much, but what they give is neither.
 """
@@ -28,28 +28,28 @@ class Gradual:
 
     halves_s: tuple[float, ...] = (0.08, 0.12, 0.24, 0.4, 0.7, 1.0)  # seconds
     least_change: float = 5.0  # grey levels of 255, mean, between the ends
-    changed: float = 0.25  # share of pixels that are off anything near them in the other end
+    changed: float = 0.25  # fraction of pixels that are off anything near them in the other end
     most_mixed: float = 0.25  # ratio: distance from the line between the ends, over the ends' own
     most_either: float = 0.13  # ratio: distance from the nearer end, over that of the ends
     most_pushed: float = 0.14  # ratio: distance from the old picture with the new one moving in
     least_apart: float = 0.25  # ratio: distance of the middle of a push from either end, at least
     least_pan: float = 0.4  # ratio: distance from a pan by up to three quarters of the picture
-    pushed_change: float = 0.5  # share of pixels that are off anything near them after a push
+    pushed_change: float = 0.5  # fraction of pixels that are off anything near them after a push
     most_sudden: float = 0.4  # ratio: the largest step in the window over its whole change
-    middle: tuple[float, float] = (0.2, 0.8)  # share of the way that the middle picture has gone
+    middle: tuple[float, float] = (0.2, 0.8)  # fraction of the way that the middle picture has gone
     plain: float = 2.5  # grey levels: standard deviation below which a picture is one colour
     black: float = (
         4.0  # grey levels: mean below which a picture is black, whatever is written in it
     )
     join_s: float = 0.12  # seconds: pieces of one transition are no farther apart
-    same: float = 0.25  # share of changed pixels below which the shot before goes on behind it
+    same: float = 0.25  # fraction of changed pixels below which the shot before goes on behind it
     short_s: float = 0.6  # seconds: what lasts longer may lead back to its own shot, out and in
     room_s: float = (
         0.12  # seconds by which it reaches beyond the middle parts of its windows, at most
     )
-    edge: float = 0.04  # share of the way at which a transition is taken to begin and to end
+    edge: float = 0.04  # fraction of the way at which a transition is taken to begin and to end
 
-    def find(self, grey: Grey, *, rate: float, flashes: Sequence[Span] = ()) -> list[Span]:
+    def find(self, grey: Grey, *, fps: float, flashes: Sequence[Span] = ()) -> list[Span]:
         """Places [first, stop) inside gradual transitions, in order, apart from each other.
 
         flashes: what looks like a fade in them is none.
@@ -57,14 +57,14 @@ class Gradual:
         inside, lit = np.zeros(len(grey), dtype=bool), np.zeros(len(grey), dtype=bool)
         for first, stop in flashes:
             lit[first - 1 : stop + 2 + (stop - first) // 2] = True  # its last light, too
-        for window, half in self.windows(grey, steps(grey), rate):
+        for window, half in self.windows(grey, steps(grey), fps):
             if not (lit[window] or lit[window + 2 * half]):  # from a flash or to one
                 inside[window + half - half // 2 : window + half + half // 2 + 1] = True
         plain = self.empty(grey)
         inside[lit] = plain[lit] = False
         inside |= plain
-        close_gaps(inside, round(self.join_s * rate))
-        room = max(2, round(self.room_s * rate))
+        close_gaps(inside, round(self.join_s * fps))
+        room = max(2, round(self.room_s * fps))
 
         def widened(first: int, stop: int) -> Span:
             return max(0, first - room), min(len(grey), stop + room)
@@ -73,15 +73,15 @@ class Gradual:
             span
             for first, stop in runs(inside)
             if (span := self.trimmed(grey, plain, *widened(first, stop))) is not None
-            and not self.is_back(grey, span, round(self.short_s * rate))
+            and not self.is_back(grey, span, round(self.short_s * fps))
         ]
 
     def windows(
-        self, grey: Grey, changes: Float[np.ndarray, "frame"], rate: float
+        self, grey: Grey, changes: Float[np.ndarray, "frame"], fps: float
     ) -> list[tuple[int, int]]:
         """(first place, half) of the windows that lie in a gradual transition."""
         found, rest = list[tuple[int, int]](), list[tuple[int, int]]()
-        for half in sorted({max(2, round(seconds * rate)) for seconds in self.halves_s}):
+        for half in sorted({max(2, round(seconds * fps)) for seconds in self.halves_s}):
             count = len(grey) - 2 * half
             for first in range(0, count, BLOCK):
                 last = min(first + BLOCK, count)
@@ -182,26 +182,26 @@ def between_ends(
     b: Int16[np.ndarray, "#window h w"],
     picture: Int16[np.ndarray, "window h w"],
 ) -> tuple[Float[np.ndarray, "window"], Float[np.ndarray, "window"], Float[np.ndarray, "window"]]:
-    """Where a picture is between two others: its share of the way, and two distances over the ends' own.
+    """Where a picture is between two others: its fraction of the way, and two distances over the ends' own.
 
-    The first distance is that from the mixture of this share: 0 in a dissolve. The second is that from the nearer end,
+    The first distance is that from the mixture of this fraction: 0 in a dissolve. The second: from the nearer end,
     pixel by pixel: 0 in a wipe, and half in the middle of a dissolve.
     """
     way, gone = (b - a).astype(np.float32), (picture - a).astype(np.float32)
     length = np.einsum("thw,thw->t", way, way)
-    share = np.einsum("thw,thw->t", gone, np.broadcast_to(way, gone.shape)) / np.maximum(
+    fraction = np.einsum("thw,thw->t", gone, np.broadcast_to(way, gone.shape)) / np.maximum(
         length, 1.0
     )
     size = np.abs(way).mean(axis=(1, 2)) + 0.5
-    off_line = np.abs(gone - share[:, None, None] * way).mean(axis=(1, 2)) / size
+    off_line = np.abs(gone - fraction[:, None, None] * way).mean(axis=(1, 2)) / size
     off_ends = np.minimum(np.abs(gone), np.abs(gone - way)).mean(axis=(1, 2)) / size
-    return share, off_line, off_ends
+    return fraction, off_line, off_ends
 
 
 def new_share(
     a: Int16[np.ndarray, "window h w"], b: Int16[np.ndarray, "window h w"]
 ) -> Float[np.ndarray, "window"]:
-    """Share of the pixels that are more than NEAR off everything next to them in the other picture, of both."""
+    """Fraction of the pixels that are more than NEAR off everything next to them in the other picture, of both."""
     one, other = a.astype(np.uint8), b.astype(np.uint8)
     off = np.add(_off(one, other), _off(other, one), dtype=np.uint16)
     return (off > 2 * NEAR).mean(axis=(1, 2))

@@ -1,7 +1,7 @@
-"""How many new pictures a second a shot shows: repeats that fill up a higher rate are told from pictures that are new.
+"""How many new pictures a second a shot shows: repeats that fill up a higher frame rate are not counted.
 
 A picture that stays differs from the one before by what coding and grain make of it, and one that is new by more. How
-much that is depends on the film, so each step is held against the smallest and the largest around it. It is asked cell
+much that is depends on the film, so each step is compared with the smallest and the largest around it. It is asked cell
 by cell, since a person may move at another rate than the screen behind them. `research.truth.picture_rate` has what
 was measured.
 """
@@ -19,7 +19,7 @@ CELLS = 4
 
 @dataclass(frozen=True, slots=True)
 class NewPictures:
-    """What counts as a new picture, and from how many of them a rate is told."""
+    """What counts as a new picture, and from how many of them a rate is computed."""
 
     reach_s: float = (
         0.6  # seconds before and after in which the smallest and the largest step are looked for
@@ -27,7 +27,7 @@ class NewPictures:
     share: float = 0.25  # of the way from the smallest to the largest step, from which one is new
     enough: float = 12.0  # grey levels of 255 above the smallest step, from which one is new however large others are
     least: float = 6.0  # grey levels of 255 above the smallest step, below which none is new
-    fewest: int = 4  # new pictures from which a rate is told,
+    fewest: int = 4  # new pictures from which a rate is computed,
     fewest_per_second: float = (
         1.0  # and how often they come: key frames of a still picture come more rarely
     )
@@ -104,8 +104,8 @@ def of_person(cells: tuple[float | None, ...], face: Box, size: tuple[int, int])
     columns = touched(x - wide, x + 2.0 * wide, size[0])
     rows = touched(y - 0.5 * high, y + 4.0 * high, size[1])
     asked = [cells[row * CELLS + column] for row in rows for column in columns]
-    told = [rate for rate in asked if rate is not None]
-    return float(np.median(told)) if told else None
+    known = [rate for rate in asked if rate is not None]
+    return float(np.median(known)) if known else None
 
 
 def touched(first: float, stop: float, length: int) -> range:

@@ -31,21 +31,21 @@ class PySceneDetect(ShotDetector):
     version: ClassVar[str] = f"1+scenedetect-{version_of('scenedetect')}+opencv-{opencv_version()}"
     coloured: ClassVar[bool] = True
 
-    def boundaries(self, rate: Fraction) -> Boundaries:
+    def boundaries(self, fps: Fraction) -> Boundaries:
         """PySceneDetect fed with one video's pictures."""
-        return Scenes(self, rate)
+        return Scenes(self, fps)
 
 
 class Scenes:
     """The two detectors over one video."""
 
-    def __init__(self, detector: PySceneDetect, rate: Fraction) -> None:
+    def __init__(self, detector: PySceneDetect, fps: Fraction) -> None:
         # Slow to import, and no run with another backend needs it.
         from scenedetect import FrameTimecode
         from scenedetect.detectors import AdaptiveDetector, ThresholdDetector
 
         self._black = detector.threshold
-        self._time = lambda place: FrameTimecode(place, fps=rate)
+        self._time = lambda place: FrameTimecode(place, fps=fps)
         self._adaptive = AdaptiveDetector(
             adaptive_threshold=detector.adaptive_threshold,
             min_content_val=detector.least_change,
@@ -58,7 +58,7 @@ class Scenes:
         self._cuts = list[int]()
         self._middles = list[int]()
 
-    def see(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
+    def add(self, picture: UInt8[np.ndarray, "h w 3"]) -> None:
         """Take the next picture, BGR."""
         time = self._time(len(self._means))
         self._means.append(float(picture.mean()))

@@ -19,10 +19,10 @@ class Rolling:
     A stretch is cut where nothing happens, so that the answer is that for the whole video at once.
     """
 
-    def __init__(self, cuts: Cuts, gradual: Gradual, blends: Blends, *, rate: float) -> None:
-        self._cuts, self._gradual, self._blends, self._rate = cuts, gradual, blends, rate
-        self._step = max(1, round(rate / blends.samples_per_second))
-        self._reach = max(16, ceil(REACH_S * rate))
+    def __init__(self, cuts: Cuts, gradual: Gradual, blends: Blends, *, fps: float) -> None:
+        self._cuts, self._gradual, self._blends, self._fps = cuts, gradual, blends, fps
+        self._step = max(1, round(fps / blends.samples_per_second))
+        self._reach = max(16, ceil(REACH_S * fps))
         self._block = max(BLOCK, 8 * self._reach)
         self._kept: list[UInt8[np.ndarray, "h w"]] = []
         self._base = 0  # place of the first that is kept
@@ -31,7 +31,7 @@ class Rolling:
         self._found = list[int]()
         self._spans = list[Span]()
 
-    def see(self, grey: UInt8[np.ndarray, "h w"]) -> None:
+    def add(self, grey: UInt8[np.ndarray, "h w"]) -> None:
         """Take the next picture."""
         self._kept.append(grey)
         if len(self._kept) >= self._block:
@@ -61,11 +61,11 @@ class Rolling:
 
     def _look(self, grey: Grey) -> tuple[list[int], list[Span]]:
         self._lit = self._lit or bool((grey.mean(axis=(1, 2)) >= self._gradual.black).any())
-        cuts, flashes = self._cuts.find(grey, rate=self._rate)
-        spans = self._gradual.find(grey, rate=self._rate, flashes=flashes)
+        cuts, flashes = self._cuts.find(grey, fps=self._fps)
+        spans = self._gradual.find(grey, fps=self._fps, flashes=flashes)
         sudden = [(cut, cut + 1) for cut in cuts] + flashes
         first = -self._base % self._step  # the same pictures wherever a stretch begins
-        short = round(self._gradual.short_s * self._rate) + 2 * self._step
+        short = round(self._gradual.short_s * self._fps) + 2 * self._step
         for a, b in self._blends.find(grey[first :: self._step]):
             blend = first + a * self._step, first + (b - 1) * self._step + 1
             apart = not any(touch(blend, other) for other in (*spans, *sudden))

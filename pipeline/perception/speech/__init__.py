@@ -4,7 +4,12 @@ behind one narrow interface with several backends."""
 from collections.abc import Callable
 
 from pipeline.perception.speech.embedded import Embedded
-from pipeline.perception.speech.heard import Heard, Listen, SpeechBackend, SpeechError
+from pipeline.perception.speech.interface import (
+    SpeechBackend,
+    SpeechError,
+    SpeechFunction,
+    SpeechResult,
+)
 from pipeline.perception.speech.pyannote import Pyannote
 from pipeline.perception.speech.segmentation import Segmentation
 
@@ -17,10 +22,10 @@ BACKENDS: dict[str, Callable[..., SpeechBackend]] = {
 __all__ = [
     "BACKENDS",
     "Embedded",
-    "Heard",
-    "Listen",
     "Pyannote",
     "Segmentation",
     "SpeechBackend",
     "SpeechError",
+    "SpeechFunction",
+    "SpeechResult",
 ]

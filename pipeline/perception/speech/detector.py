@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from pipeline.perception.speech.heard import RATE, Stretch
+from pipeline.perception.speech.interface import SAMPLE_RATE, Stretch
 
 MODEL = "data/silero_vad_16k_sequence.onnx"
 """Inside the silero-vad wheel (from 6.2): the same network as `silero_vad.onnx`, a block of frames
@@ -35,15 +35,15 @@ def load_detector(path: Path, threshold: float) -> Detect:
     from silero_vad import get_speech_timestamps_from_probs
     from silero_vad.sequence_vad import SileroVADSequence
 
-    network = SileroVADSequence(str(path), sampling_rate=RATE)
+    network = SileroVADSequence(str(path), sampling_rate=SAMPLE_RATE)
 
     def detect(samples: Float32[np.ndarray, " samples"]) -> tuple[Stretch, ...]:
         found = get_speech_timestamps_from_probs(
             network.audio_forward(samples).tolist(),
-            sampling_rate=RATE,
+            sampling_rate=SAMPLE_RATE,
             threshold=threshold,
             audio_length_samples=len(samples),
         )
-        return tuple((part["start"] / RATE, part["end"] / RATE) for part in found)
+        return tuple((part["start"] / SAMPLE_RATE, part["end"] / SAMPLE_RATE) for part in found)
 
     return detect

@@ -11,12 +11,12 @@ from jaxtyping import Float32, Int16
 from pipeline.packages import version_of
 from pipeline.perception.speech import detector, music, voices
 from pipeline.perception.speech.grouping import Grouping, find_voices
-from pipeline.perception.speech.heard import (
-    RATE,
-    Heard,
-    Hears,
-    Listen,
+from pipeline.perception.speech.interface import (
+    SAMPLE_RATE,
+    Measures,
     SpeechError,
+    SpeechFunction,
+    SpeechResult,
     Stretch,
     joined,
     turns_of,
@@ -42,7 +42,7 @@ class Embedded:
     same_voice: ClassVar[float] = 0.77
     """Between the most alike of different people over 5 s (0.74) and the least alike twentieth of one person's (0.81):
     `research/speech_turns.py`, table "voices"."""
-    hears: ClassVar[Hears] = frozenset({"turns", "music"})
+    measures: ClassVar[Measures] = frozenset({"turns", "music"})
 
     threshold: float = 0.5
     merge: float = 1.0
@@ -77,12 +77,12 @@ class Embedded:
             )
         return None
 
-    def load(self) -> Listen:
+    def load(self) -> SpeechFunction:
         """Both networks in memory."""
         vad_path, voice_path = detector.model_path(), voices.model_path()
         if (lack := self.missing()) or vad_path is None or voice_path is None:
             raise SpeechError(f"speech backend embedded: {lack}")
-        return _Ears(
+        return _Diarizer(
             self,
             detector.load_detector(vad_path, self.threshold),
             voices.load_encoder(voice_path),
@@ -90,18 +90,18 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Diarizer:
     """The loaded backend."""
 
     backend: Embedded
     detect: detector.Detect
     encode: voices.Encode
 
-    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> Heard:
+    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> SpeechResult:
         sound = samples.astype(np.float32) / 32_768.0
         voiced = self.detect(sound)
         turns, heard = self.speakers(sound, voiced)
-        return Heard(
+        return SpeechResult(
             voiced=voiced,
             turns=turns,
             overlaps=(),
@@ -118,7 +118,9 @@ class _Ears:
         chunks = joined(voiced, self.backend.bridge)
         windows = windows_in(chunks, self.backend.grouping.hop)
         gain = voices.gain(
-            np.concatenate([sound[round(a * RATE) : round(b * RATE)] for a, b in voiced])
+            np.concatenate(
+                [sound[round(a * SAMPLE_RATE) : round(b * SAMPLE_RATE)] for a, b in voiced]
+            )
         )
         mels = voices.mel(sound) * np.float32(gain**2)
         vectors = np.concatenate([self.encode(cut(mels, some)) for some in windows.batches()])

@@ -59,7 +59,7 @@ def find_voices(
 
 def halves(vectors: Float32[np.ndarray, "n D"]) -> Bool[np.ndarray, " n"]:
     """Two groups by spherical 2-means (Dhillon & Modha 2001), begun on either side of the mean
-    along the direction of greatest spread."""
+    along the direction of largest variance."""
     if len(vectors) < 2:
         return np.zeros(len(vectors), bool)
     centred = (vectors - vectors.mean(axis=0)).astype(np.float64)

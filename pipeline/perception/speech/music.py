@@ -10,13 +10,13 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float32
 
-from pipeline.perception.speech.heard import RATE, Stretch, joined
+from pipeline.perception.speech.interface import SAMPLE_RATE, Stretch, joined
 
 _WINDOW = 1_024
 _HOP = 256
 _HALF = 80
 """Frames of half a block; a block lasts 2.56 s, blocks begin every 1.28 s."""
-_STEP = _HALF * _HOP / RATE
+_STEP = _HALF * _HOP / SAMPLE_RATE
 _BINS = slice(6, 400)
 """94 Hz to 6.2 kHz."""
 _AROUND = 21
@@ -51,7 +51,7 @@ def activation(samples: Float32[np.ndarray, " samples"]) -> Float32[np.ndarray, 
 
 
 def _steadiness(windows: Float32[np.ndarray, "n 1024"]) -> Float32[np.ndarray, "half bin"]:
-    """Share of the frames of each half block in which a bin stands out."""
+    """Fraction of the frames of each half block in which a bin stands out."""
     from scipy.ndimage import uniform_filter1d  # half a second that no other command should wait
 
     spectrum = np.fft.rfft(windows * np.hanning(_WINDOW).astype(np.float32), axis=1)

@@ -14,7 +14,7 @@ from jaxtyping import Float, Float32
 from torch import Tensor, nn
 from torch.nn import functional
 
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 
 KERNEL = 251
 """Samples of one band-pass filter."""
@@ -69,13 +69,13 @@ class Bands(nn.Module):
         self.low = nn.Parameter(torch.zeros(count, 1))
         self.width = nn.Parameter(torch.zeros(count, 1))
         self.register_buffer(
-            "n", 2.0 * np.pi * torch.arange(-half, 0.0)[None] / RATE, persistent=False
+            "n", 2.0 * np.pi * torch.arange(-half, 0.0)[None] / SAMPLE_RATE, persistent=False
         )
         self.register_buffer("window", _window(half, symmetric=shape.quadrature), persistent=False)
 
     def forward(self, x: Float[Tensor, "B 1 T"]) -> Float[Tensor, "B 80 S"]:
         low = LOWEST_HZ + self.low.abs()
-        high = (low + LOWEST_HZ + self.width.abs()).clamp(LOWEST_HZ, RATE / 2.0)
+        high = (low + LOWEST_HZ + self.width.abs()).clamp(LOWEST_HZ, SAMPLE_RATE / 2.0)
         cosine = _taps(
             torch.sin(high @ self.n) - torch.sin(low @ self.n), self, high - low, even=True
         )

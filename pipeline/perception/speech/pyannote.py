@@ -14,19 +14,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 import yaml
 from jaxtyping import Float32, Int16
 
 from pipeline.packages import version_of
-from pipeline.perception.speech.heard import (
-    RATE,
-    Heard,
-    Hears,
-    Listen,
+from pipeline.perception.speech.interface import (
+    SAMPLE_RATE,
+    Measures,
     SpeechError,
+    SpeechFunction,
+    SpeechResult,
     Stretch,
     turns_of,
 )
@@ -61,11 +61,13 @@ HARMLESS = frozenset(
 for."""
 
 
+@runtime_checkable
 class _Segment(Protocol):
     start: float
     end: float
 
 
+@runtime_checkable
 class _Annotation(Protocol):
     def itertracks(self, *, yield_label: bool) -> Iterable[tuple[_Segment, object, str]]: ...
     def get_overlap(self) -> Iterable[_Segment]: ...
@@ -73,10 +75,12 @@ class _Annotation(Protocol):
     def labels(self) -> list[str]: ...
 
 
+@runtime_checkable
 class _Timeline(Protocol):
     def support(self) -> Iterable[_Segment]: ...
 
 
+@runtime_checkable
 class _Diarization(Protocol):
     """pyannote.audio 4's `DiarizeOutput`."""
 
@@ -85,6 +89,7 @@ class _Diarization(Protocol):
     speaker_embeddings: np.ndarray | None
 
 
+@runtime_checkable
 class _Pipeline(Protocol):
     def __call__(self, file: Mapping[str, object]) -> _Diarization: ...
 
@@ -102,7 +107,7 @@ class Pyannote:
     same_voice: ClassVar[float] = 0.5
     """Not measured here, the weights being gated: half way on WeSpeaker ResNet34's usual cosine
     scale."""
-    hears: ClassVar[Hears] = frozenset({"turns", "overlaps"})
+    measures: ClassVar[Measures] = frozenset({"turns", "overlaps"})
 
     folder: Path | None = None
     sha256: str | None = None
@@ -147,7 +152,7 @@ class Pyannote:
             return f"{self.folder} has no {part}: it has to hold {', '.join(PARTS)}"
         return None
 
-    def load(self) -> Listen:
+    def load(self) -> SpeechFunction:
         """The pipeline in memory, on the CPU, one thread.
 
         Raises SpeechError where `missing` says something, where the files' hash is not `sha256`,
@@ -163,38 +168,38 @@ class Pyannote:
         if self.sha256 is None:
             for checkpoint in CHECKPOINTS:
                 check_pickle(self.folder / checkpoint)
-        return _Ears(_pipeline(config), self.merge)
+        return _Diarizer(_pipeline(config), self.merge)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Diarizer:
     """The loaded backend."""
 
     pipeline: _Pipeline
     merge: float
 
-    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> Heard:
+    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> SpeechResult:
         import torch
 
         if len(samples) == 0:
-            return Heard((), (), (), (), np.zeros((0, 0), np.float32))
+            return SpeechResult((), (), (), (), np.zeros((0, 0), np.float32))
         waveform = torch.from_numpy(samples.astype(np.float32) / 32_768.0)[None]
         return heard(
-            self.pipeline({"waveform": waveform, "sample_rate": RATE}),
-            len(samples) / RATE,
+            self.pipeline({"waveform": waveform, "sample_rate": SAMPLE_RATE}),
+            len(samples) / SAMPLE_RATE,
             self.merge,
         )
 
 
-def heard(found: _Diarization, seconds: float, merge: float) -> Heard:
-    """pyannote's answer on a recording of so many seconds, as `Heard`."""
+def heard(found: _Diarization, seconds: float, merge: float) -> SpeechResult:
+    """pyannote's answer on a recording of so many seconds, as `SpeechResult`."""
     tracks = found.exclusive_speaker_diarization.itertracks(yield_label=True)
     labels = found.speaker_diarization.labels()
     turns = sorted(
         (*_clipped(segment, seconds), labels.index(label)) for segment, _, label in tracks
     )
     order = list(dict.fromkeys(number for *_, number in turns))
-    return Heard(
+    return SpeechResult(
         voiced=tuple(
             _clipped(part, seconds) for part in found.speaker_diarization.get_timeline().support()
         ),
@@ -253,7 +258,7 @@ def check_pickle(path: Path) -> None:
 
 
 def _pipeline(config: dict[str, object]) -> _Pipeline:
-    # pyannote.audio reports usage unless told before its import; with every path local nothing is
+    # pyannote.audio reports usage unless switched off before its import; with every path local nothing is
     # left to download.
     os.environ["PYANNOTE_METRICS_ENABLED"] = "0"
     os.environ["HF_HUB_OFFLINE"] = "1"

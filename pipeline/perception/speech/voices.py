@@ -1,5 +1,4 @@
-"""What a voice sounds like: resemblyzer's speaker encoder and its mel spectrogram, without its
-audio stack.
+"""Speaker embeddings: resemblyzer's encoder and its mel spectrogram, without its audio stack.
 
 The encoder is the LSTM of Wan et al. 2018 (arXiv:1710.10467, section 2), trained on LibriSpeech and
 VoxCeleb, whose weights lie in the resemblyzer wheel. Neither librosa nor webrtcvad is imported.
@@ -13,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float32
 
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 
 HOP = 160
 """Samples between two mel frames, 10 ms."""
@@ -105,10 +104,10 @@ def _bank() -> Float32[np.ndarray, "40 201"]:
     """Triangles on Slaney's mel scale, linear to 1 kHz and logarithmic above, each of unit area
     (Slaney 1998, Auditory Toolbox)."""
     step = np.log(6.4) / 27.0
-    top = 15.0 + np.log(RATE / 2_000.0) / step
+    top = 15.0 + np.log(SAMPLE_RATE / 2_000.0) / step
     mels = np.linspace(0.0, top, _BANDS + 2)
     edges = np.where(mels < 15.0, mels * 200.0 / 3.0, 1_000.0 * np.exp(step * (mels - 15.0)))
-    hertz = np.fft.rfftfreq(_WINDOW, 1.0 / RATE)
+    hertz = np.fft.rfftfreq(_WINDOW, 1.0 / SAMPLE_RATE)
     rise = (hertz - edges[:-2, None]) / np.diff(edges)[:-1, None]
     fall = (edges[2:, None] - hertz) / np.diff(edges)[1:, None]
     area = 2.0 / (edges[2:] - edges[:-2])

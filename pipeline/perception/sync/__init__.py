@@ -1,4 +1,4 @@
-"""Does this mouth speak this voice, at which offset, how surely: one narrow interface with several
+"""Whether lips fit a voice, at which offset, with which confidence: one interface with several
 backends.
 """
 

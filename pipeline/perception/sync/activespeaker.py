@@ -1,15 +1,15 @@
-"""Light-ASD and LR-ASD: does this face look and sound as if it spoke, frame by frame.
+"""Light-ASD and LR-ASD: the log-odds that a visible face is the active speaker, per frame.
 
 Preprocessing and networks were compared with the published ones layer by layer; other crops (0.6 to 1.2 face heights,
 0.05 to 0.28 below the centre) change nothing in what follows. The published score rests on the moving mouth: median
 log-odds of eight people were 11.1 (Light-ASD) and 6.2 (LR-ASD) with the own voice, 10.0 and 5.7 with another person's,
-10.3 and 5.4 with silence, -3.4 and -0.9 for lips at rest. So it tells a moving mouth from a resting one, and neither
-whose voice it is nor its offset.
+10.3 and 5.4 with silence, -3.4 and -0.9 for lips at rest. So it separates a moving mouth from a resting one, but
+neither the voices of different people nor offsets.
 
-Light-ASD's picture encoder, though, sees how the lips move. Its 128 features per frame, projected onto axes that were
-fitted to follow a voice (`fitted.py`), find offsets and tell voices apart better than the face joints do. So
-`light-asd` answers whether the mouth speaks by the published score and what it speaks by those axes. LR-ASD's features
-follow a voice less well than the joints; `lr-asd` is the published score and no more. Figures:
+Light-ASD's picture encoder does represent how the lips move. Its 128 features per frame, projected onto axes that were
+fitted to follow a voice (`fitted.py`), find offsets and separate voices better than the face joints do. So
+`light-asd` takes whether the mouth speaks from the published score, and the match with the voice from those axes.
+LR-ASD's features follow a voice less well than the joints; `lr-asd` is the published score and no more. Figures:
 docs/decisions/0010-which-lips-speak.md.
 """
 
@@ -70,7 +70,7 @@ chance: `docs/truth.md`, *Sure by chance*."""
 # and lies 0.07 of it higher (medians over 20 people): a square of 0.8 face heights, 0.16 below the
 # centre. In a crop of 1.2 face heights, 168 pixels:
 FACE_SIZE, FACE_MARGIN = 168, 0.1
-WITNESS = 1.0  # frames between what the network and the phonetic signs find, from which nobody is believed
+MAX_DISAGREEMENT = 1.0  # frames between what the network and the phonetic signs find, from which neither is trusted
 MOUTH_SIZE = 112
 MOUTH_TOP, MOUTH_LEFT = 50, 28
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601, as the training pictures
@@ -84,7 +84,7 @@ class ActiveSpeaker:
     at: the weights file or a folder that holds it under its published name; sha256: what the file must have.
 
     light-asd. Confidence: as of `Embedded`, of picture features and of joints; 0 where the phonetic signs, which were
-    fitted to nobody, name an offset that is a frame or more away. Speaking: as of `Embedded`, where the
+    fitted to no data, give an offset that is a frame or more away. Speaking: as of `Embedded`, where the
     log-odds that the face speaks are not below 0 at the best offset; else those log-odds, so below 0 are lips at rest.
     lr-asd. Speaking: mean log-odds that this face speaks. Confidence: log-odds at the best offset less their median,
     never shown to mean anything.
@@ -135,13 +135,13 @@ class ActiveSpeaker:
         network = light_asd() if self.name == "light-asd" else lr_asd()
         fill(network, file, sha256=self.weights)
         axes = (LIGHT_ASD, LIPS) if self.name == "light-asd" else None
-        return Watching(network.eval().requires_grad_(False).to(device), device, axes)
+        return LoadedActiveSpeaker(network.eval().requires_grad_(False).to(device), device, axes)
 
 
 @dataclass(frozen=True, slots=True)
-class Watching:
+class LoadedActiveSpeaker:
     """A loaded active-speaker network; axes: how its picture features, and the lips' joints alone, follow a
-    voice; None where nobody fitted them.
+    voice; None where they are not fitted.
     """
 
     network: "ActiveSpeakerNet"
@@ -192,7 +192,7 @@ class Watching:
         sound: Int16[np.ndarray, " samples"],
         *,
         margin: int,
-    ) -> Float32[np.ndarray, "offset time"]:
+    ) -> Float32[np.ndarray, "offset kept"]:
         """Log-odds that the face speaks, per offset from -15 to 15 and per frame of the kept
         picture.
         """
@@ -222,7 +222,7 @@ def follow(
     """How the network's picture features and the lips' joints follow the voice, as `Embedded` says of the joints alone.
 
     Where the joints were not found there is no second opinion, and the confidence is 0; so it is where the phonetic
-    signs, a witness that was fitted to nobody, name another offset.
+    signs, which are fitted to no data, give another offset.
     """
     heard = bands(sound, frames=len(seen) + 2 * margin)
     measures = mouth(lips.pose)
@@ -232,7 +232,7 @@ def follow(
         return replace(joined((whole,), frames=frames), confidence=0.0)
     found = joined((whole, curve(measures, heard, axes[1], margin=margin)), frames=frames)
     signs = peak(curve(measures, heard, SIGNS, margin=margin)).offset
-    believed = abs(found.shift - signs) < WITNESS and abs(signs) < REACH
+    believed = abs(found.shift - signs) < MAX_DISAGREEMENT and abs(signs) < REACH
     return found if believed else replace(found, confidence=0.0)
 
 
@@ -240,7 +240,7 @@ def features(
     seen: Float32[np.ndarray, "time 128"], measures: Float[np.ndarray, "time 6"] | None
 ) -> Float[np.ndarray, "time 134"]:
     """Picture features, band-passed, deviation 1, beside the lips' measures; zeros where those were not found."""
-    moved = standard(band_pass(seen.astype(np.float64), rate=FPS))
+    moved = standard(band_pass(seen.astype(np.float64), sample_rate=FPS))
     return np.concatenate(
         (np.zeros((len(seen), MEASURES)) if measures is None else measures, moved), axis=1
     )

@@ -1,7 +1,7 @@
 """Sync without weights: what the lips do against the balance of the voice's bands.
 
-Loudness is a poor witness of the lips: a loud /i/ is spoken with a nearly closed mouth, and many syllables repeat. What
-the lips do is heard better in the balance of the bands. Two opinions on it are joined:
+Loudness says little about the lips: a loud /i/ is spoken with a nearly closed mouth, and many syllables repeat. What
+the lips do is heard better in the balance of the bands. Two estimates of it are combined:
 
 - signs, nothing fitted: an open jaw raises the first formant (Fant 1960, ch. 1.2; Lindblom & Sundberg 1971), so energy
   between 0.6 and 1 kHz and, as lips release the sound, between 1.6 and 4 kHz rises with the opening, energy below
@@ -29,7 +29,7 @@ SMOOTH = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
 SIGNS = Axes(
     seen=np.array([[2.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
     heard=np.stack([np.outer(SMOOTH, signs).ravel() for signs in (OPENS, SPREADS)], axis=1),
-    share=np.array([0.5, 0.5]),
+    weight=np.array([0.5, 0.5]),
 )
 NOTHING = SyncScore(offset=0, confidence=0.0, speaking=0.0, fine=0.0)
 
@@ -39,10 +39,10 @@ class Embedded:
     """Lip opening and width against the balance of the voice's bands; CPU, no weights.
 
     Confidence: the correlation at the best offset less the best one five or more frames away, times the square root of
-    the number of frames, times how well the two opinions agree. Speaking: the correlation at the best offset, times the
-    same root. Both are 0 where the lips were found in less than half of the frames or do not move.
+    the number of frames, times the agreement of the two estimates. Speaking: the correlation at the best offset, times
+    the same root. Both are 0 where the lips were found in less than half of the frames or do not move.
 
-    axes: the fitted opinion; another one is for measuring it on people it was not fitted on.
+    axes: the fitted ones; others are for measuring them on people they were not fitted on.
     """
 
     name: str = field(default="embedded", init=False)
@@ -75,17 +75,17 @@ def measure(
     if seen is None:
         return NOTHING
     heard = bands(sound, frames=len(seen) + 2 * margin)
-    opinions = tuple(curve(seen, heard, one, margin=margin) for one in (axes, SIGNS))
-    return joined(opinions, frames=len(seen) - 2 * trimmed(margin))
+    curves = tuple(curve(seen, heard, one, margin=margin) for one in (axes, SIGNS))
+    return joined(curves, frames=len(seen) - 2 * trimmed(margin))
 
 
-def joined(opinions: tuple[Float[np.ndarray, " quarter"], ...], *, frames: int) -> SyncScore:
+def joined(curves: tuple[Float[np.ndarray, " quarter"], ...], *, frames: int) -> SyncScore:
     """One score of several curves over the same offsets; see `Embedded`."""
-    found: Peak = peak(np.mean(opinions, axis=0))
+    found: Peak = peak(np.mean(curves, axis=0))
     scale = float(np.sqrt(frames))
     return SyncScore(
         offset=round(found.offset),
-        confidence=found.clear * scale * agreement(tuple(peak(one) for one in opinions)),
+        confidence=found.clear * scale * agreement(tuple(peak(one) for one in curves)),
         speaking=found.height * scale,
         fine=found.offset,
     )

@@ -1,4 +1,4 @@
-"""What every sync backend takes and gives: lips and sound in, an offset and two scores out."""
+"""The interface of sync backends: lips and sound in, an offset and two scores out."""
 
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -20,7 +20,7 @@ class SyncError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Lips:
-    """What the one decode of a span offers about one person's mouth, at 25 FPS.
+    """Input from the one decode of a span: the mouth of one person, at 25 FPS.
 
     faces: RGB squares of the backend's `face_size`, None where it wants none; pose: x, y in upright
     pixels and the confidence of the 133 joints (68 of the face from joint 23 on).
@@ -35,7 +35,7 @@ class SyncScore:
     """What a backend measured.
 
     offset: frames by which the sound is late against the picture, negative: early; confidence: how
-    clearly that offset stands out, on the backend's own scale, larger is surer; speaking: that this
+    clearly that offset stands out, on the backend's own scale, higher is more certain; speaking: that this
     visible person speaks this sound, ditto; fine: the offset in fractions of a frame, where the
     backend resolves them.
     """
@@ -51,6 +51,7 @@ class SyncScore:
         return float(self.offset) if self.fine is None else self.fine
 
 
+@runtime_checkable
 class Scorer(Protocol):
     """A loaded backend."""
 
@@ -69,7 +70,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class SyncBackend(Protocol):
-    """A way to measure sync. Small, frozen and picklable; loads nothing until `load`."""
+    """A sync backend. Small, frozen and picklable; loads nothing until `load`."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
-"""How well lips and a voice follow each other at every offset: both projected onto a few common axes, then correlated.
+"""Correlation of lips and a voice at every offset, after both are projected onto a few common axes.
 
 The axes are linear: weights over what is seen of the mouth, and weights over the balance of the voice's bands in the
-frames around. They are either said by phonetics (`embedded.SIGNS`) or fitted by canonical correlation (Hotelling 1936)
+frames around. They are either given by phonetics (`embedded.SIGNS`) or fitted by canonical correlation (Hotelling 1936)
 on people whose voice and picture belong together (`fitted.py`). The voice is read every 10 ms, so offsets are found in
 quarters of a frame and finer.
 """
@@ -32,8 +32,8 @@ PASS_HZ = (0.6, 10.0)  # slower is the head and the mood, faster is the detector
 FLOOR = 1e-4  # of the mean power: what is quieter counts as silence
 RIVAL = 5  # frames from the best offset on which another offset is a rival and not the same peak
 STILL = 1e-4  # of the face height between nose bridge and chin: lips that move less do not move
-SEEN = 0.5  # share of frames in which the lips must have been found
-AGREE = 0.25  # frames by which two opinions may differ before half of the confidence is gone
+SEEN = 0.5  # fraction of frames in which the lips must have been found
+AGREE = 0.25  # frames by which two estimates may differ before half of the confidence is gone
 QUARTERS = np.arange(
     -REACH * STEPS_PER_FRAME, REACH * STEPS_PER_FRAME + 1
 )  # offsets tried, in steps of 10 ms
@@ -44,12 +44,12 @@ class Axes:
     """Common axes of mouth and voice.
 
     seen: weights over the mouth's features; heard: over the voice's band groups in the frames around, tap by tap;
-    share: what each axis counts in the sum.
+    weight: what each axis counts in the sum.
     """
 
     seen: Float[np.ndarray, "feature axis"]
     heard: Float[np.ndarray, "tapped axis"]
-    share: Float[np.ndarray, " axis"]
+    weight: Float[np.ndarray, " axis"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def curve(
     shifted = (shifted - shifted.mean(axis=1, keepdims=True)) / (
         shifted.std(axis=1, keepdims=True) + 1e-3
     )
-    return (watched * shifted).mean(axis=1) @ axes.share
+    return (watched * shifted).mean(axis=1) @ axes.weight
 
 
 def peak(values: Float[np.ndarray, " quarter"]) -> Peak:
@@ -106,7 +106,7 @@ def peak(values: Float[np.ndarray, " quarter"]) -> Peak:
 
 
 def agreement(peaks: tuple[Peak, ...]) -> float:
-    """1 where several opinions name the same offset, a half where they differ by `AGREE` frames, falling to 0.
+    """1 where several estimates give the same offset, a half where they differ by `AGREE` frames, falling to 0.
 
     0 as well where one of them names an end of the offsets tried: all that point beyond it would agree.
     """
@@ -143,7 +143,7 @@ def mouth(pose: Float32[np.ndarray, "time 133 3"]) -> Float[np.ndarray, "time 6"
     outer = sum(_apart(points, a, b) for a, b in ((50, 58), (51, 57), (52, 56)))
     others = (_apart(points, a, b) for a, b in ((33, 8), (33, 57), (48, 54), (33, 51)))
     height = float(np.median(_apart(points, 27, 8)))
-    moved = band_pass(np.stack((inner, outer, *others), axis=1), rate=FPS) / max(height, 1.0)
+    moved = band_pass(np.stack((inner, outer, *others), axis=1), sample_rate=FPS) / max(height, 1.0)
     return standard(moved, least=STILL)
 
 
@@ -172,7 +172,7 @@ def bands(sound: Int16[np.ndarray, " samples"], *, frames: int) -> Float[np.ndar
     power = np.lib.stride_tricks.sliding_window_view(power, STEPS_PER_FRAME, axis=0).mean(axis=-1)
     grouped = np.stack([power[:, group].sum(axis=1) for group in GROUPS], axis=1)
     loudness = np.log(grouped + FLOOR * grouped.mean() + 1.0)
-    return standard(band_pass(loudness, rate=FPS * STEPS_PER_FRAME))
+    return standard(band_pass(loudness, sample_rate=FPS * STEPS_PER_FRAME))
 
 
 def around(heard: Float[np.ndarray, "step band"]) -> Float[np.ndarray, "step tapped"]:
@@ -182,9 +182,9 @@ def around(heard: Float[np.ndarray, "step band"]) -> Float[np.ndarray, "step tap
 
 
 def band_pass(
-    series: Float[np.ndarray, "time feature"], *, rate: float
+    series: Float[np.ndarray, "time feature"], *, sample_rate: float
 ) -> Float[np.ndarray, "time feature"]:
     """What moves at syllable rate, without delay."""
     from scipy.signal import butter, sosfiltfilt  # over a second that no other command should wait
 
-    return sosfiltfilt(butter(2, PASS_HZ, "bandpass", fs=rate, output="sos"), series, axis=0)
+    return sosfiltfilt(butter(2, PASS_HZ, "bandpass", fs=sample_rate, output="sos"), series, axis=0)

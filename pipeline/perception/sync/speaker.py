@@ -8,7 +8,7 @@ from pipeline.perception.sync.interface import SyncScore
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """The one who speaks. person: place among the scores; lead: by how much their `speaking` is ahead of the next.
+    """The person who speaks. person: place among the scores; lead: by how much their `speaking` is ahead of the next.
 
     offset: frames by which the voice is late against this person's picture, None where the backend is not sure of it.
     """
@@ -24,7 +24,7 @@ def speaker_of(
     """The person whose score for one voice is ahead of all others by `lead_from` or more; None: not sure.
 
     scores: of one backend, one per visible person, same voice and same span; a person alone is compared with 0, the
-    score of lips that say nothing. offset_from: confidence from which an offset is believed, None: never. Raises
+    score of lips at rest. offset_from: confidence from which an offset is used, None: never. Raises
     ValueError without a score.
     """
     if not scores:

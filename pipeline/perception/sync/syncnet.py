@@ -154,11 +154,11 @@ def mean_distances(seen: "Tensor", heard: "Tensor", *, margin: int) -> "Tensor":
     skipped = max(0, margin - REACH)
     after = max(0, len(seen) + 2 * REACH - before - (len(heard) - skipped))
     padded = torch.nn.functional.pad(heard[skipped:], (0, 0, before, after))
-    spread = [
+    distances = [
         torch.nn.functional.pairwise_distance(seen, padded[lag : lag + len(seen)]).mean()
         for lag in range(2 * REACH + 1)
     ]
-    return torch.stack(spread)
+    return torch.stack(distances)
 
 
 def bgr(faces: UInt8[np.ndarray, "time size size 3"] | None) -> UInt8[np.ndarray, "time 224 224 3"]:

@@ -14,6 +14,7 @@ from pipeline.stages.s010_fetch import FetchSource
 from pipeline.store import Store
 from pipeline.verdict import Refusal
 from tests.site import Answer, Site
+from tests.typechecking import unchecked
 
 
 def local(path: Path, **facts: str) -> Located:
@@ -38,9 +39,9 @@ def test_a_local_file_is_known_once_it_was_read(
     clip: Path, stage: FetchSource, store: Store
 ) -> None:
     source = local(clip, licence="CC0")
-    assert stage.held(source, store) is None
+    assert stage.recorded(source, store) is None
     fetched = stage(source, store).fetched
-    assert stage.held(source, store) == fetched
+    assert stage.recorded(source, store) == fetched
 
 
 def test_a_local_file_that_changed_or_went_has_to_be_looked_at(
@@ -50,9 +51,9 @@ def test_a_local_file_that_changed_or_went_has_to_be_looked_at(
     copy.write_bytes(clip.read_bytes())
     stage(local(copy), store)
     copy.write_bytes(b"other")
-    assert stage.held(local(copy), store) is None
+    assert stage.recorded(local(copy), store) is None
     copy.unlink()
-    assert stage.held(local(copy), store) is None
+    assert stage.recorded(local(copy), store) is None
 
 
 def test_a_file_from_elsewhere_is_known_by_its_receipt_or_the_lock(
@@ -60,15 +61,15 @@ def test_a_file_from_elsewhere_is_known_by_its_receipt_or_the_lock(
 ) -> None:
     site.answers["/x.mp4"] = Answer(clip.read_bytes())
     source = at(site.url("/x.mp4"))
-    assert stage.held(source, store) is None
+    assert stage.recorded(source, store) is None
     assert site.asked == []
     fetched = stage(source, store).fetched
     assert fetched is not None
-    assert stage.held(source, store) == fetched
+    assert stage.recorded(source, store) == fetched
     (store.media / "receipts").rename(store.media / "lost")
-    assert stage.held(source, store) is None
+    assert stage.recorded(source, store) is None
     write_lock(stage.lock, Lock().with_fetched([(source.locator, fetched)]))
-    assert stage.held(source, store) == fetched
+    assert stage.recorded(source, store) == fetched
     assert len(site.asked) == 1
 
 
@@ -79,7 +80,7 @@ def test_bytes_that_are_not_remembered_are_not_read(
     source = at(site.url("/x.mp4"))
     stage(source, store)
     (store.media / "stat").rename(store.media / "lost")
-    assert stage.held(source, store) is None
+    assert stage.recorded(source, store) is None
     assert not (store.media / "stat").exists()
 
 
@@ -89,9 +90,9 @@ def test_nothing_is_known_of_what_is_to_be_fetched_anew(
     site.answers["/x.mp4"] = Answer(clip.read_bytes())
     anew = FetchSource(settings, tmp_path / "lock", update=True)
     anew(at(site.url("/x.mp4")), store)
-    assert anew.held(at(site.url("/x.mp4")), store) is None
+    assert anew.recorded(at(site.url("/x.mp4")), store) is None
     fetched = anew(local(clip), store).fetched  # what lies here is looked at every time anyway
-    assert anew.held(local(clip), store) == fetched
+    assert anew.recorded(local(clip), store) == fetched
 
 
 def test_other_bytes_than_the_lock_says_are_left_to_the_worker(
@@ -101,7 +102,7 @@ def test_other_bytes_than_the_lock_says_are_left_to_the_worker(
     assert first is not None
     stage(local(other_clip), store)
     write_lock(stage.lock, Lock().with_fetched([(other_clip.name, first)]))
-    assert stage.held(local(other_clip), store) is None
+    assert stage.recorded(local(other_clip), store) is None
     with pytest.raises(LockMismatch):
         stage(local(other_clip), store)
 
@@ -111,7 +112,7 @@ def test_a_share_that_fails_is_left_to_the_worker(
 ) -> None:
     store.root.mkdir()
     store.media.write_text("no folder")
-    assert stage.held(local(tmp_path / "a.mp4"), store) is None
+    assert stage.recorded(local(tmp_path / "a.mp4"), store) is None
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_what_the_list_alone_forbids_needs_no_worker(
     stage = FetchSource(settings, tmp_path / "lock")
     source = at("https://example.org/x.mp4") if "site" in line else local(tmp_path / "talk.mp4")
     with pytest.raises(Refusal) as raised:
-        stage.held(source, store)
+        stage.recorded(source, store)
     assert raised.value.why is why
     with pytest.raises(Refusal) as said:
         stage(source, store)
@@ -145,12 +146,12 @@ def test_bytes_that_opted_out_later_need_no_worker(
     (tmp_path / "out.txt").write_text(f"{fetched.sha256}  {clip.name}\n")
     strict = FetchSource(FetchSettings(opt_outs=tmp_path / "out.txt"), tmp_path / "lock")
     with pytest.raises(Refusal, match="its bytes"):
-        strict.held(local(clip), store)
+        strict.recorded(local(clip), store)
 
 
 def test_a_page_may_still_state_a_licence(tmp_path: Path, store: Store) -> None:
     strict = FetchSource(FetchSettings(licences=("cc-by",)), tmp_path / "lock")
-    assert strict.held(at("https://example.org/page"), store) is None
+    assert strict.recorded(at("https://example.org/page"), store) is None
 
 
 def test_ten_thousand_local_sources_take_less_than_two_seconds(
@@ -164,10 +165,12 @@ def test_ten_thousand_local_sources_take_less_than_two_seconds(
         shelf.remember(folder / f"{number:02}.mp4", "f" * 64)
     stage, store = FetchSource(settings, tmp_path / "lock"), Store(tmp_path / "work")
     sources = list(read_sources(folder))
-    stage.held(sources[0], store)
-    begun = time.process_time()
-    assert all(stage.held(source, store) is not None for source in sources)
-    assert time.process_time() - begun < 100 * 0.0002
+    stage.recorded(sources[0], store)
+    with unchecked():
+        begun = time.process_time()
+        assert all(stage.recorded(source, store) is not None for source in sources)
+        seconds = time.process_time() - begun
+    assert seconds < 100 * 0.0002
 
 
 def test_known_and_fetch_are_the_same(clip: Path, tmp_path: Path, settings: FetchSettings) -> None:

@@ -180,7 +180,7 @@ def test_a_backward_window_and_an_odd_rate_are_errors(with_sound):
     with pytest.raises(ValueError, match="start <= stop"):
         read_audio(path, found, start=5, stop=4)
     with pytest.raises(ValueError, match="multiple of 25"):
-        read_sound(path, found, start=0, stop=4, rate=44056)
+        read_sound(path, found, start=0, stop=4, sample_rate=44056)
 
 
 def test_a_source_without_sound_says_so(make, moving):

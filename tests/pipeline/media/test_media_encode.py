@@ -14,18 +14,18 @@ from av.video.frame import VideoFrame
 from pipeline.media.audio import read_sound
 from pipeline.media.encode import EncodeError, Region, encode_clip, region_of, write_flac
 from pipeline.media.encoding import Encoding
-from pipeline.media.picture import Eye, Picture
+from pipeline.media.picture import FrameConverter, Picture
 from pipeline.media.probe import probe
 
 SIZE = (96, 64)
-EYE = Eye(SIZE, 0, Fraction(1), False)
+CONVERTER = FrameConverter(SIZE, 0, Fraction(1), False)
 SMALL = Encoding(size=(64, 64))
 
 
 def picture(light: int) -> Picture:
     values = np.full((SIZE[1] * 3 // 2, SIZE[0]), 128, dtype=np.uint8)
     values[: SIZE[1]] = light
-    return Picture(0, VideoFrame.from_ndarray(values, format="yuv420p"), EYE)
+    return Picture(0, VideoFrame.from_ndarray(values, format="yuv420p"), CONVERTER)
 
 
 def pictures(count: int, flash: int = -1):
@@ -39,7 +39,7 @@ def silence(frames: int, channels: int = 1) -> np.ndarray:
 def encode(out: Path, frames: int = 10, *, shown=None, sound=None, encoding: Encoding = SMALL):
     encode_clip(
         pictures(frames) if shown is None else shown,
-        media=EYE,
+        media=CONVERTER,
         box=(-10, 0, 80, 80),
         frames=frames,
         sound=silence(frames) if sound is None else sound,
@@ -109,7 +109,7 @@ def test_another_length_of_sound_is_an_error(tmp_path: Path):
 
 def test_a_box_beside_the_frame_is_an_error():
     with pytest.raises(EncodeError, match="outside the 96x64 frame"):
-        region_of(EYE, (200, 0, 64, 64))
+        region_of(CONVERTER, (200, 0, 64, 64))
 
 
 def test_an_encoder_that_dies_early_is_an_error_with_its_words(tmp_path: Path):
@@ -144,7 +144,7 @@ def test_an_existing_clip_stays_when_the_new_one_fails(tmp_path: Path):
 )
 def test_only_the_region_around_the_box_is_handed_over(rotation, stored):
     size = (400, 300)
-    region = region_of(Eye(size, rotation, Fraction(1), False), (100, 50, 100, 100))
+    region = region_of(FrameConverter(size, rotation, Fraction(1), False), (100, 50, 100, 100))
     expected = {
         0: Region((84, 34, 132, 132), (84, 34, 132, 132)),
         90: Region((34, 84, 132, 132), (84, 34, 132, 132)),

@@ -8,7 +8,7 @@ import av
 import pytest
 
 from pipeline.media.decode import Count, DecodeError, Picture, span, survey
-from pipeline.media.intact import REORDER, SPREAD, Intact, Lost
+from pipeline.media.intact import REORDER, SUSPECT, Intact, Lost
 from pipeline.media.probe import Probed, probe
 
 X264 = ("-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "3")
@@ -110,8 +110,8 @@ def test_without_key_frames_damage_ends_where_its_blocks_have_been_renewed(make,
     endless = (*X264, "-x264-params", "keyint=infinite:scenecut=0", "-tune", "zerolatency")
     frames = frames_of(make("film.mp4", *moving(seconds=13.0, size="64x48"), "-an", *endless))
     out = list(Intact(begun=True, reorders=False).of([frames[0], Lost(frames[1].pts), *frames[1:]]))
-    assert [frame is not None for frame in out] == [True] + [False] * (SPREAD - 1) + [True] * (
-        len(frames) - SPREAD
+    assert [frame is not None for frame in out] == [True] + [False] * (SUSPECT - 1) + [True] * (
+        len(frames) - SUSPECT
     )
 
 

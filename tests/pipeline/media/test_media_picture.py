@@ -13,7 +13,7 @@ from av.video.reformatter import Colorspace
 from manifests.geometry import apply, compose, crop_affine, upright_affine
 from pipeline.media.encode import encode_clip
 from pipeline.media.encoding import Encoding
-from pipeline.media.picture import Eye, Picture
+from pipeline.media.picture import FrameConverter, Picture
 
 SIZE = (400, 300)
 SPOTS = np.array([[80, 60], [310, 75], [200, 150], [95, 230], [290, 220]], dtype=np.float32)
@@ -32,7 +32,7 @@ def spots_picture(rotation: int, aspect: Fraction) -> Picture:
     values = np.full((SIZE[1] * 3 // 2, SIZE[0]), 128, dtype=np.uint8)
     values[: SIZE[1]] = np.rint(16 + 219 * np.clip(light, 0, 1))
     frame = VideoFrame.from_ndarray(values, format="yuv420p")
-    return Picture(0, frame, Eye(SIZE, rotation, aspect, False))
+    return Picture(0, frame, FrameConverter(SIZE, rotation, aspect, False))
 
 
 def spot_at(image: np.ndarray, near: np.ndarray, radius: float) -> np.ndarray:
@@ -45,11 +45,13 @@ def spot_at(image: np.ndarray, near: np.ndarray, radius: float) -> np.ndarray:
 
 def largest_miss(image: np.ndarray, picture: Picture, box: tuple[int, int, int, int]) -> float:
     """Pixels between a spot and where the affine maps put it, at most; of spots wholly in view."""
-    eye = picture.eye
-    upright = upright_affine(eye.size, rotation=eye.rotation, pixel_aspect=eye.pixel_aspect)
+    converter = picture.converter
+    upright = upright_affine(
+        converter.size, rotation=converter.rotation, pixel_aspect=converter.pixel_aspect
+    )
     size = (image.shape[1], image.shape[0])
     expected = apply(compose(crop_affine(box, size), upright), SPOTS)
-    radius = 18.0 * size[0] / box[2] * float(max(eye.pixel_aspect, 1))
+    radius = 18.0 * size[0] / box[2] * float(max(converter.pixel_aspect, 1))
     misses = [
         np.abs(spot_at(image, place, radius) - place).max()
         for place in expected
@@ -82,7 +84,7 @@ def test_an_encoded_clip_puts_every_point_where_the_affine_map_says(
     sound = np.zeros((1920, 1), dtype=np.int16)
     encode_clip(
         iter([picture]),
-        media=picture.eye,
+        media=picture.converter,
         box=box,
         frames=1,
         sound=sound,
@@ -98,7 +100,7 @@ def test_an_encoded_clip_puts_every_point_where_the_affine_map_says(
 def test_the_whole_picture_is_upright_with_square_pixels(rotation, aspect):
     picture = spots_picture(rotation, aspect)
     image = picture.rgb()[:, :, 0]
-    assert (image.shape[1], image.shape[0]) == picture.eye.upright_size
+    assert (image.shape[1], image.shape[0]) == picture.converter.upright_size
     box = (0, 0, image.shape[1], image.shape[0])
     assert largest_miss(image, picture, box) < 0.2
 
@@ -106,7 +108,7 @@ def test_the_whole_picture_is_upright_with_square_pixels(rotation, aspect):
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_a_small_picture_is_the_large_one_scaled(rotation):
     picture = spots_picture(rotation, Fraction(1))
-    size = tuple(side // 2 for side in picture.eye.upright_size)
+    size = tuple(side // 2 for side in picture.converter.upright_size)
     large = cv2.resize(picture.rgb(), size, interpolation=cv2.INTER_AREA)
     assert (
         np.abs(picture.small(size)[:, :, ::-1].astype(int) - large).max() < 60
@@ -117,7 +119,7 @@ def test_a_small_picture_is_the_large_one_scaled(rotation):
 @pytest.mark.parametrize("rotation", [0, 90, 180, 270])
 def test_a_small_grey_picture_is_the_large_one_scaled(rotation):
     picture = spots_picture(rotation, Fraction(1))
-    size = tuple(side // 2 for side in picture.eye.upright_size)
+    size = tuple(side // 2 for side in picture.converter.upright_size)
     large = cv2.cvtColor(cv2.resize(picture.rgb(), size, interpolation=cv2.INTER_AREA), 7)
     assert np.abs(picture.grey(size).astype(int) - large).mean() < 2
 
@@ -140,9 +142,9 @@ def test_a_cut_of_the_whole_frame_equals_the_whole_frame():
 @pytest.mark.parametrize("layout", ["yuv444p", "gbrp", "yuv420p10le", "nv12", "rgb24", "gray"])
 def test_other_pixel_layouts_look_alike(layout):
     plain = spots_picture(0, Fraction(1))
-    other = Picture(0, plain.frame.reformat(format=layout), plain.eye)
+    other = Picture(0, plain.frame.reformat(format=layout), plain.converter)
     if layout in ("gbrp", "rgb24"):
-        other = Picture(0, other.frame, Eye(SIZE, 0, Fraction(1), False))
+        other = Picture(0, other.frame, FrameConverter(SIZE, 0, Fraction(1), False))
     difference = plain.cut((10, 10, 200, 200), (100, 100)).astype(int)
     difference -= other.cut((10, 10, 200, 200), (100, 100))
     assert np.abs(difference).max() < 6
@@ -172,7 +174,7 @@ def colour_picture(matrix: int, full: bool, height: int, *, tagged: bool = True)
         rows[:, : len(bars)] = bars
     if tagged:
         frame.colorspace = matrix
-    return Picture(0, frame, Eye((frame.width, frame.height), 0, Fraction(1), full))
+    return Picture(0, frame, FrameConverter((frame.width, frame.height), 0, Fraction(1), full))
 
 
 def bars(image: np.ndarray) -> np.ndarray:
@@ -196,10 +198,10 @@ def test_colours_follow_the_tagged_matrix_and_range(matrix, full):
 @pytest.mark.parametrize("full", [False, True])
 def test_grey_runs_from_0_to_255_whatever_is_stored(layout, full):
     picture = colour_picture(1, full, 120)
-    frame = picture.eye.convert(picture.frame, picture.eye.size, layout=layout, flags=2)
+    frame = picture.converter.convert(picture.frame, picture.converter.size, layout=layout, flags=2)
     assert frame.format.name == layout
     weights = np.array([0.2126, 0.7152, 0.0722])  # BT.709
-    seen = bars(Picture(0, frame, picture.eye).grey((120, 60)))
+    seen = bars(Picture(0, frame, picture.converter).grey((120, 60)))
     assert np.abs(seen - np.asarray(COLOURS) @ weights).max() <= (
         4 if layout != "yuv420p10le" else 30
     )
@@ -208,8 +210,8 @@ def test_grey_runs_from_0_to_255_whatever_is_stored(layout, full):
 @pytest.mark.parametrize(("height", "matrix"), [(120, 5), (720, 1)])
 def test_untagged_pictures_are_taken_by_their_height(height, matrix):
     picture = colour_picture(matrix, False, height, tagged=False)
-    eye = Eye((1280, 720) if height == 720 else (240, 120), 0, Fraction(1), False)
-    image = Picture(0, picture.frame, eye).rgb((120, 60))
+    converter = FrameConverter((1280, 720) if height == 720 else (240, 120), 0, Fraction(1), False)
+    image = Picture(0, picture.frame, converter).rgb((120, 60))
     assert np.abs(bars(image) - COLOURS).max() <= 4
 
 
@@ -219,7 +221,7 @@ def test_a_clip_keeps_the_colours_as_limited_range_bt709(tmp_path: Path, matrix,
     picture = colour_picture(matrix, full, 240)
     encode_clip(
         iter([picture]),
-        media=picture.eye,
+        media=picture.converter,
         box=(0, 0, 240, 240),
         frames=1,
         sound=np.zeros((1920, 1), dtype=np.int16),
@@ -229,5 +231,5 @@ def test_a_clip_keeps_the_colours_as_limited_range_bt709(tmp_path: Path, matrix,
     with av.open(str(tmp_path / "clip.mp4")) as container:
         frame = next(container.decode(video=0))
     assert (frame.colorspace, frame.color_range) == (Colorspace.ITU709, 1)
-    stored = Picture(0, frame, Eye((512, 512), 0, Fraction(1), False))
+    stored = Picture(0, frame, FrameConverter((512, 512), 0, Fraction(1), False))
     assert np.abs(bars(stored.rgb()) - COLOURS).max() <= 8

@@ -238,8 +238,11 @@ def steady(rate: Fraction, seconds: int) -> np.ndarray:
     return shown_at(np.arange(int(rate * seconds)), 1 / rate)
 
 
-class Stand:
+class Stand(FaceFinder):
     """Stands for the network where one face is always in view."""
+
+    def __init__(self) -> None:
+        """No network is loaded."""
 
     def __call__(self, rgb: np.ndarray, *, closer: bool = True) -> list[Face]:
         return [face(20.0, 20.0, 20.0)]
@@ -250,10 +253,10 @@ class Stand:
 
 def searched(shown: np.ndarray, sampling: Sampling, *, lost: range = range(0)) -> list[int]:
     """The source frames that are looked at; lost: those that do not decode."""
-    watcher = FaceWatcher(Stand(), shown, sampling)  # pyright: ignore[reportArgumentType]
+    watcher = FaceWatcher(Stand(), shown, sampling)
     for index in sorted(set(range(int(shown[-1]) + 1)) - set(lost)):
         if watcher.wants(index):
-            watcher.see(index, np.zeros((60, 60, 3), np.uint8))
+            watcher.add(index, np.zeros((60, 60, 3), np.uint8))
     return [index for index, _ in watcher.finish()]
 
 
@@ -294,7 +297,7 @@ def test_an_empty_video_is_looked_at_closely_only_now_and_then(finder: FaceFinde
     shown = steady(Fraction(10), 12)
     watcher = FaceWatcher(finder, shown, Sampling(every=1.0, closer_every=4.0))
     for second in range(12):
-        watcher.see(10 * second, small if second >= 2 else empty)
+        watcher.add(10 * second, small if second >= 2 else empty)
     seen = [bool(faces) for _, faces in watcher.finish()]
     assert seen == [False] * 4 + [True] * 8  # the closer looks are at 0 and 4 s, then at each
 
@@ -481,7 +484,7 @@ def real(name: str, finder: FaceFinder) -> tuple[tuple[int, tuple[Face, ...]], .
                 ratio = 640 / max(frame.width, frame.height)
                 size = round(frame.width * ratio), round(frame.height * ratio)
                 picture = frame.reformat(*size, format="rgb24", interpolation="AREA")
-                watcher.see(index, picture.to_ndarray())
+                watcher.add(index, picture.to_ndarray())
     return watcher.finish()
 
 

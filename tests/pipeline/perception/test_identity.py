@@ -40,7 +40,7 @@ def speech(text, *, seconds=6.0, voice="en+m3"):
     import soxr
 
     spoken = fit(speak(text * 3, Voice(voice)), seconds=seconds)
-    samples = soxr.resample(spoken.samples, spoken.rate, 16_000)
+    samples = soxr.resample(spoken.samples, spoken.sample_rate, 16_000)
     return np.round(samples * 20_000.0).astype(np.int16)
 
 
@@ -92,8 +92,8 @@ def test_the_partition_does_not_depend_on_the_order(seed, count, threshold, link
     voices, order = some_voices(seed, count), draw.permutation(count)
     ties = draw.integers(count, size=(links, 2))
     moved = np.argsort(order)[ties]
-    labels = group_voices(voices, [tuple(pair) for pair in ties], threshold)
-    other = group_voices(voices[order], [tuple(pair) for pair in moved], threshold)
+    labels = group_voices(voices, [(a, b) for a, b in ties.tolist()], threshold)
+    other = group_voices(voices[order], [(a, b) for a, b in moved.tolist()], threshold)
     assert partition(labels) == {frozenset(order[list(g)].tolist()) for g in partition(other)}
     assert all(labels[a] == labels[b] for a, b in ties)
     assert list(dict.fromkeys(labels.tolist())) == list(range(labels.max() + 1))

@@ -57,7 +57,7 @@ def texture(seed: int, size: tuple[int, int] = (128, 72)) -> np.ndarray:
 def watch(pictures: list[np.ndarray], rate: Fraction = RATE) -> tuple[Stretch, ...]:
     watcher = ShotDetector().start(rate)
     for index, picture in enumerate(pictures):
-        watcher.see(index, picture)
+        watcher.add(index, picture)
     return watcher.finish()
 
 
@@ -156,17 +156,17 @@ def test_the_frame_rate_does_not_change_the_speed() -> None:
 def test_frame_numbers_of_the_source_come_back_where_frames_are_missing() -> None:
     watcher = ShotDetector().start(RATE)
     for place in range(80):
-        watcher.see(100 + 3 * place, texture(1 if place < 40 else 2))
+        watcher.add(100 + 3 * place, texture(1 if place < 40 else 2))
     assert spans(watcher.finish()) == [(100, 220), (220, 338)]
 
 
 def test_numbers_that_do_not_rise_and_changing_sizes_are_refused() -> None:
     watcher = ShotDetector().start(RATE)
-    watcher.see(3, texture(1))
+    watcher.add(3, texture(1))
     with pytest.raises(ShotError, match="must rise, got 3 after 3"):
-        watcher.see(3, texture(1))
+        watcher.add(3, texture(1))
     with pytest.raises(ShotError, match="keep the shape"):
-        watcher.see(4, texture(1, (64, 36)))
+        watcher.add(4, texture(1, (64, 36)))
     with pytest.raises(ShotError, match="positive, got 0"):
         ShotDetector().start(Fraction(0))
 
@@ -226,7 +226,7 @@ def test_pictures_that_stay_for_several_frames_turn_no_pan_into_cuts(
     places = [64.0 + step * (k - k % held) for k in range(150)]
     pan = [cv2.getRectSubPix(scene, (128, 72), (place, 35.5)) for place in places]
     film = np.stack([thumb(picture) for picture in (*pan, *[texture(1)] * 40)])
-    assert Cuts().find(film, rate=25.0) == ([150], [])
+    assert Cuts().find(film, fps=25.0) == ([150], [])
 
 
 def test_a_short_bright_shot_is_no_flash() -> None:
@@ -356,23 +356,23 @@ def long_film() -> np.ndarray:
 def test_a_long_video_is_cut_as_if_it_were_seen_at_once_and_is_not_kept() -> None:
     film = long_film()
     cuts, gradual = Cuts(), Gradual()
-    rolling = Rolling(cuts, gradual, Blends(), rate=25.0)
+    rolling = Rolling(cuts, gradual, Blends(), fps=25.0)
     most = 0
     for picture in film:
-        rolling.see(picture)
+        rolling.add(picture)
         most = max(most, len(rolling._kept))
     found, between = rolling.finish()
-    sudden, flashes = cuts.find(film, rate=25.0)
+    sudden, flashes = cuts.find(film, fps=25.0)
     assert most < BLOCK + 1
     assert found == sudden and len(found) > 20
-    assert between == gradual.find(film, rate=25.0, flashes=flashes) and len(between) > 20
+    assert between == gradual.find(film, fps=25.0, flashes=flashes) and len(between) > 20
 
 
 def test_black_that_is_longer_than_what_is_kept_is_one_transition() -> None:
     film = np.concatenate((np.stack([grey(1)] * 50), np.zeros((2 * BLOCK, 18, 32), np.uint8)))
-    rolling = Rolling(Cuts(), Gradual(), Blends(), rate=25.0)
+    rolling = Rolling(Cuts(), Gradual(), Blends(), fps=25.0)
     for picture in film:
-        rolling.see(picture)
+        rolling.add(picture)
     places = {k for first, stop in rolling.finish()[1] for k in range(first, stop)}
     assert places == set(range(50, len(film)))
 
@@ -517,7 +517,7 @@ def test_pyscenedetect_finds_a_cut_and_a_fade_through_black() -> None:
     pictures = [coloured(1)] * 40 + [coloured(2)] * 30 + out_of + [black] * 6 + into
     watcher = PySceneDetect().start(RATE)
     for index, picture in enumerate([*pictures, *[coloured(3)] * 40]):
-        watcher.see(index, picture)
+        watcher.add(index, picture)
     first, second, fade, third = watcher.finish()
     assert (first.first, first.stop, second.first) == (0, 40, 40)
     assert fade.kind is Kind.TRANSITION
@@ -528,7 +528,7 @@ def test_pyscenedetect_finds_a_cut_and_a_fade_through_black() -> None:
 def test_pyscenedetect_takes_a_dark_video_for_one_shot() -> None:
     watcher = PySceneDetect().start(RATE)
     for index in range(30):
-        watcher.see(index, np.zeros((72, 128, 3), np.uint8))
+        watcher.add(index, np.zeros((72, 128, 3), np.uint8))
     assert [(part.first, part.stop, part.kind) for part in watcher.finish()] == [(0, 30, Kind.SHOT)]
 
 

@@ -32,7 +32,7 @@ NO_SPEECH = (
 
 def say(text, voice):
     speech = speak(text, voice)
-    return soxr.resample(speech.samples, speech.rate, 16_000).astype(np.float32)
+    return soxr.resample(speech.samples, speech.sample_rate, 16_000).astype(np.float32)
 
 
 def sixteen_bit(samples):

@@ -36,7 +36,7 @@ def test_speech_activates_less_than_a_held_chord():
     import soxr
 
     spoken = speak(TEXT, Voice("en+m3"))
-    speech = soxr.resample(spoken.samples, spoken.rate, 16_000).astype(np.float32)
+    speech = soxr.resample(spoken.samples, spoken.sample_rate, 16_000).astype(np.float32)
     speech = speech + noise(len(speech) / 16_000, 0.001)[: len(speech)]
     assert activation(speech).max() < 2.8 < activation(chord(10.0) + noise(10.0, 0.001)).min()
 

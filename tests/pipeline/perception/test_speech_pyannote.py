@@ -66,7 +66,7 @@ def test_the_backend_fulfils_the_interface_and_can_be_sent_to_a_worker(folder):
     backend = BACKENDS["pyannote"](folder=folder)
     assert isinstance(backend, SpeechBackend)
     assert pickle.loads(pickle.dumps(backend)) == backend
-    assert backend.hears == {"turns", "overlaps"}
+    assert backend.measures == {"turns", "overlaps"}
 
 
 def test_what_is_missing_is_said_and_stops_the_loading(folder):

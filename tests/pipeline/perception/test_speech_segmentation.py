@@ -16,7 +16,7 @@ from pipeline import flow
 from pipeline.audit.doctor import findings
 from pipeline.config import Run, load
 from pipeline.perception.speech import BACKENDS, Embedded, Segmentation, SpeechBackend, SpeechError
-from pipeline.perception.speech.heard import RATE
+from pipeline.perception.speech.interface import SAMPLE_RATE
 from pipeline.perception.speech.pyannet import (
     POWERSET,
     VERSION_1,
@@ -89,7 +89,7 @@ def test_the_backend_fulfils_the_interface_and_can_be_sent_to_a_worker():
     backend = BACKENDS["segmentation"]()
     assert isinstance(backend, SpeechBackend)
     assert pickle.loads(pickle.dumps(backend)) == backend
-    assert backend.hears == Embedded.hears | {"overlaps"}
+    assert backend.measures == Embedded.measures | {"overlaps"}
     assert Embedded().version in backend.version
 
 
@@ -139,7 +139,7 @@ def test_a_filter_lets_its_own_band_through(shape):
         bands.low.fill_(950.0)  # 1000 Hz, over the lowest edge of 50
         bands.width.fill_(150.0)  # to 1200
         hertz = torch.tensor([[1_100.0], [3_000.0]])
-        tones = torch.sin(2.0 * np.pi * hertz * torch.arange(4_000) / RATE)
+        tones = torch.sin(2.0 * np.pi * hertz * torch.arange(4_000) / SAMPLE_RATE)
         through, stopped = bands(tones[:, None]).square().mean(dim=2)
     assert (through > 30.0 * stopped).all()
 
@@ -188,8 +188,8 @@ def probabilities(two):
 def test_frames_above_the_onset_become_seconds_around_their_middles():
     table = probabilities([0.0, 0.9, 0.9, 0.0, 0.3, 0.1])
     first, second = at_once(table, 0.25, 10.0)
-    middle = np.arange(6) * 270 / RATE + 991 / 2 / RATE
-    half = 270 / 2 / RATE
+    middle = np.arange(6) * 270 / SAMPLE_RATE + 991 / 2 / SAMPLE_RATE
+    half = 270 / 2 / SAMPLE_RATE
     assert first == pytest.approx((middle[1] - half, middle[2] + half))
     assert second == pytest.approx((middle[4] - half, middle[4] + half))
 
@@ -202,13 +202,13 @@ def test_one_voice_however_sure_is_no_overlap():
 
 
 def test_an_overlap_ends_with_the_sound():
-    seconds = (991 + 270 * 5) / RATE
+    seconds = (991 + 270 * 5) / SAMPLE_RATE
     assert at_once(probabilities([1.0] * 6), 0.2, seconds - 0.03)[-1][1] == seconds - 0.03
 
 
 @given(st.lists(st.floats(0.0, 1.0, width=32), max_size=60), st.floats(0.01, 1.0))
 def test_overlaps_are_sorted_inside_the_sound_and_fewer_at_a_higher_onset(two, onset):
-    seconds = (991 + 270 * max(0, len(two) - 1)) / RATE
+    seconds = (991 + 270 * max(0, len(two) - 1)) / SAMPLE_RATE
     found = at_once(probabilities(two), onset, seconds) if two else ()
     edges = [edge for part in found for edge in part]
     assert edges == sorted(edges)
@@ -306,7 +306,7 @@ def test_with_the_wheel_the_doctor_names_version_and_weights(wheel_of_another_fi
 
 
 def read(path):
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
     with av.open(str(path)) as container:
         frames = [f for frame in container.decode(audio=0) for f in resampler.resample(frame)]
         frames += resampler.resample(None)
@@ -321,7 +321,7 @@ def together(first, second):
 
 
 def overlap(heard, samples):
-    return sum(stop - start for start, stop in heard.overlaps) / (len(samples) / RATE)
+    return sum(stop - start for start, stop in heard.overlaps) / (len(samples) / SAMPLE_RATE)
 
 
 @needs_weights
@@ -330,14 +330,14 @@ def test_two_voices_at_once_are_overlap_and_one_alone_is_not(shared, second):
     listen = Segmentation().load()
     sounds = [read(shared / "media" / "audio" / f"{n}.wav") for n in ("tango_female_9s", second)]
     for sound in sounds:
-        assert overlap(listen(sound[: 10 * RATE]), sound[: 10 * RATE]) < 0.02
+        assert overlap(listen(sound[: 10 * SAMPLE_RATE]), sound[: 10 * SAMPLE_RATE]) < 0.02
     both = together(*sounds)
     assert overlap(listen(both), both) > 0.5
 
 
 @needs_weights
 def test_all_else_is_what_the_embedded_backend_hears(shared):
-    samples = read(shared / "media" / "audio" / "silero_test.wav")[: 8 * RATE]
+    samples = read(shared / "media" / "audio" / "silero_test.wav")[: 8 * SAMPLE_RATE]
     ours, theirs = Segmentation().load()(samples), Embedded().load()(samples)
     assert (ours.voiced, ours.turns, ours.music) == (theirs.voiced, theirs.turns, theirs.music)
     assert (ours.voices == theirs.voices).all()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.perception.speech.grouping import Grouping, find_voices, halves, likeness
-from pipeline.perception.speech.heard import joined, stretches, turns_of
+from pipeline.perception.speech.interface import joined, stretches, turns_of
 from pipeline.perception.speech.turns import (
     Windows,
     best_path,

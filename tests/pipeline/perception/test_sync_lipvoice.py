@@ -20,7 +20,7 @@ from pipeline.perception.sync.lipvoice import (
     peak,
 )
 
-PLAIN = Axes(seen=np.eye(1), heard=np.eye(len(TAPS))[:, [TAPS.index(0)]], share=np.array([1.0]))
+PLAIN = Axes(seen=np.eye(1), heard=np.eye(len(TAPS))[:, [TAPS.index(0)]], weight=np.array([1.0]))
 
 
 def wave(frames: int, *, rate: int, seed: int = 5) -> np.ndarray:
@@ -98,4 +98,4 @@ def test_rows_stand_beside_those_of_the_frames_around() -> None:
 def test_the_fitted_axes_fit_the_features(axes: Axes, features: int) -> None:
     assert axes.seen.shape == (features, 2)
     assert axes.heard.shape == (len(TAPS) * len(GROUPS), 2)
-    assert axes.share.sum() == pytest.approx(1.0, abs=2e-3)
+    assert axes.weight.sum() == pytest.approx(1.0, abs=2e-3)

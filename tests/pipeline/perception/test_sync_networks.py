@@ -14,7 +14,7 @@ from torch import nn
 from pipeline.perception.sync import ActiveSpeaker, Lips, SyncError, SyncNet, load
 from pipeline.perception.sync.activespeaker import (
     FACE_SIZE,
-    WITNESS,
+    MAX_DISAGREEMENT,
     Variant,
     features,
     follow,
@@ -262,4 +262,4 @@ def test_nobody_is_believed_whom_the_phonetic_signs_contradict(seed: int) -> Non
     measures = mouth(pose)
     assert measures is not None and found.fine is not None
     signs = peak(curve(measures, bands(sound, frames=FRAMES + 30), SIGNS, margin=15)).offset
-    assert (found.confidence == 0.0) == (abs(found.fine - signs) >= WITNESS)
+    assert (found.confidence == 0.0) == (abs(found.fine - signs) >= MAX_DISAGREEMENT)

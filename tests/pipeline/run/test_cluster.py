@@ -66,7 +66,7 @@ def test_a_death_is_told_at_once_and_blames_only_the_task_that_ran(tmp_path: Pat
 
     with engine(tmp_path, said) as opened:
         opened.work_through(iter([*tasks[:4], killer, *tasks[4:]]), follow)
-        until(lambda: opened.crew.look() and opened.workers == 2)  # another one in its place
+        until(lambda: opened.pool.poll() and opened.workers == 2)  # another one in its place
     assert set(heard.lost) == {"killer"}
     assert heard.lost["killer"].endswith("died")
     assert set(heard.results) == {f"task-{n}{end}" for n in range(12) for end in ("", "-next")}
@@ -106,7 +106,7 @@ def test_a_stopped_process_of_this_machine_is_killed_and_its_task_given_again(
         opened.work_through(
             iter([Task("stop", clusters.stop_oneself, (tmp_path, 1))]), heard.follow
         )
-        until(lambda: opened.crew.look() and opened.workers == 2)
+        until(lambda: opened.pool.poll() and opened.workers == 2)
     assert heard.results == {"stop": 1}, "done in another process"
     (line,) = said
     assert line.endswith("has said nothing for 5 s; its tasks go elsewhere")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import ConfigError
-from pipeline.run.crew import Crew
 from pipeline.run.engine import Engine
 from pipeline.run.link import Arrival, Ended
-from pipeline.run.roster import Roster, Seen, Worker
 from pipeline.run.tasks import EngineLost, Lost, Task
+from pipeline.run.worker_pool import WorkerPool
+from pipeline.run.worker_table import Seen, Worker, WorkerTable
 from tests.clusters import preflight
 
 A, B = "tcp://a:1", "tcp://b:1"
@@ -40,7 +40,7 @@ class Told:
     arrivals: list[Arrival] = field(default_factory=list[Arrival])
     said: list[str] = field(default_factory=list[str])
 
-    def look(self) -> Mapping[str, Seen]:
+    def poll(self) -> Mapping[str, Seen]:
         beating = {
             address: replace(seen, heard=seen.heard + 1.0) for address, seen in self.workers.items()
         }
@@ -73,15 +73,15 @@ class Told:
         del self.workers[worker.address]
 
 
-def crew(link: Told, folder: Path) -> Crew:
+def pool(link: Told, folder: Path) -> WorkerPool:
     """Workers by such a link, with a clock on which a second passes from one look to the next."""
     seconds = itertools.count()
-    return Crew(
+    return WorkerPool(
         link,
         preflight(folder),
         link.said.append,
         worker_wait=6.0,
-        roster=Roster(silent_seconds=4.0),
+        table=WorkerTable(silent_seconds=4.0),
         clock=lambda: float(next(seconds)),
     )
 
@@ -97,7 +97,7 @@ def work(link: Told, folder: Path, *names: str) -> tuple[dict[str, int], dict[st
             done[task.name] = result
         return []
 
-    workers = crew(link, folder)
+    workers = pool(link, folder)
     with workers.marked():
         Engine(workers).work_through(iter([Task(name, int, ("7",)) for name in names]), follow)
     return done, lost
@@ -119,7 +119,7 @@ def test_a_list_is_drawn_from_only_for_an_idle_worker(tmp_path: Path) -> None:
         ended.append(int(task.name))
         return []
 
-    workers = crew(link, tmp_path)
+    workers = pool(link, tmp_path)
     with workers.marked():
         Engine(workers).work_through(tasks(), follow)
     assert ended == list(range(5))
@@ -132,7 +132,7 @@ def test_what_is_under_way_is_forgotten_when_the_driver_is_interrupted(tmp_path:
     def follow(task: Task[int], result: int | Lost) -> list[Task[int]]:
         raise KeyboardInterrupt
 
-    workers = crew(link, tmp_path)
+    workers = pool(link, tmp_path)
     with workers.marked(), pytest.raises(KeyboardInterrupt):
         Engine(workers).work_through(iter([Task(n, int, ("7",)) for n in "xyz"]), follow)
     assert [key[0] for key in link.forgotten] == [["x", "y"][link.tasks.index(B)]]
@@ -194,10 +194,10 @@ def test_a_paused_worker_at_a_long_step_is_waited_for(tmp_path: Path) -> None:
         return None
 
     class Later(Told):
-        def look(self) -> Mapping[str, Seen]:
+        def poll(self) -> Mapping[str, Seen]:
             if self.workers[A].heard > 20.0:
                 raise EngineLost("still there after 20 s")
-            return super().look()
+            return super().poll()
 
     with pytest.raises(EngineLost, match="still there"):
         work(Later(does=fill), tmp_path, "x")
@@ -219,18 +219,18 @@ def test_workers_that_all_die_at_the_check_end_the_run(tmp_path: Path) -> None:
 def test_a_worker_that_does_not_answer_the_check_is_named_and_gets_nothing(tmp_path: Path) -> None:
     link = Told(checks=lambda told, worker: None if worker == A else Ended.DONE)
     link.workers[B] = Seen("b", 0.0, threads=4)
-    workers = crew(link, tmp_path)
+    workers = pool(link, tmp_path)
     with workers.marked():
         workers.assemble()
     said = " ".join(link.said)
     assert "worker tcp://a:1 (on a) has not answered the check for 6 s" in said
     assert "has 4 threads" in said
-    assert [w.address for w in workers.roster.workers.values() if w.check.value == "fit"] == [B]
+    assert [w.address for w in workers.table.workers.values() if w.check.value == "fit"] == [B]
 
 
 def test_a_paused_worker_alone_is_no_worker(tmp_path: Path) -> None:
     link = Told(workers={A: Seen("a", 0.0, running=False)})
-    workers = crew(link, tmp_path)
+    workers = pool(link, tmp_path)
     with workers.marked(), pytest.raises(ConfigError, match=r"worker tcp://a:1 \(on a\) is paused"):
         workers.assemble()
 
@@ -239,7 +239,7 @@ def test_a_work_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with (
         pytest.raises(ConfigError, match=r"work: .*file cannot be written: "),
-        crew(Told(), tmp_path / "file").marked(),
+        pool(Told(), tmp_path / "file").marked(),
     ):
         pass
 
@@ -247,10 +247,10 @@ def test_a_work_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 def test_a_wall_clock_that_is_set_back_ends_the_run_and_one_that_jumps_forward_does_not(
     tmp_path: Path,
 ) -> None:
-    workers = crew(Told(), tmp_path)
+    workers = pool(Told(), tmp_path)
     for jump in (0.0, 86_400.0, 86_399.0):
         workers.wall = lambda jump=jump: 1e9 + jump
-        workers.look()
+        workers.poll()
     workers.wall = lambda: 1e9
     with pytest.raises(EngineLost, match="set back by 864"):
-        workers.look()
+        workers.poll()

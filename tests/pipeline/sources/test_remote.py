@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from pipeline.sources.remote import Fault, NotSetUp, client_errors, told
+from pipeline.sources.remote import Fault, NotSetUp, client_errors, diagnose
 
 
 def raised_from(outer: Exception, inner: Exception) -> Exception:
@@ -45,13 +45,13 @@ class NoCredentialsError(Exception):
     ],
 )
 def test_the_innermost_cause_knows_best(error: Exception, fault: Fault) -> None:
-    assert told(error).fault is fault
-    assert told(error).words
+    assert diagnose(error).fault is fault
+    assert diagnose(error).words
 
 
 def test_words_are_one_line_without_secrets() -> None:
     error = OSError("cannot open\nhttps://me:secret@a.org/x?sig=secret&k=1")
-    assert told(error).words == "cannot open https://a.org/x?k=1"
+    assert diagnose(error).words == "cannot open https://a.org/x?k=1"
 
 
 def test_every_client_error_is_an_exception() -> None:

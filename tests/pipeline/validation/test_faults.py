@@ -23,7 +23,7 @@ def test_mirrored_twice_is_as_before() -> None:
 
 @pytest.mark.parametrize(("rate", "new"), [(5.0, 5), (12.5, 13), (25.0, 25)])
 def test_held_pictures_are_new_as_often_as_was_asked(rate: float, new: int) -> None:
-    made = faults.held(ramp(25), rate)
+    made = faults.repeated(ramp(25), rate)
     assert len(made) == 25 and len({int(picture[0, -1, 0]) for picture in made}) == new
 
 
@@ -49,13 +49,13 @@ def test_a_covered_face_shows_the_lower_edge_and_the_rest_stays() -> None:
 def test_a_small_figure_stands_on_the_lower_edge_with_the_face_that_was_asked() -> None:
     picture = np.full((200, 100, 3), 255, np.uint8)
     backdrop = np.zeros((108, 192, 3), np.uint8)
-    (made,) = faults.pasted_small([picture], backdrop, face=40.0, share=0.05, at=0.5)
+    (made,) = faults.pasted_small([picture], backdrop, face=40.0, fraction=0.05, at=0.5)
     rows, columns = np.nonzero(made[..., 0])
     shrink = 0.05 * 540 / 40.0
     assert made.shape == (540, 960, 3) and rows.max() == 539
     assert np.ptp(rows) + 1 == pytest.approx(200 * shrink, abs=1)
     assert np.ptp(columns) + 1 == pytest.approx(100 * shrink, abs=1)
-    assert faults.pasted_small([picture], backdrop, face=4.0, share=0.5, at=0.5) == []
+    assert faults.pasted_small([picture], backdrop, face=4.0, fraction=0.5, at=0.5) == []
 
 
 def test_pictures_are_cut_off_above_the_elbows_unless_these_are_at_the_chin() -> None:

@@ -195,7 +195,7 @@ def follows(people: int, *, says: np.ndarray = THIRD, late: int = 0) -> list[Fol
 def test_canonical_axes_listen_to_the_group_that_speaks() -> None:
     axes = canonical(follows(4))
     assert int(np.abs(axes.heard[:, 0]).argmax()) == 2 * len(GROUPS) + 2
-    assert axes.share[0] > 0.9
+    assert axes.weight[0] > 0.9
 
 
 def test_a_fit_without_a_sure_offset_is_refused() -> None:

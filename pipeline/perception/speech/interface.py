@@ -1,4 +1,4 @@
-"""What a speech backend hears, and the interface that every one of them fulfils."""
+"""The result of a speech backend, and the interface that every one of them implements."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Bool, Float32, Int16
 
-RATE = 16_000
+SAMPLE_RATE = 16_000
 """Samples per second that every backend takes."""
 
 Stretch = tuple[float, float]
 """Seconds from the first sample, [start, stop)."""
 
 
-Hears = frozenset[Literal["turns", "overlaps", "music"]]
-"""What a backend listens for: an empty list of anything else means "not measured", not "none"."""
+Measures = frozenset[Literal["turns", "overlaps", "music"]]
+"""What a backend measures: an empty list of anything else means "not measured", not "none"."""
 
 
 class SpeechError(RuntimeError):
@@ -24,7 +24,7 @@ class SpeechError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class SpeechResult:
     """Who speaks when. All times are seconds from the first sample; every list is sorted by its
     start.
 
@@ -41,20 +41,20 @@ class Heard:
     voices: Float32[np.ndarray, "speakers D"]
 
 
-Listen = Callable[[Int16[np.ndarray, " samples"]], Heard]
-"""A loaded backend: 16 kHz mono samples to what is heard in them."""
+SpeechFunction = Callable[[Int16[np.ndarray, " samples"]], SpeechResult]
+"""A loaded backend: 16 kHz mono samples to voices, overlaps and music."""
 
 
 @runtime_checkable
 class SpeechBackend(Protocol):
-    """A way to listen. Small, frozen and picklable; its fields are measurement parameters; loads
+    """A speech backend. Small, frozen and picklable; its fields are measurement parameters; loads
     nothing until `load`."""
 
     name: ClassVar[str]
     """The key in `BACKENDS`."""
     same_voice: ClassVar[float]
     """Cosine from which two of its `voices`, heard in different recordings, count as one speaker."""
-    hears: ClassVar[Hears]
+    measures: ClassVar[Measures]
     """What it measures."""
 
     @property
@@ -71,7 +71,7 @@ class SpeechBackend(Protocol):
         """None where this backend works, else what it lacks and how to get it."""
         ...
 
-    def load(self) -> Listen:
+    def load(self) -> SpeechFunction:
         """The networks in memory, on one thread. Raises SpeechError where `missing` says
         something."""
         ...

@@ -1,7 +1,7 @@
-"""Which workers there are, which may get a task, and which have gone silent: decided from what is seen, without Dask.
+"""The state of each worker: checked or not, busy, silent. Computed from what polling returns, without Dask.
 
 Silence is counted on this process's own clock, from one look to the next, so that a clock that jumps and a driver that
-was itself suspended blame no worker.
+was itself suspended count against no worker.
 """
 
 from collections.abc import Mapping
@@ -82,13 +82,13 @@ class Changes:
 
 
 @dataclass(slots=True)
-class Roster:
+class WorkerTable:
     """The workers that the scheduler knows, each with its check."""
 
     silent_seconds: float
     workers: dict[str, Worker] = field(default_factory=dict[str, Worker])
 
-    def look(self, seen: Mapping[str, Seen], elapsed: float) -> Changes:
+    def update(self, seen: Mapping[str, Seen], elapsed: float) -> Changes:
         """Take in what is seen now, `elapsed` seconds after the last look."""
         gone = tuple(self.workers.pop(address) for address in set(self.workers) - set(seen))
         for address, facts in seen.items():

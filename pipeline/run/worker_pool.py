@@ -1,4 +1,4 @@
-"""The workers as the driver deals with them: looked at, checked before their first task, given up when silent."""
+"""The pool of workers: polled, checked before their first task, removed when silent."""
 
 import itertools
 import math
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 from manifests.files import write_whole
 from pipeline.config import ConfigError
-from pipeline.run.link import LOOK_SECONDS, Arrival, Ended, Link
-from pipeline.run.roster import Changes, Check, Roster, Worker
+from pipeline.run.link import POLL_SECONDS, Arrival, Ended, Link
 from pipeline.run.tasks import EngineLost, Preflight
+from pipeline.run.worker_table import Changes, Check, Worker, WorkerTable
 from pipeline.run.workers import ANSWER, Answer, answer, token_file
 
 STUCK_SECONDS = 5.0  # after so long, a task that a paused worker has not begun is taken back
@@ -21,17 +21,17 @@ DEATHS_IN_A_ROW = 5  # workers that die at the check, none fit in between, befor
 
 
 @dataclass(slots=True)
-class Crew:
-    """Workers, their checks, and the sentences about them.
+class WorkerPool:
+    """The workers, their checks, and the messages about them.
 
-    strict: before the first task, what does not fit is the user's to put right; later it is only named.
+    strict: before the first task, a worker that fails the check is an error; later it is only reported.
     """
 
     link: Link
     preflight: Preflight
     say: Callable[[str], None]
     worker_wait: float
-    roster: Roster
+    table: WorkerTable
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     ahead: float = -math.inf  # of the wall clock over the other one, at the last look
@@ -68,39 +68,39 @@ class Crew:
         A worker that is there but busy with something else is named and not waited for, once another one fits.
         """
         self.strict = True
-        self.look()
-        if not self.roster.workers:
+        self.poll()
+        if not self.table.workers:
             self.say(f"waiting for workers at {self.link.address}, {self.worker_wait:g} s at most")
-        while not self.roster.checked(Check.FIT) or self._answers_due():
-            arrival = self.link.next(LOOK_SECONDS)
+        while not self.table.checked(Check.FIT) or self._answers_due():
+            arrival = self.link.next(POLL_SECONDS)
             if arrival is not None:
-                self.hear(arrival)
-            self.look()
+                self.take_answer(arrival)
+            self.poll()
         self.strict = False
 
     def _answers_due(self) -> bool:
         return any(
             worker.checking <= self.worker_wait
-            for worker in self.roster.checked(Check.DUE, Check.UNDER_WAY)
+            for worker in self.table.checked(Check.DUE, Check.UNDER_WAY)
         )
 
     # ---- looking ----
 
-    def look(self) -> Changes:
+    def poll(self) -> Changes:
         """See who is there, at most every half second; begin checks and give silent workers up. Raises EngineLost."""
         now = self.clock()
-        if now - self.looked < LOOK_SECONDS:
+        if now - self.looked < POLL_SECONDS:
             return Changes()
-        elapsed = min(now - self.looked, 2 * LOOK_SECONDS)
+        elapsed = min(now - self.looked, 2 * POLL_SECONDS)
         self.looked = now
         self._compare_clocks(now)
-        changes = self.roster.look(self.link.look(), elapsed)
+        changes = self.table.update(self.link.poll(), elapsed)
         for worker in changes.silent:
             self._give_up(worker)
         for worker in (*changes.gone, *changes.silent):
             self._drop_check(worker)
             self.lost = True
-        for worker in self.roster.checked(Check.DUE):
+        for worker in self.table.checked(Check.DUE):
             self._begin_check(worker)
         self._say_waits(elapsed)
         self._count_without(elapsed)
@@ -109,7 +109,7 @@ class Crew:
     def _compare_clocks(self, now: float) -> None:
         """Raises EngineLost where the wall clock was set back: Dask's timers stand still until it has caught up."""
         ahead = self.wall() - now
-        if (back := self.ahead - ahead) > self.roster.patience / 2.0:
+        if (back := self.ahead - ahead) > self.table.patience / 2.0:
             raise EngineLost(
                 f"the clock of this machine was set back by {back:.0f} s, so its timers stand still"
             )
@@ -117,7 +117,7 @@ class Crew:
 
     def _say_waits(self, elapsed: float) -> None:
         """Name, once, a worker that has been of no use for a while."""
-        for worker in self.roster.workers.values():
+        for worker in self.table.workers.values():
             if passed(worker.stuck, STUCK_SECONDS, elapsed):
                 self.say(f"{worker.named} is paused, its memory is full; it gets no task meanwhile")
             if passed(worker.checking, self.worker_wait, elapsed):
@@ -128,21 +128,21 @@ class Crew:
 
     def _give_up(self, worker: Worker) -> None:
         self.say(
-            f"{worker.named} has said nothing for {self.roster.patience:.0f} s; its tasks go elsewhere"
+            f"{worker.named} has said nothing for {self.table.patience:.0f} s; its tasks go elsewhere"
         )
         self.link.remove(worker)
 
     def _count_without(self, elapsed: float) -> None:
         usable = any(
             worker.check is not Check.UNFIT and (worker.seen.running or worker.seen.busy)
-            for worker in self.roster.workers.values()
+            for worker in self.table.workers.values()
         )
         self.without = 0.0 if usable else self.without + elapsed
         if self.without > self.worker_wait:
             raise self._no_workers()
 
     def _no_workers(self) -> Exception:
-        paused = [w.named for w in self.roster.workers.values() if not w.seen.running]
+        paused = [w.named for w in self.table.workers.values() if not w.seen.running]
         why = f": {paused[0]} is paused, its memory is full" if paused else ""
         if self.strict and not self.lost:
             return ConfigError(
@@ -157,7 +157,7 @@ class Crew:
     # ---- checking ----
 
     def key(self, name: str) -> str:
-        """A name that is nobody else's at this scheduler."""
+        """A key that is unique at this scheduler."""
         return f"{name}-{self.preflight.token}-{next(self.serial)}"
 
     def _begin_check(self, worker: Worker) -> None:
@@ -190,12 +190,12 @@ class Crew:
                 f"{worker.named} was the last"
             )
 
-    def hear(self, arrival: Arrival) -> bool:
+    def take_answer(self, arrival: Arrival) -> bool:
         """Take in the answer to a check; False where the arrival is another call's. Raises ConfigError, EngineLost."""
         if arrival.ended is Ended.CUT:
             raise EngineLost(f"the scheduler at {self.link.address} is gone")
         address = self.checks.pop(arrival.key, None)
-        worker = self.roster.workers.get(address or "")
+        worker = self.table.workers.get(address or "")
         if worker is not None:
             self._judge(worker, arrival)
         return address is not None
