@@ -29,12 +29,15 @@ from webdataset.compat import WebDataset
 
 from manifests.shards import write_tar
 from models.data.audio import LogMel
-from models.data.batches import Batch, Steps, Windows, statistics_of
+from models.data.batches import Steps
 from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.index import Motions
 from models.data.order import Order
 from models.data.skeleton import Skeleton
-from models.systems.csg405.condition import Sampling, denoising_error, sample
+from models.data.statistics import statistics_of
+from models.diffusion.sampling import Sampling
+from models.systems.csg405.batches import Batch, Windows
+from models.systems.csg405.condition import denoising_error, sample
 from models.systems.csg405.configs import Config, released, tiny
 
 FRAMES = 250

@@ -1,4 +1,4 @@
-"""The command `csg-model`: list systems, prepare and train one or import a published one, generate with it, measure it."""
+"""The command `csg-model`: list systems, prepare, train or import one, generate with it, measure it."""
 
 import sys
 import time
@@ -60,7 +60,9 @@ ConfigSettings = Annotated[
 ]
 FeatureFolder = Annotated[
     str | None,
-    typer.Option(help="Where features lie: a folder or a URL.  [default: features/ in the dataset]"),
+    typer.Option(
+        help="Where features lie: a folder or a URL.  [default: features/ in the dataset]"
+    ),
 ]
 EncoderFolder = Annotated[
     str | None,
@@ -117,7 +119,9 @@ def prepare(
     workers: Annotated[int, typer.Option(min=0, help="Processes; 0 for this one.")] = 0,
     run: Annotated[
         Path | None,
-        typer.Option(help="Run whose finished phases later ones build on, of systems with several."),
+        typer.Option(
+            help="Run whose finished phases later ones build on, of systems with several."
+        ),
     ] = None,
     set_: ConfigSettings = None,
 ) -> None:

@@ -109,7 +109,6 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
 
     from models.infer.evaluate import baselines, eval_clips
     from models.metrics.lips import agreement, lip_opening
-    from models.systems.csg405.training import MotionPhase
     from models.systems.csg405.generator import Making, SkeletonGenerator
     from models.training.settings import plain
     from models.training.trainer import train

@@ -28,7 +28,11 @@ class Dataset:
 
     @classmethod
     def open(
-        cls, folder: Path | str, *, without: tuple[str, ...] = (), features: Path | str | None = None
+        cls,
+        folder: Path | str,
+        *,
+        without: tuple[str, ...] = (),
+        features: Path | str | None = None,
     ) -> "Dataset":
         """folder: a path or a URL. features: where families lie; None: beside the shards. Raises DatasetError."""
         whole = Motions.open(folder)

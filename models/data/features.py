@@ -12,7 +12,7 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -275,12 +275,17 @@ def compute(
             todo[shard] = numbers
         else:
             count(len(numbers))
+    _remove_stale(folder, shards)
     if workers and todo:
         _spread(folder, what, whole, todo, workers, count)
     else:
         for shard, numbers in todo.items():
             with writing(folder):
                 _write(folder, shard, what, whole, numbers, count)
+
+
+def _remove_stale(folder: Path, shards: Collection[str]) -> None:
+    """Shards that the dataset no longer has."""
     for stale in folder.glob("*.tar"):
         if stale.stem not in shards:
             stale.with_suffix(".json").unlink(missing_ok=True)

@@ -128,13 +128,15 @@ class Files:
         if self._remote is None or self._remote[0] != os.getpid():
             from fsspec.asyn import reset_lock
 
-            if self._remote is not None:  # forked: the threads of the parent's file system are not here
+            if (
+                self._remote is not None
+            ):  # forked: the threads of the parent's file system are not here
                 reset_lock()
             self._remote = (os.getpid(), *self.folder.remote())
         _, system, path = self._remote
         try:
             return system.cat_file(f"{path}/{name}", start=offset, end=offset + size)
-        except Exception as error:  # noqa: BLE001 - each file system has errors of its own
+        except Exception as error:
             raise DatasetError(f"{self.folder / name}: {error}") from error
 
     def _inside(self, name: str) -> None:

@@ -226,7 +226,9 @@ def entries_of(rows: pa.Table) -> list[Entry]:
     """The rows of clips.parquet."""
     columns = [rows[name].to_pylist() for name in COLUMNS]
     return [
-        Entry(clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size))
+        Entry(
+            clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size)
+        )
         for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size in zip(
             *columns, strict=True
         )

@@ -36,7 +36,5 @@ def evaluated(whole: Motions, without: Sequence[str], split: str | None) -> tupl
         test = whole.where(lambda entry: entry.split == "test")
         chosen = test if len(test) else chosen
     if not len(chosen):
-        raise DatasetError(
-            f"{whole.folder} has no clip to evaluate on in {split or 'test or val'}"
-        )
+        raise DatasetError(f"{whole.folder} has no clip to evaluate on in {split or 'test or val'}")
     return training, chosen

@@ -91,7 +91,9 @@ def statistics_of(motions: Motions, pose_features: Features) -> Statistics:
     if folder.has(name):
         return Statistics.parsed(folder.read(name))
     if (here := folder.local) is None:
-        raise NotPrepared(f"{folder / name} is not computed: csg-model prepare computes it where it can write")
+        raise NotPrepared(
+            f"{folder / name} is not computed: csg-model prepare computes it where it can write"
+        )
 
     def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for entry in motions.entries:

@@ -14,8 +14,8 @@ from jaxtyping import Float32, Int16, UInt8
 
 from manifests.errors import UserError
 from manifests.geometry import SAMPLE_RATE
-from models.infer.guides import write_guides
 from models.infer.generator import Person
+from models.infer.guides import write_guides
 from models.infer.video import write_skeleton_video, write_video
 
 OURS = {

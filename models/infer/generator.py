@@ -51,5 +51,5 @@ class Generator(Protocol):
         ...
 
     def generate(self, heard: np.ndarray, person: Person, *, seed: int) -> Motion:
-        """Motion for a voice. heard: as `hear` or the family gives it. Another seed, another motion. Raises UserError."""
+        """Motion for a voice, another one for another seed. heard: as `hear` gives it. Raises UserError."""
         ...

@@ -12,7 +12,6 @@ from jaxtyping import Float, Float64
 from manifests import keypoints as kp
 from models.data.index import SIDE
 
-
 NECK = 1
 """Where the neck stands among the 18."""
 NECK_FROM = 0.3

@@ -14,7 +14,7 @@ from models.infer.video import write_skeleton_video
 def preview(
     generator: Generator, motions: Motions, voices: Features, number: int, folder: Path
 ) -> Float32[np.ndarray, "time 133 3"]:
-    """A clip's voice and middle pose through a model. The motion, and beside the recorded one as a video in `folder`."""
+    """A clip's voice and middle pose through a model: the motion; and a video of both motions in `folder`."""
     entry, pose = motions.entries[number], motions.pose(number)
     person = Person(pose[len(pose) // 2], None, f"clip {entry.id}")
     made = generator.generate(voices.rows(entry), person, seed=number).pose

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,11 @@ class PersonError(UserError):
 
 
 def person_of(
-    given: str, dataset: Path | str | None = None, *, backend: str = "mediapipe", crop: Crop | None = None
+    given: str,
+    dataset: Path | str | None = None,
+    *,
+    backend: str = "mediapipe",
+    crop: Crop | None = None,
 ) -> Person:
     """A picture file, a `.npy` of (133, 3) or (F, 133, 3), or a clip (its id, the id's first digits, or
     `test:0`).
@@ -134,7 +137,11 @@ def from_picture(
     x, y, width, height = (side / scale for side in faces[0].box)
     size = (picture.shape[1], picture.shape[0])
     box = speaker_box(
-        full[None], (x, y, width, height), size=size, valid_from=estimator.valid_from, margin=crop.margin
+        full[None],
+        (x, y, width, height),
+        size=size,
+        valid_from=estimator.valid_from,
+        margin=crop.margin,
     )
     affine = crop_affine(box, (SIDE, SIDE))
     placed = np.concatenate([apply(affine, full[:, :2]), full[:, 2:]], axis=1).astype(np.float32)
@@ -164,6 +171,4 @@ def shrunk(picture: UInt8[np.ndarray, "height width 3"], longest: int) -> tuple[
 def crop_of(facts: Mapping[str, Any]) -> Crop:
     """How the clips that a model was trained on were cut out, as its facts say; the default where they do not."""
     held = facts.get("crop", {})
-    return Crop(
-        int(held.get("size", Crop().size)), float(held.get("margin", Crop().margin))
-    )
+    return Crop(int(held.get("size", Crop().size)), float(held.get("margin", Crop().margin)))

@@ -41,7 +41,9 @@ class System(Protocol):
         there yet. Raises UserError."""
         ...
 
-    def phase(self, phase: str, config: Any, dataset: Dataset, exports: Exports, device: str) -> Phase:
+    def phase(
+        self, phase: str, config: Any, dataset: Dataset, exports: Exports, device: str
+    ) -> Phase:
         """A phase on a dataset in which its families are prepared. Raises UserError."""
         ...
 

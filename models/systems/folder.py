@@ -1,7 +1,7 @@
 """The folder of a trained model: `system.json`, which says of which system it is, and what that system lays beside it.
 
-    system.json   system, layout, config, facts, and what else the system states
-    README.md     the model card
+system.json   system, layout, config, facts, and what else the system states
+README.md     the model card
 """
 
 import json

@@ -107,7 +107,9 @@ def start_of(given: Path | None, phase: str, *, last: bool) -> Path | None:
         return own
     if not last:
         return None
-    return next((each for each in (given / "model", given) if (each / "system.json").is_file()), None)
+    return next(
+        (each for each in (given / "model", given) if (each / "system.json").is_file()), None
+    )
 
 
 def refuse_older(run: Path) -> None:

@@ -157,11 +157,11 @@ def place(settings: dict[str, Any], path: str, value: object, *, shown: object =
             where = where[name]
     before = where[names[-1]]
     if isinstance(before, dict):
-        raise SettingsError(
-            f"{path!r} is a group of settings; set one of {', '.join(before)}"
-        )
+        raise SettingsError(f"{path!r} is a group of settings; set one of {', '.join(before)}")
     if isinstance(value, bool) and isinstance(before, int | float) and not isinstance(before, bool):
-        raise SettingsError(f"{path}: a number is needed, got {shown if shown is not None else value!r}")
+        raise SettingsError(
+            f"{path}: a number is needed, got {shown if shown is not None else value!r}"
+        )
     where[names[-1]] = value
 
 

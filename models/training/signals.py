@@ -5,9 +5,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import TYPE_CHECKING
 
-import torch
-from accelerate import Accelerator
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 EVERY = 10
 """Steps after which several ranks ask each other; one rank sees it at once."""
@@ -20,7 +21,9 @@ class Stopped(Exception):
     """The run was asked to stop, and its state is saved."""
 
     def __init__(self, step: int, steps: int) -> None:
-        super().__init__(f"stopped at step {step} of {steps}, which is saved: the same command goes on")
+        super().__init__(
+            f"stopped at step {step} of {steps}, which is saved: the same command goes on"
+        )
 
 
 class Stop:
@@ -35,12 +38,14 @@ class Stop:
             raise KeyboardInterrupt
         self.asked = True
 
-    def agreed(self, machine: Accelerator, step: int) -> bool:
+    def agreed(self, machine: "Accelerator", step: int) -> bool:
         """Whether to stop after this step, the same on every rank."""
         if machine.num_processes == 1:
             return self.asked
         if step % EVERY:
             return False
+        import torch  # a command that only lists or helps does without it
+
         asked = machine.reduce(torch.tensor(int(self.asked), device=machine.device), "sum")
         assert isinstance(asked, torch.Tensor)
         return bool(asked.item())

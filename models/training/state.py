@@ -89,7 +89,9 @@ class State:
 
     networks: dict[str, nn.Module]
     turns: list[Turn]
-    averaged: list[Any]  # parameters and buffers; EMAModel is typed for parameters alone and takes both
+    averaged: list[
+        Any
+    ]  # parameters and buffers; EMAModel is typed for parameters alone and takes both
     names: list[str]
     average: EMAModel
     step: int = 0
@@ -260,7 +262,9 @@ def turn_of(
     for name in dict.fromkeys(group.network for group in objective.groups):
         theirs = {owner.name for (network, _), (owner, _) in owned.items() if network == name}
         if machine.num_processes > 1 and len(theirs) > 1:
-            raise SettingsError(f"several ranks cannot share {name}, which {', '.join(theirs)} train")
+            raise SettingsError(
+                f"several ranks cannot share {name}, which {', '.join(theirs)} train"
+            )
         network = torch.compile(networks[name]) if training.compile else networks[name]
         parallel[name] = machine.prepare(network)
     parameters = [parameter for group in groups for parameter in group["params"]]
@@ -278,7 +282,9 @@ def warm_start(state: State, phase: Phase, folder: Path) -> None:
         given = checkpoint.load(folder)[0].get("average", {})
     else:
         exported = phase.pretrained(folder)
-        given = {f"{network}.{name}": t for network, held in exported.items() for name, t in held.items()}
+        given = {
+            f"{network}.{name}": t for network, held in exported.items() for name, t in held.items()
+        }
     with torch.no_grad():
         for name, tensor in zip(state.names, state.averaged, strict=True):
             if name not in given:

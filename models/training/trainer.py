@@ -59,41 +59,40 @@ def train(
     if training.threads:
         torch.set_num_threads(training.threads)
     machine = machine_of(run, training)
-    rank, ranks = machine.process_index, machine.num_processes
-    check_batch(training, ranks)
+    check_batch(training, machine.num_processes)
     if machine.is_main_process:
         claim(run, settings_of(phase, settings, weights))
     machine.wait_for_everyone()
     state = begin(phase, machine)
-    if not resume(run / "checkpoints", state, rank) and weights is not None:
+    if not resume(run / "checkpoints", state, machine.process_index) and weights is not None:
         warm_start(state, phase, weights)
     model = model or run / "model"
     if state.step == training.steps and exported(run, model) == state.step:
         return model
     start_tracker(machine, training.tracker, state.step, settings)
-    steps = Steps(
-        phase.batch, Order(training.seed, phase.samples), training.batch_size // (ranks * training.accumulate),
-        rank, ranks,
-    )  # fmt: skip
-    stream = iter(
-        steps.stream(
-            state.step * training.accumulate,
-            training.steps * training.accumulate,
-            workers=training.workers,
-            pinned=machine.device.type == "cuda",
-        )
-    )
+    take_steps(run, phase, state, machine, console)
+    machine.wait_for_everyone()
+    if machine.is_main_process:
+        with averaged(state):
+            phase.export(state.networks, model, {"steps": state.step, "settings": dict(settings)})
+        write_whole(run / "exported.json", json.dumps({"step": state.step}) + "\n")
+    machine.wait_for_everyone()
+    for tracker in machine.trackers:
+        tracker.finish()
+    return model
+
+
+def take_steps(
+    run: Path, phase: Phase, state: State, machine: Accelerator, console: Console
+) -> None:
+    """All steps that are left, with what happens between them. Raises Diverged, Stopped."""
+    training = phase.training
+    stream = batches_of(phase, state.step, machine)
     note = Log(run, state.step, machine)
     progress = Progress(console, training.steps, state.step, training.batch_size)
     with progress, stop_signals() as stop:
         while state.step < training.steps:
-            batches = [next(stream) for _ in range(training.accumulate)]
-            torch.manual_seed(seed_of(training.seed, state.step, rank))
-            for turn in state.turns:
-                if state.step % turn.objective.every == 0:
-                    take(turn, state, batches, machine, training)
-            state.average.step(state.averaged)
-            state.step += 1
+            take_step(state, [next(stream) for _ in range(training.accumulate)], machine, training)
             if due(state.step, training.log, training.steps):
                 figures = state.meters.means(machine)
                 progress.loss = finite(figures, state.step)
@@ -109,16 +108,16 @@ def train(
             if stopped and state.step < training.steps:
                 machine.wait_for_everyone()
                 raise Stopped(state.step, training.steps)
-    machine.wait_for_everyone()
-    if machine.is_main_process:
-        facts = {"steps": state.step, "settings": dict(settings)}
-        with averaged(state):
-            phase.export(state.networks, model, facts)
-        write_whole(run / "exported.json", json.dumps({"step": state.step}) + "\n")
-    machine.wait_for_everyone()
-    for tracker in machine.trackers:
-        tracker.finish()
-    return model
+
+
+def take_step(state: State, batches: list[Batch], machine: Accelerator, training: Training) -> None:
+    """One turn of each objective whose turn it is, on the same batches."""
+    torch.manual_seed(seed_of(training.seed, state.step, machine.process_index))
+    for turn in state.turns:
+        if state.step % turn.objective.every == 0:
+            take(turn, state, batches, machine, training)
+    state.average.step(state.averaged)
+    state.step += 1
 
 
 # ---- the parts -------------------------------------------------------------------------------------------------------
@@ -135,10 +134,20 @@ def machine_of(run: Path, training: Training) -> Accelerator:
     sharded = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
     if machine.distributed_type in sharded:
         raise SettingsError(
-            f"ranks train whole copies of the networks (DDP), got {machine.distributed_type.value}: configure accelerate "
-            "for multi-GPU without it"
+            f"every rank trains whole networks (DDP), got {machine.distributed_type.value}: configure accelerate for "
+            "several GPUs without it"
         )
     return machine
+
+
+def batches_of(phase: Phase, step: int, machine: Accelerator) -> Iterator[Batch]:
+    """This rank's batches from a step on, `accumulate` of them for each."""
+    training, rank, ranks = phase.training, machine.process_index, machine.num_processes
+    size = training.batch_size // (ranks * training.accumulate)
+    steps = Steps(phase.batch, Order(training.seed, phase.samples), size, rank, ranks)
+    first, stop = (each * training.accumulate for each in (step, training.steps))
+    pinned = machine.device.type == "cuda"
+    return iter(steps.stream(first, stop, workers=training.workers, pinned=pinned))
 
 
 def take(
@@ -154,7 +163,9 @@ def take(
             with machine.autocast():
                 losses = turn.objective.losses(networks, batch.to(machine.device))
             loss = sum_of(losses)
-            parts = {"": loss} | ({f"/{n}": v for n, v in losses.items()} if len(losses) > 1 else {})
+            parts = {"": loss} | (
+                {f"/{n}": v for n, v in losses.items()} if len(losses) > 1 else {}
+            )
             machine.backward(loss if len(batches) == 1 else loss / len(batches))
         for part, value in parts.items():
             own = value.detach() if len(batches) == 1 else value.detach() / len(batches)
@@ -188,9 +199,7 @@ def check_batch(training: Training, ranks: int) -> None:
         )
 
 
-def settings_of(
-    phase: Phase, settings: Mapping[str, Any], weights: Path | None
-) -> dict[str, Any]:
+def settings_of(phase: Phase, settings: Mapping[str, Any], weights: Path | None) -> dict[str, Any]:
     """All that a run depends on, as JSON holds it. weights: of a warm start, which stand there by their hash."""
     whole = {**settings, "phase": phase.name, "config": plain(phase.config)}
     if weights is not None:

@@ -10,11 +10,12 @@ from jaxtyping import Float32
 from torch import Tensor
 
 from manifests.motion import Pose
-from models.data.batches import Batch
 from models.data.order import Order
 from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
-from models.systems.csg405.condition import Sampling, denoising_error, sample
+from models.diffusion.sampling import Sampling
+from models.systems.csg405.batches import Batch
+from models.systems.csg405.condition import denoising_error, sample
 from models.systems.csg405.configs import Noise, Size
 from models.systems.csg405.model import SkeletonTransformer
 from research.ablation.world import AUDIO, FRAMES, JOINTS, Clip, World, clip_of

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 from typer.main import get_command
 
 from manifests import keypoints as kp
@@ -46,13 +47,20 @@ def run(*arguments: str | Path) -> str:
 @pytest.fixture(scope="module")
 def model(dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model that was never trained."""
+    from models.data.dataset import Dataset
     from models.systems.csg405.configs import tiny
-    from models.systems.csg405.training import MotionPhase
+    from models.systems.csg405.system import SYSTEM
+    from models.systems.run import prepare_families
     from models.training.settings import overridden
 
     root = tmp_path_factory.mktemp("untrained")
-    task = Task.of(overridden(tiny(), SETTINGS), dataset, features=root / "features")
-    task.export(task.network().eval(), root / "model", {})
+    config = overridden(tiny(), SETTINGS)
+    opened = Dataset.open(dataset, features=root / "features")
+    prepare_families(SYSTEM, config, opened, None, device="cpu")
+    phase = SYSTEM.phase("motion", config, opened, {}, "cpu")
+    networks = {name: network.eval() for name, network in phase.networks().items()}
+    with torch.no_grad():
+        phase.export(networks, root / "model", {})
     return root / "model"
 
 
@@ -103,11 +111,11 @@ def test_a_small_model_is_trained_and_moves_a_person(
     told = json.loads((out / "model" / "system.json").read_text())
     assert told["facts"]["steps"] == 4 and told["config"]["frames"] == 50
     assert told["facts"]["dataset"] == json.loads((dataset / "dataset.json").read_text())["root"]
-    assert {file.name for file in (out / "checkpoints").iterdir()} == {
+    assert {file.name for file in (out / "motion" / "checkpoints").iterdir()} == {
         "step-00000002",
         "step-00000004",
     }
-    assert [file.name for file in out.glob("samples/*/*")] == [f"{FILMED.clip}.mp4"]
+    assert [file.name for file in out.glob("motion/samples/*/*")] == [f"{FILMED.clip}.mp4"]
     assert not (dataset / "features").exists()
 
     sound = voice(3, 130)  # longer than two windows
@@ -238,7 +246,7 @@ def test_what_is_right_makes_a_folder_and_nothing_is_said(said: Said, talk: dict
         ({"--guides": "drawn"}, "csg-model: --guides is one of stableanimator, mimicmotion, "),
         ({"--guides": ""}, "csg-model: --guides is one of "),
         ({"--guides": "all,none"}, "csg-model: --guides is one of "),
-        ({"--model": "nowhere"}, "csg-model: nowhere holds no trained csg405 model: "),
+        ({"--model": "nowhere"}, "csg-model: nowhere holds no trained model: "),
         ({"--audio": "absent.wav"}, "csg-model: there is no file absent.wav, and it is no clip "),
         ({"--reference": "nobody"}, "csg-model: there is no file nobody, and it is no clip "),
         ({"--reference": "00ff"}, "csg-model: the clip 00ff needs --data"),
@@ -277,7 +285,7 @@ def test_a_mistake_in_generating_is_one_sentence_and_nothing_is_made(
         ({}, ["-s", "size.depth=3"], "csg-model: checkpoint_3.pth lacks 'seqTransEncoder.layers.2."),
         ({}, ["-s", "size.deep=3"], "csg-model: there is no setting 'size.deep'; did you mean size.de"),
         ({}, ["--config", "tiny"], "csg-model: a released checkpoint needs network=released, got paper"),
-        ({}, ["--config", "huge"], "csg-model: --config is one of tiny, small, paper, released, got"),
+        ({}, ["--config", "huge"], "csg-model: --config is one of tiny, small, paper, released, or a file"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_importing_is_one_sentence_and_nothing_is_made(
@@ -316,7 +324,10 @@ def test_a_foreign_folder_is_refused_before_the_work(said: Said, talk: dict[str,
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        (["--config", "huge"], "csg-model: --config is one of tiny, small, paper, released, got"),
+        (
+            ["--config", "huge"],
+            "csg-model: --config is one of tiny, small, paper, released, or a file",
+        ),
         (["--data", "nowhere"], "csg-model: nowhere is no dataset: it has no clips.parquet"),
         (["--config", "paper"], "csg-model: wav2vec2 needs its weights: "),
         (["--encoder", "mel"], "csg-model: an encoder is one of logmel, wav2vec2, hubert, wavlm"),
@@ -342,7 +353,7 @@ def test_a_mistake_in_training_is_one_sentence_and_nothing_is_made(
 
 def test_a_system_that_is_not_known_is_one_sentence(said: Said, dataset: Path) -> None:
     code, words = said("train", "emo3", "--data", dataset, "--out", "x")
-    assert (code, words) == (2, "csg-model: system is one of csg405, got 'emo3'")
+    assert (code, words) == (2, "csg-model: a system is one of csg405, got 'emo3'")
 
 
 @pytest.mark.parametrize("seed", ["-1", "three", str(2**63)])

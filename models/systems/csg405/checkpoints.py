@@ -119,7 +119,7 @@ def check_tensor(what: str, tensor: Tensor, own: Tensor) -> None:
         raise WeightsError(f"{what} does not hold finite floating-point numbers")
 
 
-# ---- with the statistics -----------------------------------------------------------------------------------------------
+# ---- with the statistics ---------------------------------------------------------------------------------------------
 
 MEAN = "Mean_pose_rescaled_local_smooth_no_leg.npy"
 STD = "Std_pose_rescaled_local_smooth_no_leg.npy"

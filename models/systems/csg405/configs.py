@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from models.systems.csg405.batches import Reference
 from models.data.skeleton import LEGS, Skeleton
 from models.diffusion.schedule import Prediction, Schedule, cosine
+from models.systems.csg405.batches import Reference
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
 from models.training.settings import SettingsError, Training

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 import torch
@@ -60,7 +60,9 @@ class SkeletonGenerator:
         held = model_folder(folder)
         try:
             config = parsed(Config, held.stated["config"])
-            expected = tuple(held.stated["encoder"][name] for name in ("name", "version", "weights"))
+            expected = tuple(
+                held.stated["encoder"][name] for name in ("name", "version", "weights")
+            )
             network = read_network(held.path, config, getattr(torch, wanted.precision))
             statistics = Statistics.read(held.path / "statistics.json")
         except UNREADABLE as error:
@@ -183,8 +185,8 @@ class SkeletonGenerator:
 
 def read_network(folder: Path, config: Config, precision: torch.dtype) -> Network:
     """The network in a folder. Raises what `UNREADABLE` names."""
-    kind: Any = PublishedTransformer if config.network == "released" else SkeletonTransformer
-    network = kind.from_pretrained(
+    kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
+    network = cast("type[Any]", kind).from_pretrained(
         folder, local_files_only=True, use_safetensors=True, torch_dtype=precision
     )
     for tensor in (*network.parameters(), *network.buffers()):

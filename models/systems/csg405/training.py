@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,7 +25,7 @@ from models.metrics.guidance import measured_guidance
 from models.metrics.table import METRICS
 from models.systems.csg405.batches import Batch, Windows
 from models.systems.csg405.condition import denoising_error, predicted_x0, steps_of
-from models.systems.csg405.configs import Config
+from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.generator import Making, SkeletonGenerator
 from models.training.phase import Group, Losses, Networks, Objective
 from models.training.settings import Training
@@ -62,7 +62,9 @@ class MotionPhase:
         encoder = encoder_of(config.encoder, device=device)
         values = dataset.family(pose_features(config.skeleton))
         voices = dataset.family(audio_features(encoder))
-        return cls(config, dataset, values, voices, encoder, statistics_of(dataset.training, values))
+        return cls(
+            config, dataset, values, voices, encoder, statistics_of(dataset.training, values)
+        )
 
     @property
     def name(self) -> str:
@@ -103,9 +105,7 @@ class MotionPhase:
         """How far x0 is from the data."""
         noise = self.config.noise
         weights = self.weights(batch.values.device)
-        return {
-            "denoising": denoising_error(networks[NAME], batch, noise, self.schedule, weights)
-        }
+        return {"denoising": denoising_error(networks[NAME], batch, noise, self.schedule, weights)}
 
     @cached_property
     def schedule(self) -> Schedule:
@@ -155,7 +155,9 @@ class MotionPhase:
         batches = self.validation_items - self.previews
         if item < batches:
             first = item * self.training.batch_size
-            return self.denoised(networks[NAME], self.places[first : first + self.training.batch_size])
+            return self.denoised(
+                networks[NAME], self.places[first : first + self.training.batch_size]
+            )
         return self.generated(networks[NAME], item - batches, folder)
 
     def denoised(self, network: nn.Module, places: Sequence[Place]) -> dict[str, list[float]]:
@@ -202,7 +204,7 @@ class MotionPhase:
         """A network as a generator, with few enough steps for any schedule."""
         wanted = Making(steps=min(Making().steps, self.config.noise.steps))
         return SkeletonGenerator(
-            self.config, network, self.statistics, self.encoder, facts, wanted  # type: ignore[arg-type]
+            self.config, cast("Network", network), self.statistics, self.encoder, facts, wanted
         )
 
     def export(self, networks: Networks, folder: Path, facts: Mapping[str, Any]) -> None:
@@ -215,9 +217,7 @@ class MotionPhase:
         ]
         generator, motions = self.generator(network, {}), self.dataset.validation
 
-        def generate(
-            number: int, frames: int, scale: float
-        ) -> Float32[np.ndarray, "time 133 3"]:
+        def generate(number: int, frames: int, scale: float) -> Float32[np.ndarray, "time 133 3"]:
             voice = self.audio_features.rows(motions.entries[number], 0, frames)
             middle = motions.pose(number)[frames // 2]
             how = replace(generator.wanted, scale=scale)
@@ -233,4 +233,8 @@ class MotionPhase:
 
     def pretrained(self, folder: Path) -> Mapping[str, Mapping[str, Tensor]]:
         """Of a trained folder, imported ones among them. Raises ModelError."""
-        return {NAME: SkeletonGenerator.load(folder, Making(encoder=self.config.encoder)).network.state_dict()}
+        return {
+            NAME: SkeletonGenerator.load(
+                folder, Making(encoder=self.config.encoder)
+            ).network.state_dict()
+        }

@@ -174,9 +174,7 @@ def test_killed_in_the_middle_and_begun_again_is_as_never_killed(folder: Path, c
     for shard in ("train-all-000", "train-b-000", "val-all-000", "test-all-000"):
         for ending in ("tar", "json"):
             name = f"{shard}.{ending}"
-            assert (local(features) / name).read_bytes() == (
-                local(unbroken) / name
-            ).read_bytes()
+            assert (local(features) / name).read_bytes() == (local(unbroken) / name).read_bytes()
 
 
 # ---- read --------------------------------------------------------------------------------------------------

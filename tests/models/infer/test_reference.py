@@ -86,7 +86,9 @@ def test_a_picture_without_a_person_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PersonError, match=r"cup\.png shows no face"):
         person_of(str(tmp_path / "cup.png"))
     with pytest.raises(PersonError, match="black shows no face"):
-        from_picture(np.zeros((64, 64, 3), np.uint8), backend="mediapipe", name="black", crop=Crop())
+        from_picture(
+            np.zeros((64, 64, 3), np.uint8), backend="mediapipe", name="black", crop=Crop()
+        )
 
 
 def test_a_model_of_poses_that_cannot_be_found_here_says_so(portrait: Path) -> None:

@@ -63,7 +63,9 @@ def test_scales_are_measured_on_clips(clips: tuple[Motions, Features, SkeletonGe
     assert found == measured_guidance(generating(model, motions, voices), motions)
 
 
-def test_without_clips_nothing_is_guided(clips: tuple[Motions, Features, SkeletonGenerator]) -> None:
+def test_without_clips_nothing_is_guided(
+    clips: tuple[Motions, Features, SkeletonGenerator],
+) -> None:
     motions, voices, model = clips
     generate = generating(model, motions, voices)
     assert measured_guidance(generate, motions.where(lambda _: False)).scale == 1.0

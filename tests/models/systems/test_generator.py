@@ -235,7 +235,9 @@ def test_a_model_of_the_released_kind_is_saved_and_loaded_and_makes_no_legs(
     assert made[:, kp.NOSE, 2].all() and made[:, kp.NOSE, :2].std(axis=0).max() > 0.0
 
 
-def test_coarser_arithmetic_gives_nearly_the_same_motion(trained: SkeletonGenerator, saved: Path) -> None:
+def test_coarser_arithmetic_gives_nearly_the_same_motion(
+    trained: SkeletonGenerator, saved: Path
+) -> None:
     coarse = motion(SkeletonGenerator.load(saved, Making(precision="bfloat16")), FRAMES, scale=1.0)
     fine = motion(trained, FRAMES, scale=1.0)
     assert not np.array_equal(coarse, fine)
@@ -257,7 +259,9 @@ def test_a_reference_that_shows_nothing_is_refused(trained: SkeletonGenerator) -
         trained.pose(trained.hear(voice(0, 5)), np.zeros((133, 3), np.float32))
 
 
-def test_a_joint_that_the_reference_lacks_is_zero_for_the_network(trained: SkeletonGenerator) -> None:
+def test_a_joint_that_the_reference_lacks_is_zero_for_the_network(
+    trained: SkeletonGenerator,
+) -> None:
     pose = smooth_pose(0, 1)[0]
     pose[kp.LEFT_WRIST] = 0.0
     shown = trained.reference(pose)[0]

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from models.systems.csg405.published import PublishedTransformer
 from models.systems.csg405.checkpoints import NAMES, from_published, load_published
+from models.systems.csg405.published import PublishedTransformer
 
 POSE, AUDIO, WIDTH, HEADS, DEPTH = 246, 768, 64, 4, 2
 

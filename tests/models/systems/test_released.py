@@ -9,16 +9,16 @@ import pytest
 import torch
 
 from models.systems.csg405.card import card
-from models.systems.csg405.configs import Config, Size, released
 from models.systems.csg405.checkpoints import (
     MEAN,
     STD,
+    WeightsError,
     imported,
     read_statistics,
     statistics_files,
 )
+from models.systems.csg405.configs import Config, Size, released
 from models.systems.csg405.generator import SkeletonGenerator
-from models.systems.csg405.checkpoints import WeightsError
 from models.training.settings import plain
 from tests.models.making import released_layout, smooth_pose, write_checkpoint, write_statistics
 

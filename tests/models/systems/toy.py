@@ -50,7 +50,9 @@ def onsets(motions: Motions, number: int) -> Float[np.ndarray, "rows 1"]:
     return np.flatnonzero(np.diff(loud) > loud.std()).astype(np.float32)[:, None]
 
 
-THUMBNAILS = Recipe(family("thumbnails-1", "drawn", (SIDE, SIDE, 3), np.uint8, rate=12.5), thumbnails)
+THUMBNAILS = Recipe(
+    family("thumbnails-1", "drawn", (SIDE, SIDE, 3), np.uint8, rate=12.5), thumbnails
+)
 ONSETS = Recipe(family("onsets-1", "loud", 1, np.float32, rate=None), onsets)
 
 
@@ -100,7 +102,9 @@ class Codec(nn.Module):
         self.down = nn.Sequential(
             nn.Linear(size, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, CODE)
         )
-        self.up = nn.Sequential(nn.Linear(CODE, width), nn.ReLU(), nn.Dropout(0.1), nn.Linear(width, size))
+        self.up = nn.Sequential(
+            nn.Linear(CODE, width), nn.ReLU(), nn.Dropout(0.1), nn.Linear(width, size)
+        )
 
     def forward(self, pose: Tensor) -> tuple[Tensor, Tensor]:
         code = self.down(pose.flatten(0, 1)).unflatten(0, pose.shape[:2])
@@ -112,7 +116,9 @@ class Animator(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.body = nn.Sequential(nn.Linear(160 + 1 + CODE, width), nn.ReLU(), nn.Linear(width, CODE))
+        self.body = nn.Sequential(
+            nn.Linear(160 + 1 + CODE, width), nn.ReLU(), nn.Linear(width, CODE)
+        )
         self.paint = nn.Linear(CODE, 3 * SIDE * SIDE)
 
     def forward(self, audio: Tensor, loud: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,7 +184,11 @@ class CodecPhase(Base):
         code, back = networks["codec"](batch.pose)
         apart = (back - batch.pose) * batch.mask
         seen = networks["look"](back) - networks["look"](batch.pose)
-        return {"reconstruction": (apart**2).mean(), "look": 0.1 * (seen**2).mean(), "code": 1e-3 * (code**2).mean()}
+        return {
+            "reconstruction": (apart**2).mean(),
+            "look": 0.1 * (seen**2).mean(),
+            "code": 1e-3 * (code**2).mean(),
+        }
 
     def validate(self, networks: Networks, item: int, folder: Path) -> dict[str, list[float]]:
         pose, _ = self.poses(self.dataset.validation.entries[item], 0)
@@ -224,7 +234,9 @@ class AnimationPhase(Base):
             frames, _ = self.features(THUMBNAILS).window(entry, first, FRAMES)
             loud = np.float32(len(self.features(ONSETS).rows(entry)))
             noise = random.standard_normal((FRAMES, CODE), dtype=np.float32)
-            rows.append((self.poses(entry, first)[0], audio.astype(np.float32), frames, loud, noise))
+            rows.append(
+                (self.poses(entry, first)[0], audio.astype(np.float32), frames, loud, noise)
+            )
         return Scenes(*(torch.from_numpy(np.stack(part)) for part in zip(*rows, strict=True)))
 
     def critic(self, networks: Networks, batch: Scenes) -> Losses:
@@ -336,7 +348,9 @@ SYSTEM = Toy()
 
 def register() -> None:
     """The row of the table."""
-    SYSTEMS["toy"] = Listing("tests.models.systems.toy:SYSTEM", "audio to codes and frames", "nobody")
+    SYSTEMS["toy"] = Listing(
+        "tests.models.systems.toy:SYSTEM", "audio to codes and frames", "nobody"
+    )
 
 
 register()

@@ -63,9 +63,7 @@ def write_dataset(folder: Path, *, clips: int = 6) -> Path:
             row |= {f"{name}_offset": member.offset, f"{name}_size": member.size}
     pq.write_table(pa.Table.from_pylist(rows), folder / "clips.parquet")
     crop = {"size": 512, "margin": 0.08}
-    (folder / "dataset.json").write_text(
-        json.dumps({"root": "a" * 64, "settings": {"crop": crop}})
-    )
+    (folder / "dataset.json").write_text(json.dumps({"root": "a" * 64, "settings": {"crop": crop}}))
     return folder
 
 
@@ -117,9 +115,7 @@ def prepare(data: Path, system: str = "csg405") -> None:
     from models.systems import system_of
     from models.systems.run import prepare_families
 
-    prepare_families(
-        system_of(system), small(system), Dataset.open(data), None, device="cpu"
-    )
+    prepare_families(system_of(system), small(system), Dataset.open(data), None, device="cpu")
 
 
 def places(count: int) -> list[Place]:
@@ -156,7 +152,12 @@ def finish(processes: list[BaseProcess], code: int = 0) -> None:
 
 
 def signal_at(
-    processes: list[BaseProcess], log: Path, *, lines: int, later: float, number: int = signal.SIGKILL
+    processes: list[BaseProcess],
+    log: Path,
+    *,
+    lines: int,
+    later: float,
+    number: int = signal.SIGKILL,
 ) -> bool:
     """A signal to all processes, `later` seconds after so many lines of the log; whether anything was still running."""
     while any(process.is_alive() for process in processes):

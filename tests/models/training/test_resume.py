@@ -136,9 +136,7 @@ def test_the_number_of_workers_changes_nothing(whole: Whole) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(100, 155))
-def test_a_hundred_kills_change_no_bit(
-    data: Path, whole: Whole, tmp_path: Path, seed: int
-) -> None:
+def test_a_hundred_kills_change_no_bit(data: Path, whole: Whole, tmp_path: Path, seed: int) -> None:
     setups = [("csg405", 0, 1), ("csg405", 1, 1), ("csg405", 1, 2), ("toy", 0, 1), ("toy", 1, 2)]
     system, workers, ranks = setups[seed % len(setups)]
     left, _ = killed_and_resumed(

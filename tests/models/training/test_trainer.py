@@ -58,7 +58,12 @@ def config(**changes: object) -> Config:
 
 
 def run(
-    data: Path, folder: Path, wanted: object, *, system: str = "csg405", warm_start: Path | None = None
+    data: Path,
+    folder: Path,
+    wanted: object,
+    *,
+    system: str = "csg405",
+    warm_start: Path | None = None,
 ) -> Path:
     with Path("/dev/null").open("w") as nowhere:
         return train_phases(
@@ -117,7 +122,7 @@ def test_a_finished_phase_is_not_exported_again(data: Path, tmp_path: Path) -> N
 
 def test_a_run_of_an_earlier_version_is_refused_in_one_sentence(data: Path, tmp_path: Path) -> None:
     (tmp_path / "run" / "checkpoints").mkdir(parents=True)
-    with pytest.raises(SettingsError, match="was begun by an earlier version.*--warm-start"):
+    with pytest.raises(SettingsError, match=r"was begun by an earlier version.*--warm-start"):
         run(data, tmp_path / "run", config(steps=2, **QUIET))
 
 
@@ -149,7 +154,9 @@ def test_validation_says_where_the_loss_is_and_how_generated_clips_move(
     figures = next(line for line in log_of(tmp_path / "run/motion") if "validation/loss" in line)
     steps = [figures[f"validation/loss_by_step/{step:04d}"] for step in (125, 375, 625, 875)]
     assert sum(steps) / 4 == pytest.approx(figures["validation/loss"])
-    parts = [figures[f"validation/loss_by_part/{part}"] for part in ("body", "face", "mouth", "hands")]
+    parts = [
+        figures[f"validation/loss_by_part/{part}"] for part in ("body", "face", "mouth", "hands")
+    ]
     assert min(parts) < figures["validation/loss"] < max(parts)
     for name in ("speed", "jitter"):
         assert figures[f"validation/motion/{name}"] != figures[f"validation/truth/{name}"]
@@ -227,13 +234,23 @@ def test_frozen_parts_are_neither_kept_nor_changed_and_buffers_are(
     )
     assert {name.split(".")[0] for name in second} == {"animator", "critic"}
     exported = (tmp_path / "run/codec/model/codec.safetensors").read_bytes()
-    assert (tmp_path / "run/model/codec.safetensors").read_bytes() == exported  # it was not trained on
+    assert (
+        tmp_path / "run/model/codec.safetensors"
+    ).read_bytes() == exported  # it was not trained on
 
 
 def test_objectives_take_turns_with_rates_of_their_own(data: Path, tmp_path: Path) -> None:
-    run(data, tmp_path / "run", replace(toy.small(), animation=replace(toy.small().animation, log=1)), system="toy")
+    run(
+        data,
+        tmp_path / "run",
+        replace(toy.small(), animation=replace(toy.small().animation, log=1)),
+        system="toy",
+    )
     lines = [line for line in log_of(tmp_path / "run/animation") if "loss/critic" in line]
-    assert ["loss/animator" in line for line in lines] == [True, False] * 8  # it takes every second step
+    assert ["loss/animator" in line for line in lines] == [
+        True,
+        False,
+    ] * 8  # it takes every second step
     assert {line["learning_rate/critic"] for line in lines[2:]} == {2e-3}
     assert lines[-2]["loss/animator"] == pytest.approx(
         sum(lines[-2][f"loss/animator/{part}"] for part in ("pose", "frames", "critic"))
@@ -247,7 +264,12 @@ def test_gradients_over_several_batches_are_those_of_one(data: Path, tmp_path: P
     for accumulate in (1, 2, 4):
         animation = replace(toy.small().animation, **changed | {"accumulate": accumulate})
         wanted = replace(toy.small(), animation=animation)
-        models.append(load_file(run(data, tmp_path / f"run-{accumulate}", wanted, system="toy") / "animator.safetensors"))
+        models.append(
+            load_file(
+                run(data, tmp_path / f"run-{accumulate}", wanted, system="toy")
+                / "animator.safetensors"
+            )
+        )
     for other in models[1:]:
         for name, tensor in models[0].items():
             assert torch.allclose(tensor, other[name], atol=1e-6), name
@@ -257,7 +279,9 @@ def test_a_phase_that_was_trained_anew_is_seen_by_the_next(data: Path, tmp_path:
     run(data, tmp_path / "run", toy.small(), system="toy")
     shutil.rmtree(tmp_path / "run" / "codec")
     other = replace(toy.small(), codec=replace(toy.small().codec, seed=5))
-    with pytest.raises(SettingsError, match=r"begun with another (after\.codec|config\.codec\.seed)"):
+    with pytest.raises(
+        SettingsError, match=r"begun with another (after\.codec|config\.codec\.seed)"
+    ):
         run(data, tmp_path / "run", other, system="toy")
 
 
@@ -302,7 +326,9 @@ def test_no_two_steps_or_ranks_share_a_seed() -> None:
 
 def test_a_batch_is_dealt_out_evenly() -> None:
     check_batch(Training(batch_size=16, accumulate=2), 4)
-    with pytest.raises(SettingsError, match="batch_size of 16 cannot be dealt out evenly to 4 ranks in 8"):
+    with pytest.raises(
+        SettingsError, match="batch_size of 16 cannot be dealt out evenly to 4 ranks in 8"
+    ):
         check_batch(Training(batch_size=16, accumulate=8), 4)
 
 
