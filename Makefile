@@ -5,6 +5,7 @@ SOURCES ?=
 OUT     ?= dataset
 WORKERS ?=
 RUN     ?= run
+SYSTEM  ?= csg405
 AUDIO   ?= test:0
 PERSON  ?= test:0
 MADE    ?= made
@@ -19,7 +20,7 @@ BIN := .venv/bin
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
-	@echo "  variables: SOURCES=list or folder  OUT=folder  WORKERS=n  RUN=folder  AUDIO=voice  PERSON=picture|pose|clip  MADE=folder"
+	@echo "  variables: SOURCES=list or folder  OUT=folder  WORKERS=n  RUN=folder  SYSTEM=name  AUDIO=voice  PERSON=picture|pose|clip  MADE=folder"
 	@echo "             ARGS='any further option of the command'"
 
 setup: .venv/.ready ## make .venv with everything in it
@@ -33,8 +34,8 @@ setup: .venv/.ready ## make .venv with everything in it
 dataset: .venv/.ready ## build a dataset; without SOURCES, of the built-in sample
 	@$(BIN)/csg-data build --out $(OUT) $(if $(SOURCES),--sources '$(SOURCES)') $(if $(WORKERS),--workers $(WORKERS)) $(ARGS)
 
-train: .venv/.ready ## train the main model on OUT (after make dataset) into RUN
-	@$(BIN)/csg-model train csg405 --data $(OUT) --out $(RUN) $(ARGS)
+train: .venv/.ready ## train SYSTEM on OUT (after make dataset) into RUN
+	@$(BIN)/csg-model train $(SYSTEM) --data $(OUT) --out $(RUN) $(ARGS)
 
 generate: .venv/.ready ## make the voice AUDIO move PERSON with the model in RUN, into MADE
 	@$(BIN)/csg-model generate --model $(RUN) --data $(OUT) --audio '$(AUDIO)' --reference '$(PERSON)' --out $(MADE) $(ARGS)

@@ -223,7 +223,7 @@ def decoded(shard: str) -> WebDataset:
 
 def theirs_features(*families: Features) -> Iterator[tuple[np.ndarray, ...]]:
     """Two families through webdataset, side by side."""
-    shards = [str(next(each.files.folder.glob("*.tar"))) for each in families]
+    shards = [str(next(Path(each.folder.url).glob("*.tar"))) for each in families]
     for one, other in zip(*map(decoded, shards), strict=True):
         yield one["npy"], other["npy"]
 
@@ -278,7 +278,7 @@ def training(motions: Motions) -> None:
         prepare(motions, audio_features(LogMel())),
     )
     windows = Windows(motions, values, voices, statistics_of(motions, values), 0, FRAMES)
-    steps = Steps(windows, Order(0, len(motions)), 4)
+    steps = Steps(windows.batch, Order(0, len(motions)), 4)
     config = tiny()
     listener = encoder()
     kept, inside = trainer(config, voices.family.size), trainer(config, 768)

@@ -18,7 +18,17 @@ import webdataset
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.data.features import Family, Features, Recipe, family, pose_features, prepare
+from models.data.features import (
+    Family,
+    Features,
+    NotPrepared,
+    Recipe,
+    compute,
+    family,
+    pose_features,
+    prepare,
+)
+from models.data.features import open_features as already_computed
 from models.data.files import DatasetError
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
@@ -328,3 +338,100 @@ def test_two_processes_that_make_the_same_features_leave_them_whole(folder: Path
     assert generator.asked == []
     assert features.at == alone.at
     assert replace(features, files=alone.files) == alone
+
+
+# ---- families of every kind ------------------------------------------------------------------------------------
+
+
+def thumbnails(motions: Motions, number: int) -> np.ndarray:
+    """Every second frame, 2 x 3 pixels that say which."""
+    rows = -(-motions.entries[number].frames // 2)
+    return np.broadcast_to(np.arange(rows, dtype=np.uint8)[:, None, None, None], (rows, 2, 3, 3))
+
+
+def words(motions: Motions, number: int) -> np.ndarray:
+    """As many rows as the clip's number, plus one."""
+    return np.arange(number + 1, dtype=np.int64)[:, None]
+
+
+FRAMES = Recipe(family("frames-1", "drawn", (2, 3, 3), np.uint8, rate=12.5), thumbnails)
+WORDS = Recipe(family("words-1", "said", 1, np.int64, rate=None), words)
+
+
+@pytest.mark.parametrize(
+    ("rate", "frames", "rows"),
+    [(25.0, 7, 7), (12.5, 7, 4), (12.5, 8, 4), (50.0, 7, 14), (100 / 3, 3, 4)],
+)
+def test_rows_are_those_that_begin_within_the_frames(rate: float, frames: int, rows: int) -> None:
+    assert family("a-1", "", 1, np.float32, rate=rate).row_of(frames) == rows
+
+
+def test_a_window_of_pictures_at_another_rate_is_that_of_its_frames(folder: Path) -> None:
+    motions = Motions.open(folder)
+    features = prepare(motions, FRAMES)
+    for entry in motions.entries:
+        rows, known = features.window(entry, 4, 11)  # rows that begin with frames 4, 6 … 14
+        assert rows.shape == (6, 2, 3, 3) and rows.dtype == np.uint8 and known.all()
+        assert rows[:, 0, 0, 0].tolist() == list(range(2, 8))
+        assert len(features.rows(entry)) == -(-entry.frames // 2)
+
+
+def test_a_family_without_a_rate_has_as_many_rows_as_there_are(folder: Path) -> None:
+    motions = Motions.open(folder)
+    features = prepare(motions, WORDS)
+    for number, entry in enumerate(motions.entries):
+        assert features.rows(entry)[:, 0].tolist() == list(range(number + 1))
+        assert len(features.window(entry, 3, 2)[0]) == number + 1
+    with pytest.raises(ValueError, match="stand at no time"):
+        WORDS.family.row_of(1)
+
+
+def test_a_mask_says_what_of_a_window_is_known(folder: Path) -> None:
+    motions = Motions.open(folder)
+    features = prepare(motions, pose_features(Skeleton(smoothing=None)))
+    number = motions.number(CLIPS[1].clip)
+    rows, known = features.window(motions.entries[number], 7, 3)
+    hand = slice(2 * 91, 2 * 112)  # out of sight from frame 8 on
+    assert known[0, hand].all() and not known[1:, hand].any()
+    assert np.isfinite(rows).all() and not rows[1:, hand].any()
+
+
+def test_an_array_of_another_shape_is_refused_by_name(folder: Path) -> None:
+    wrong = replace(FRAMES, make=words)
+    with pytest.raises(
+        DatasetError, match=r"frames-1@.* has shape \(\d, 1\), needed \(\d+, 2, 3, 3\)"
+    ):
+        prepare(Motions.open(folder), wrong)
+
+
+# ---- computed by many ------------------------------------------------------------------------------------------
+
+
+def test_processes_and_ranks_compute_the_same_bytes_as_one(folder: Path, tmp_path: Path) -> None:
+    motions = Motions.open(folder)
+    recipe = pose_features(Skeleton())
+    alone = local(prepare(motions, recipe, tmp_path / "alone"))
+    counted: list[tuple[int, int]] = []
+    pool = prepare(
+        motions, recipe, tmp_path / "pool", workers=2, on_progress=lambda *n: counted.append(n)
+    )
+    for rank in range(3):
+        with pytest.raises(NotPrepared, match=r"of 4 shards of skeleton-1@"):
+            already_computed(motions, recipe.family, tmp_path / "ranks")
+        compute(motions, recipe, tmp_path / "ranks", part=(rank, 3))
+    ranks = already_computed(motions, recipe.family, tmp_path / "ranks")
+    wanted = {file.name: file.read_bytes() for file in alone.iterdir()}
+    for other in (pool, ranks):
+        assert {file.name: file.read_bytes() for file in local(other).iterdir()} == wanted
+    assert counted[-1] == (7, 7)
+
+
+def dies(motions: Motions, number: int) -> np.ndarray:
+    """A process that the kernel kills."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return np.zeros(0)
+
+
+def test_a_process_that_dies_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match=r"a process that computed loud-1@.* died"):
+        prepare(Motions.open(folder), Recipe(KIND, dies), tmp_path, workers=1)

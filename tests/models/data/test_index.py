@@ -1,6 +1,7 @@
 """The index over a dataset's shards: it reads what was written, and says what is wrong with the rest."""
 
 import io
+import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.data.files import DatasetError, Files, Folder, array_in
-from models.data.index import Motions
+from models.data.index import Crop, Motions
 from tests.models.making import CLIPS, Made, changed, write_dataset
 
 ONE = (Made(0, 30),)
@@ -270,3 +271,34 @@ def hostile() -> list[bytes]:
 def test_what_is_no_plain_array_is_a_value_error(content: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         array_in(io.BytesIO(content))
+
+
+# ---- crops of another size -------------------------------------------------------------------------------------
+
+
+def with_crop(folder: Path, crop: object) -> Motions:
+    file = folder / "dataset.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"settings": {"crop": crop}}))
+    return Motions.open(folder)
+
+
+def test_a_pose_of_a_crop_of_another_size_comes_in_pixels_of_512(tmp_path: Path) -> None:
+    """Pixel centres lie at integers: the middle of 256 pixels, 127.5, is the middle of 512, 255.5."""
+    pose = np.full((30, 133, 3), (127.5, 0.0, 0.9), np.float32)
+    pose[:, 5] = 0.0  # missing
+    folder = write_dataset(tmp_path / "set", [Made(0, 30, pose=pose)])
+    motions = with_crop(folder, {"size": 256, "margin": 0.2})
+    assert motions.crop == Crop(256, 0.2)
+    found = motions.pose(0)
+    assert found[0, 0].tolist() == pytest.approx([255.5, 0.5, 0.9])
+    assert not found[:, 5].any()
+    assert np.array_equal(with_crop(folder, {"size": 512}).pose(0), pose)
+
+
+@pytest.mark.parametrize(
+    "crop", [{"size": 1}, {"size": "large"}, {"margin": -1}, [512], {"margin": None}]
+)
+def test_a_crop_that_is_none_is_one_sentence(tmp_path: Path, crop: object) -> None:
+    folder = write_dataset(tmp_path / "set", ONE)
+    with pytest.raises(DatasetError, match=r"dataset\.json has (no|a) crop"):
+        with_crop(folder, crop).pose(0)

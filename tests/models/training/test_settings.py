@@ -2,17 +2,20 @@
 
 import dataclasses
 import math
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.systems.csg405.configs import CONFIGS, Config, Noise, tiny
+from models.systems.csg405.configs import CONFIGS, Config, Noise, small, tiny
 from models.systems.csg405.generator import Making
 from models.training.settings import (
     SEEDS,
     SettingsError,
     Training,
+    configured,
     differing,
     overridden,
     parsed,
@@ -177,3 +180,53 @@ def test_settings_can_be_replaced_in_code_with_the_same_checks() -> None:
     with pytest.raises(SettingsError, match=r"noise\.power"):
         Noise(power=0)
     assert math.isinf(Training(max_grad_norm=math.inf).max_grad_norm)
+
+
+# ---- a file of settings ----------------------------------------------------------------------------------------
+
+
+def test_a_file_of_settings_changes_a_configuration_and_set_changes_both(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(
+        "base: small\nframes: 100\ntraining: {steps: 7, workers: 2}\nsize:\n  depth: 3\n"
+    )
+    found = configured(CONFIGS, str(file), ["training.steps=9"])
+    wanted = small()
+    wanted = replace(
+        wanted, frames=100, size=replace(wanted.size, depth=3),
+        training=replace(wanted.training, steps=9, workers=2),
+    )  # fmt: skip
+    assert found == wanted
+    file.write_text("frames: 100\n")
+    assert configured(CONFIGS, str(file), []) == replace(tiny(), frames=100)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "cannot be read as YAML: "),
+        ("a: [", "cannot be read as YAML: "),
+        ("- 1\n", "holds a list, needed settings by name"),
+        ("base: huge\n", "base is one of tiny, small, paper, released, got 'huge'"),
+        ("trainin: {steps: 3}\n", "there is no setting 'trainin.steps'; did you mean training?"),
+        ("training: 3\n", "'training' is a group of settings"),
+        ("training: {steps: many}\n", "training.steps: Input should be a valid integer"),
+        ("training: {steps: true}\n", "training.steps: a number is needed"),
+    ],
+)
+def test_a_file_that_is_no_settings_is_one_sentence(
+    tmp_path: Path, content: str | None, said: str
+) -> None:
+    file = tmp_path / "mine.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError) as caught:
+        configured(CONFIGS, str(file), [])
+    assert said in str(caught.value)
+
+
+def test_half_precision_is_refused_with_the_reason() -> None:
+    with pytest.raises(
+        SettingsError, match="precision is no or bf16, got fp16: what its loss scaler"
+    ):
+        Training(precision="fp16")
