@@ -9,12 +9,12 @@ from manifests.record import Blob, Clip, Source, Why
 from pipeline.config import Run
 from pipeline.flow import RUN, Flow
 from pipeline.run.cluster import open_engine
-from pipeline.run.job import Job, clip_step, flow_digest, source_step
+from pipeline.run.job import Job, flow_digest
 from pipeline.run.ledger import Ledger
 from pipeline.run.marks import Marks
 from pipeline.run.outage import Outage
 from pipeline.run.recorded import Recorded
-from pipeline.run.tasks import EngineLost, Lost, Preflight, Task
+from pipeline.run.tasks import EngineLost, Lost, Preflight, Task, clip_step, source_step
 from pipeline.run.walk import Costs, NotYet, Outcome, walk_clip, walk_source
 from pipeline.sources.locators import Located
 from pipeline.store import Store

@@ -1,12 +1,9 @@
-"""What the driver sends to workers: the job that all steps share, and the two steps, cheap to import."""
+"""What the driver sends to workers with each step: the job that all of them share."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from manifests.record import Clip, Source
 from pipeline.flow import Flow
-from pipeline.run.walk import Outcome
-from pipeline.sources.locators import Located
 from pipeline.stage import describe, digest
 
 
@@ -22,22 +19,6 @@ class Job:
     run_id: str
     retries: int
     step_minutes: float
-
-
-def source_step(job: Job, located: Located, source: Source) -> Outcome:
-    """Fetch one source; or, where its bytes are here, measure what it lacks: probe, speech, and the survey."""
-    from pipeline.run.step import (
-        run_source,
-    )  # the libraries of all stages: workers need them, the driver does not
-
-    return run_source(job, located, source)
-
-
-def clip_step(job: Job, source: Source, clip: Clip) -> Outcome:
-    """Measure what one candidate lacks, as far as its rules let it."""
-    from pipeline.run.step import run_clip
-
-    return run_clip(job, source, clip)
 
 
 def flow_digest(flow: Flow) -> str:
