@@ -241,10 +241,10 @@ def evaluate(
     --set takes what it takes for generate.
     """
     from models.data.features import audio_features, prepare
-    from models.infer.evaluate import baselines, eval_clips, fresh, motion_encoder
-    from models.infer.evaluate import evaluate as run_evaluation
-    from models.metrics.evaluation import interval_of
-    from models.metrics.table import NotMeasured
+    from models.evaluation.metrics.table import NotMeasured
+    from models.evaluation.protocols import interval_of
+    from models.evaluation.run import baselines, eval_clips, fresh, motion_encoder
+    from models.evaluation.run import evaluate as run_evaluation
     from models.systems.csg405.task import evaluated
     from models.systems.csg405.trained import Making, Trained
     from models.training.settings import overridden, plain

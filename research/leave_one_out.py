@@ -105,12 +105,12 @@ def held_people(motions: Motions, labels: Path, wanted: str) -> list[str]:
 
 def fold(dataset: Path, config: Config, person: str) -> Fold:
     """Train without one speaker and measure on them."""
-    from rich.console import Console
-
-    from models.infer.evaluate import baselines, eval_clips
-    from models.metrics.lips import agreement, lip_opening
     from models.systems.csg405.task import Task
     from models.systems.csg405.trained import Making, Trained
+    from rich.console import Console
+
+    from models.evaluation.metrics.lips import agreement, lip_opening
+    from models.evaluation.run import baselines, eval_clips
     from models.training.settings import plain
     from models.training.trainer import train
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.data.features import Features
 from models.data.index import Motions
-from models.metrics.body import FPS
-from models.metrics.smoothness import jitter, speed
+from models.evaluation.metrics.body import FPS
+from models.evaluation.metrics.smoothness import jitter, speed
 from models.systems.csg405.condition import Sampling
 from models.systems.csg405.trained import Trained
 

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float32, Float64
 
 from manifests.motion import Pose
 from models.data.skeleton import HALF, Skeleton
-from models.metrics.body import GESTURE, known, shoulder_width
+from models.evaluation.metrics.body import GESTURE, known, shoulder_width
 
 FRAMES = 64
 """Of a window, as SpeechDrivesTemplates has it, though at 15 FPS (4.3 s); at our 25 it is 2.6 s."""

@@ -24,7 +24,7 @@ from scipy.special import erfcx
 
 from manifests import keypoints as kp
 from manifests.motion import Pose
-from models.metrics.body import FPS, GESTURE, Voice, filled, known
+from models.evaluation.metrics.body import FPS, GESTURE, Voice, filled, known
 
 Times = Float64[np.ndarray, " _times"]
 """Seconds from the clip's start."""

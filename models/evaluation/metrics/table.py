@@ -9,15 +9,15 @@ import numpy as np
 from jaxtyping import Float32
 
 from manifests.motion import Pose
-from models.metrics import beats
-from models.metrics.accuracy import THRESHOLDS, mean_error, pck, pcm
-from models.metrics.autoencoder import MotionEncoder, Windows, fgd
-from models.metrics.body import Voice
-from models.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pairwise
-from models.metrics.frechet import expected_bias
-from models.metrics.lips import lip_agreement, lip_error
-from models.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
-from models.metrics.windows import FRAMES
+from models.evaluation.metrics import beats
+from models.evaluation.metrics.accuracy import THRESHOLDS, mean_error, pck, pcm
+from models.evaluation.metrics.autoencoder import MotionEncoder, Windows, fgd
+from models.evaluation.metrics.body import Voice
+from models.evaluation.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pairwise
+from models.evaluation.metrics.frechet import expected_bias
+from models.evaluation.metrics.lips import lip_agreement, lip_error
+from models.evaluation.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
+from models.evaluation.metrics.windows import FRAMES
 
 Better = Literal["higher", "lower", "closer to truth"]
 Compute = Callable[[Pose, Pose | None, Voice], float | None]

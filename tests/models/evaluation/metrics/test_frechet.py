@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import linalg
 
-from models.metrics.frechet import expected_bias, frechet_distance
+from models.evaluation.metrics.frechet import expected_bias, frechet_distance
 
 
 def gaussian(seed: int, rows: int, size: int, *, mix: bool = True) -> np.ndarray:

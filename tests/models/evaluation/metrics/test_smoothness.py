@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from manifests import keypoints as kp
-from models.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
+from models.evaluation.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
 
 
 def along(pose, path) -> np.ndarray:

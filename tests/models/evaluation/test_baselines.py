@@ -2,14 +2,14 @@
 
 import numpy as np
 import pytest
-from people import person, voice
 
 from manifests import keypoints as kp
 from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
-from models.metrics.baselines import LoudnessBaseline, MeanPose, Nearest, RidgeBaseline, Still
-from models.metrics.body import face_height
-from models.metrics.lips import lip_opening, loudness
+from models.evaluation.baselines import LoudnessBaseline, MeanPose, Nearest, RidgeBaseline, Still
+from models.evaluation.metrics.body import face_height
+from models.evaluation.metrics.lips import lip_opening, loudness
+from tests.models.evaluation.people import person, voice
 
 LAYOUT = Skeleton(smoothing=None)
 

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Float64
 
 from manifests import keypoints as kp
-from models.metrics.body import filled, shoulder_width
+from models.evaluation.metrics.body import filled, shoulder_width
 
 HANDS = (kp.LEFT_HAND_ROOT, kp.RIGHT_HAND_ROOT)
 

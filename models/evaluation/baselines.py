@@ -11,8 +11,8 @@ from manifests import keypoints as kp
 from models.data.decoding import decoded
 from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
-from models.metrics.body import NOSE_ROOT, face_height
-from models.metrics.lips import agreement, lip_opening, loudness
+from models.evaluation.metrics.body import NOSE_ROOT, face_height
+from models.evaluation.metrics.lips import agreement, lip_opening, loudness
 
 
 @runtime_checkable

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from people import person, voice
 
-from models.metrics.autoencoder import MotionEncoder, train_encoder
-from models.metrics.evaluation import (
+from models.evaluation.metrics.autoencoder import MotionEncoder, train_encoder
+from models.evaluation.metrics.lips import lip_opening
+from models.evaluation.metrics.table import SETS, NotMeasured
+from models.evaluation.metrics.windows import gesture_windows
+from models.evaluation.protocols import (
     EvalClip,
     Generated,
     Row,
@@ -20,9 +22,7 @@ from models.metrics.evaluation import (
     measure,
     plot,
 )
-from models.metrics.lips import lip_opening
-from models.metrics.table import SETS, NotMeasured
-from models.metrics.windows import gesture_windows
+from tests.models.evaluation.people import person, voice
 
 pytestmark = pytest.mark.xdist_group("librosa")  # compiled once, in one process
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests import keypoints as kp
-from models.metrics.lips import (
+from models.evaluation.metrics.lips import (
     LOWER_LIP,
     UPPER_LIP,
     Agreement,

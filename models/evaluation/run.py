@@ -11,10 +11,7 @@ from models.data.batches import statistics_of
 from models.data.features import Features, audio_features, pose_features, prepare
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
-from models.infer.generate import free_place
-from models.infer.video import write_skeleton_video
-from models.metrics.autoencoder import MotionEncoder, Windows, load, save, train_encoder
-from models.metrics.baselines import (
+from models.evaluation.baselines import (
     LoudnessBaseline,
     MeanPose,
     MotionGenerator,
@@ -22,7 +19,10 @@ from models.metrics.baselines import (
     RidgeBaseline,
     Still,
 )
-from models.metrics.evaluation import (
+from models.evaluation.metrics.autoencoder import MotionEncoder, Windows, load, save, train_encoder
+from models.evaluation.metrics.table import SETS, NotMeasured, are, counted
+from models.evaluation.metrics.windows import gesture_windows
+from models.evaluation.protocols import (
     EvalClip,
     Generated,
     Row,
@@ -32,8 +32,8 @@ from models.metrics.evaluation import (
     measure,
     plot,
 )
-from models.metrics.table import SETS, NotMeasured, are, counted
-from models.metrics.windows import gesture_windows
+from models.infer.generate import free_place
+from models.infer.video import write_skeleton_video
 
 PLOTTED = (
     ("lips_truth", "matched audio"),

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.signal import argrelextrema
 
 from manifests import keypoints as kp
-from models.metrics.beats import (
+from models.evaluation.metrics.beats import (
     VARIANTS,
     arm_turns,
     chance_level,

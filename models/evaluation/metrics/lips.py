@@ -7,7 +7,15 @@ from jaxtyping import Float64
 
 from manifests import keypoints as kp
 from manifests.motion import Pose
-from models.metrics.body import NOSE_ROOT, SAMPLES, Voice, distance, face_height, frames_of, known
+from models.evaluation.metrics.body import (
+    NOSE_ROOT,
+    SAMPLES,
+    Voice,
+    distance,
+    face_height,
+    frames_of,
+    known,
+)
 
 UPPER_LIP = tuple(kp.FACE.start + i for i in (61, 62, 63))
 LOWER_LIP = tuple(kp.FACE.start + i for i in (67, 66, 65))

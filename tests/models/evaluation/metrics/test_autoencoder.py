@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from manifests import keypoints as kp
-from models.metrics import autoencoder
-from models.metrics.autoencoder import MotionEncoder, fgd, load, save, train_encoder
-from models.metrics.windows import VALUES, gesture_windows
+from models.evaluation.metrics import autoencoder
+from models.evaluation.metrics.autoencoder import MotionEncoder, fgd, load, save, train_encoder
+from models.evaluation.metrics.windows import VALUES, gesture_windows
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_the_code_sees_every_frame(encoder) -> None:
 
 def test_training_lowers_the_loss_repeats_and_leaves_the_global_state(windows, caplog) -> None:
     state = torch.get_rng_state()
-    with caplog.at_level("INFO", logger="models.metrics.autoencoder"):
+    with caplog.at_level("INFO", logger="models.evaluation.metrics.autoencoder"):
         first = train_encoder(windows, seed=1, epochs=3, width=8)
     losses = [float(message.split("loss=")[1]) for message in caplog.messages]
     assert len(losses) == 3 and losses == sorted(losses, reverse=True)

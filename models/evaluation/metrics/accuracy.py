@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float64
 
 from manifests import keypoints as kp
 from manifests.motion import Pose, to_local
-from models.metrics.body import GESTURE, known, shoulder_width
+from models.evaluation.metrics.body import GESTURE, known, shoulder_width
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manifests import keypoints as kp
-from models.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pairwise
+from models.evaluation.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pairwise
 
 
 def rows(seed: int, count: int = 40, size: int = 6) -> np.ndarray:

@@ -22,8 +22,8 @@ from torch.nn import functional
 
 from manifests.files import replacing, write_whole
 from models.data.statistics import Statistics
-from models.metrics.frechet import frechet_distance
-from models.metrics.windows import FRAMES, VALUES
+from models.evaluation.metrics.frechet import frechet_distance
+from models.evaluation.metrics.windows import FRAMES, VALUES
 
 CODE = 32
 DOWN = 5

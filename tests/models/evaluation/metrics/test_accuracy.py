@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from manifests import keypoints as kp
-from models.metrics.accuracy import THRESHOLDS, mean_error, pck, pcm
+from models.evaluation.metrics.accuracy import THRESHOLDS, mean_error, pck, pcm
 
 
 def test_the_truth_itself_is_without_error(pose) -> None:

@@ -1,14 +1,9 @@
 """A drawn person who talks: arms that swing, hands that open, a mouth that follows the voice."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from manifests import keypoints as kp
-
-sys.path.insert(0, str(Path(__file__).parent))  # for `people`: folders of tests are no packages
 
 FRAMES = 150
 BODY_AT = {

@@ -9,9 +9,9 @@ from manifests import keypoints as kp
 from models.data.audio import encoder_of
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
-from models.infer.evaluate import baselines, motion_encoder
-from models.metrics.autoencoder import MotionEncoder
-from models.metrics.table import NotMeasured
+from models.evaluation.metrics.autoencoder import MotionEncoder
+from models.evaluation.metrics.table import NotMeasured
+from models.evaluation.run import baselines, motion_encoder
 from tests.models.making import Made, smooth_pose, write_dataset
 
 

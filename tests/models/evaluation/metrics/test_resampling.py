@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.metrics.body import together
-from models.metrics.lips import lip_agreement
-from models.metrics.resampling import derangement, permutation_chance
+from models.evaluation.metrics.body import together
+from models.evaluation.metrics.lips import lip_agreement
+from models.evaluation.metrics.resampling import derangement, permutation_chance
 from pipeline.perception.resampling import Interval
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Float, Float64
 
 from manifests import keypoints as kp
 from manifests.motion import Pose
-from models.metrics.body import FPS, GESTURE, known, shoulder_width
+from models.evaluation.metrics.body import FPS, GESTURE, known, shoulder_width
 
 
 def speed(pose: Pose, *, width: float | None = None) -> float | None:

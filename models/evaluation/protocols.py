@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Float32, Int16, Int64
 
-from models.metrics.autoencoder import MotionEncoder
-from models.metrics.baselines import MotionGenerator
-from models.metrics.body import together
-from models.metrics.frechet import frechet_distance
-from models.metrics.lips import lip_agreement
-from models.metrics.resampling import derangement, permutation_chance
-from models.metrics.table import LIPS, METRICS, SETS, Collection, NotMeasured
-from models.metrics.windows import gesture_windows
+from models.evaluation.baselines import MotionGenerator
+from models.evaluation.metrics.autoencoder import MotionEncoder
+from models.evaluation.metrics.body import together
+from models.evaluation.metrics.frechet import frechet_distance
+from models.evaluation.metrics.lips import lip_agreement
+from models.evaluation.metrics.resampling import derangement, permutation_chance
+from models.evaluation.metrics.table import LIPS, METRICS, SETS, Collection, NotMeasured
+from models.evaluation.metrics.windows import gesture_windows
 from pipeline.perception.resampling import Interval, bootstrap, bootstrap_statistic
 
 Told = Callable[[int, int], None]

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from models.metrics.autoencoder import MotionEncoder, train_encoder
-from models.metrics.table import METRICS, SETS, Collection, Metric, NotMeasured
-from models.metrics.windows import gesture_windows
+from models.evaluation.metrics.autoencoder import MotionEncoder, train_encoder
+from models.evaluation.metrics.table import METRICS, SETS, Collection, Metric, NotMeasured
+from models.evaluation.metrics.windows import gesture_windows
 
 pytestmark = pytest.mark.xdist_group("librosa")  # compiled once, in one process
 
