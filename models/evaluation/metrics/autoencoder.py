@@ -10,7 +10,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,6 @@ from torch.nn import functional
 
 from manifests.files import replacing, write_whole
 from models.data.statistics import Statistics
-from models.evaluation.metrics.frechet import frechet_distance
 from models.evaluation.metrics.windows import FRAMES, VALUES
 
 CODE = 32
@@ -38,16 +36,6 @@ FORMAT = 1
 
 logger = logging.getLogger(__name__)
 Windows = Float32[np.ndarray, "_windows _frames values"]
-
-
-@dataclass(frozen=True, slots=True)
-class GestureDistance:
-    """A Frechet gesture distance. encoder: the fingerprint without which it means nothing; windows of both sets."""
-
-    value: float
-    encoder: str
-    generated: int
-    truth: int
 
 
 class MotionEncoder(nn.Module):
@@ -119,12 +107,6 @@ class _Decoder(nn.Module):
         return self.rest(x_BDT).transpose(1, 2)
 
 
-def fgd(generated: Windows, truth: Windows, encoder: MotionEncoder) -> GestureDistance:
-    """Frechet distance of the codes of two sets of windows. Raises ValueError for fewer than two windows."""
-    value = frechet_distance(encoder.encode(generated), encoder.encode(truth))
-    return GestureDistance(value, encoder.fingerprint(), len(generated), len(truth))
-
-
 # ---- training ------------------------------------------------------------------------------------
 
 
@@ -184,8 +166,10 @@ def _loss(
 
 
 def _take_statistics(encoder: MotionEncoder, windows: Windows) -> None:
-    frames = windows.reshape(-1, VALUES)
-    found = Statistics.of([(frames, np.isfinite(frames))], VALUES)
+    parts = (
+        windows[first : first + 1024].reshape(-1, VALUES) for first in range(0, len(windows), 1024)
+    )
+    found = Statistics.of(((frames, np.isfinite(frames)) for frames in parts), VALUES)
     encoder.mean.copy_(torch.from_numpy(found.mean))
     encoder.std.copy_(torch.from_numpy(found.std).clamp(min=LEAST_STD))
 

@@ -13,7 +13,7 @@ import getpass
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Literal
 
@@ -118,11 +118,18 @@ def onsets(voice: Voice) -> Times:
     mint takes the beats of music, which speech does not have; papers that score speech with it take onsets. None in a
     voice that is shorter than one spectrum.
     """
-    if len(voice) < SPECTRUM:
-        return np.zeros(0)
-    sound = voice.astype(np.float32) / 32_768.0
+    return np.frombuffer(_onsets(voice.tobytes()), np.float64)
+
+
+@lru_cache(maxsize=64)
+def _onsets(voice: bytes) -> bytes:
+    """A voice is asked for once by each score and generator, one after the other."""
+    samples = np.frombuffer(voice, np.int16)
+    if len(samples) < SPECTRUM:
+        return b""
+    sound = samples.astype(np.float32) / 32_768.0
     found = detector()(y=sound, sr=16_000, hop_length=512, units="time")
-    return np.asarray(found, dtype=np.float64)
+    return np.asarray(found, dtype=np.float64).tobytes()
 
 
 # ---- motion beats --------------------------------------------------------------------------------

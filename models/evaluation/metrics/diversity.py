@@ -30,30 +30,73 @@ def l1_shuffled(
     return float(np.abs(batches[:limit] - batches[order]).sum(axis=-1).mean())
 
 
-def l1_within(motions: list[Float[np.ndarray, "_frames d"]]) -> float:
+class SpreadWithin:
     """Mean over all frames of the L1 distance of a frame to its own clip's mean (EMAGE's L1Div, Liu et al. 2024).
 
-    It says how much a clip moves, not how clips differ. Raises ValueError without a frame.
+    It says how much a clip moves, not how clips differ. Clips are added one by one and not kept.
     """
-    frames = sum(len(motion) for motion in motions)
-    if not frames:
-        raise ValueError("the spread within clips needs a frame")
-    return float(sum(np.abs(motion - motion.mean(axis=0)).sum() for motion in motions) / frames)
+
+    def __init__(self) -> None:
+        self.frames = 0
+        self._total = 0.0
+
+    def add(self, motion: Float[np.ndarray, "_frames d"]) -> None:
+        """One more clip."""
+        self.frames += len(motion)
+        if len(motion):
+            self._total += float(np.abs(motion - motion.mean(axis=0)).sum(dtype=np.float64))
+
+    def value(self) -> float:
+        """Raises ValueError without a frame."""
+        if not self.frames:
+            raise ValueError("the spread within clips needs a frame")
+        return self._total / self.frames
 
 
-def pairwise(motions: Float[np.ndarray, "n *values"], *, batch: int = 50) -> float:
+def l1_within(motions: list[Float[np.ndarray, "_frames d"]]) -> float:
+    """`SpreadWithin` of a list of clips. Raises ValueError without a frame."""
+    spread = SpreadWithin()
+    for motion in motions:
+        spread.add(motion)
+    return spread.value()
+
+
+class PairwiseDifference:
     """Mean absolute difference of all pairs of motions within batches of 50, then over batches (DiffSHEG, Chen et al.
     2024).
 
-    Per value, so it does not grow with the number of joints. Batches are taken in the given order; a last one of a
-    single motion is left out. Raises ValueError for fewer than two motions.
+    Per value, so it does not grow with the number of joints. Batches are taken in the order in which motions are added,
+    one batch is kept at a time; a last one of a single motion is left out.
     """
-    rows = motions.reshape(len(motions), -1).astype(np.float64)
-    batches = [rows[start : start + batch] for start in range(0, len(rows), batch)]
-    found = [_mean_difference(part) for part in batches if len(part) > 1]
-    if not found:
-        raise ValueError(f"pairs need two motions, got {len(motions)}")
-    return float(np.mean(found))
+
+    def __init__(self, batch: int = 50) -> None:
+        self.batch = batch
+        self.count = 0
+        self._waiting: list[Float64[np.ndarray, " _values"]] = []
+        self._found: list[float] = []
+
+    def add(self, motions: Float[np.ndarray, "_n *values"]) -> None:
+        """Some more motions."""
+        self.count += len(motions)
+        for motion in motions:
+            self._waiting.append(motion.reshape(-1).astype(np.float64))
+            if len(self._waiting) == self.batch:
+                self._found.append(_mean_difference(np.stack(self._waiting)))
+                self._waiting = []
+
+    def value(self) -> float:
+        """Raises ValueError for fewer than two motions."""
+        rest = [_mean_difference(np.stack(self._waiting))] if len(self._waiting) > 1 else []
+        if not self._found and not rest:
+            raise ValueError(f"pairs need two motions, got {self.count}")
+        return float(np.mean([*self._found, *rest]))
+
+
+def pairwise(motions: Float[np.ndarray, "n *values"], *, batch: int = 50) -> float:
+    """`PairwiseDifference` of an array of motions. Raises ValueError for fewer than two motions."""
+    difference = PairwiseDifference(batch)
+    difference.add(motions)
+    return difference.value()
 
 
 def l2_pairs(features: Float[np.ndarray, "n d"], *, seed: int, pairs: int = 300) -> float:

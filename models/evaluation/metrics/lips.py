@@ -89,7 +89,7 @@ def lip_agreement(generated: Pose, other: Pose | Voice) -> Agreement:
 
     Speech is not all loudness - an m is loud and shut. Against the voice the truth itself scored 0.01 in the mean of 16
     real clips (136 s, detected lips, some dubbed) where shuffled voices scored -0.01 to 0.01: on so few it tells
-    nothing. Always show the truth and `permutation_chance` beside it. Raises ValueError where the lengths differ.
+    nothing. Always show the truth and what chance gives beside it. Raises ValueError where the lengths differ.
     """
     reference = loudness(other) if other.ndim == 1 else lip_opening(other)
     if len(reference) != len(generated):

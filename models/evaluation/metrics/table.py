@@ -1,82 +1,67 @@
 """Every metric on one page: its name, unit, direction, source, and the function that computes it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float32
 
 from manifests.motion import Pose
 from models.evaluation.metrics import beats
 from models.evaluation.metrics.accuracy import THRESHOLDS, mean_error, pck, pcm
-from models.evaluation.metrics.autoencoder import MotionEncoder, Windows, fgd
 from models.evaluation.metrics.body import Voice
-from models.evaluation.metrics.diversity import hands, l1_shuffled, l1_within, l2_pairs, pairwise
-from models.evaluation.metrics.frechet import expected_bias
+from models.evaluation.metrics.collection import Collection, NotMeasured
+from models.evaluation.metrics.diversity import l1_shuffled, l2_pairs
+from models.evaluation.metrics.frechet import expected_bias, frechet_distance
 from models.evaluation.metrics.lips import lip_agreement, lip_error
+from models.evaluation.metrics.pictures import Film, psnr, ssim
 from models.evaluation.metrics.smoothness import bone_error, bone_variation, jerk, jitter, speed
 from models.evaluation.metrics.windows import FRAMES
 
 Better = Literal["higher", "lower", "closer to truth"]
-Compute = Callable[[Pose, Pose | None, Voice], float | None]
+Need = Literal["pose", "truth", "voice", "frames"]
 
 
 @dataclass(frozen=True, slots=True)
-class NotMeasured:
-    """Why there is no value."""
+class Item:
+    """What one motion is measured on, all at 25 FPS and of equal lengths.
 
-    reason: str
+    truth: the true pose of the same voice; None where the motion was made of another. frames, true_frames: of systems
+    that make some and of clips that have a video.
+    """
+
+    pose: Pose
+    truth: Pose | None
+    voice: Voice
+    frames: Film | None = None
+    true_frames: Film | None = None
+
+
+Compute = Callable[[Item], float | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """What is measured on one clip.
 
-    better: as its source reads it, or "closer to truth" where more is no better than real. paired: needs the true pose
-    of the same voice. compute: of (generated pose, true pose, voice) at 25 FPS, of equal lengths; None means not
-    measured, never 0. needs: what a clip without a value lacks.
+    better: as its source reads it, or "closer to truth" where more is no better than real. needs: parts of an item
+    without which `compute` is None. compute: None means not measured, never 0. lacking: what a clip without a value
+    lacks, in words.
     """
 
     unit: str
     better: Better
-    paired: bool
+    needs: frozenset[Need]
     source: str
     definition: str
     compute: Compute
-    needs: str
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """What a set of clips is measured on.
-
-    generated, truth: `gesture_windows` of each, those of generated clips taken `like` their truth where it is known.
-    encoder: of the codes, or why there is none. samples: for each of some voices several generated poses. seed: of
-    shuffles and draws.
-    """
-
-    generated: Windows
-    truth: Windows
-    encoder: MotionEncoder | NotMeasured
-    samples: list[Float32[np.ndarray, "_samples _time 133 3"]] = field(default_factory=list)
-    seed: int = 0
+    lacking: str
 
     @property
-    def windows(self) -> int:
-        """Of the smaller of the two sets."""
-        return min(len(self.generated), len(self.truth))
-
-    def codes(self) -> Float32[np.ndarray, "_windows 32"]:
-        """The encoder's features of the generated windows. Raises ValueError without an encoder."""
-        return self.motion_encoder().encode(self.generated)
-
-    def motion_encoder(self) -> MotionEncoder:
-        """Raises ValueError where there is none."""
-        if isinstance(self.encoder, NotMeasured):
-            raise ValueError(self.encoder.reason)
-        return self.encoder
+    def paired(self) -> bool:
+        """Whether it compares with the truth of the same voice."""
+        return "truth" in self.needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +70,7 @@ class SetMetric:
 
     Features are the encoder's: their values compare only under one fingerprint, to be written beside them. compute:
     None means not measured; to be asked only where `missing` finds nothing. least: windows that it takes. coded:
-    whether it takes the encoder. needs: what a set without a value lacks.
+    whether it takes the encoder. lacking: what a set without a value lacks.
     """
 
     unit: str
@@ -95,7 +80,7 @@ class SetMetric:
     compute: Callable[[Collection], float | None]
     least: int
     coded: bool
-    needs: str = ""
+    lacking: str = ""
 
     def missing(self, drawn: Collection) -> NotMeasured | None:
         """Why the set cannot be measured, known before anything is computed."""
@@ -108,7 +93,7 @@ class SetMetric:
         if missing := self.missing(drawn):
             return missing
         value = self.compute(drawn)
-        return NotMeasured(f"it takes {self.needs}") if value is None else value
+        return NotMeasured(f"it takes {self.lacking}") if value is None else value
 
 
 def counted(windows: int) -> str:
@@ -121,16 +106,31 @@ def are(windows: int) -> str:
     return f"{'is' if windows == 1 else 'are'} {windows or 'none'}"
 
 
+POSE: frozenset[Need] = frozenset({"pose"})
+PAIRED: frozenset[Need] = frozenset({"pose", "truth"})
+HEARD: frozenset[Need] = frozenset({"pose", "voice"})
+SEEN: frozenset[Need] = frozenset({"frames", "truth"})
+
+
 def _against_truth(measure: Callable[[Pose, Pose], float | None]) -> Compute:
-    return lambda pose, truth, _: None if truth is None else measure(pose, truth)
+    return lambda item: None if item.truth is None else measure(item.pose, item.truth)
 
 
 def _alone(measure: Callable[[Pose], float | None]) -> Compute:
-    return lambda pose, _, __: measure(pose)
+    return lambda item: measure(item.pose)
 
 
 def _heard(measure: Callable[[Pose, Voice], float | None]) -> Compute:
-    return lambda pose, _, voice: measure(pose, voice)
+    return lambda item: measure(item.pose, item.voice)
+
+
+def _seen(measure: Callable[[Film, Film], float | None]) -> Compute:
+    def compute(item: Item) -> float | None:
+        if item.frames is None or item.true_frames is None:
+            return None
+        return measure(item.frames, item.true_frames)
+
+    return compute
 
 
 PAIRED_JOINTS = "a joint, and shoulders, known in both"
@@ -141,7 +141,7 @@ LIPS = "a second of moving lips"
 def _pck(name: str) -> Metric:
     limit = THRESHOLDS[name]
     return Metric(
-        "share", "higher", True, "Yang & Ramanan 2013; EMO2 (2501.10687) names no threshold",
+        "share", "higher", PAIRED, "Yang & Ramanan 2013; EMO2 (2501.10687) names no threshold",
         f"Jointly known joints nearer to the truth than {limit.distance:g} {limit.unit}.",
         _against_truth(partial(pck, threshold=name)), PAIRED_JOINTS,
     )  # fmt: skip
@@ -153,7 +153,7 @@ def _beats(name: str) -> Metric:
     rate = 3.0 if variant.over == "motion" else 1.2
     chance = beats.chance_level(rate, variant.sigma)
     return Metric(
-        "score", "higher", False, variant.source,
+        "score", "higher", HEARD, variant.source,
         f"Mean over {sides[0]} of a Gaussian of the time to the nearest of {sides[1]}, sigma {variant.sigma:g} s; "
         f"{chance:.2f} by chance at 3 onsets and 1.2 motion beats a second.",
         _heard(variant), "an onset in the voice and a beat in the motion",
@@ -162,7 +162,7 @@ def _beats(name: str) -> Metric:
 
 METRICS: dict[str, Metric] = {
     "mean_error": Metric(
-        "px", "lower", True, "common", "Mean distance of jointly known joints to the truth.",
+        "px", "lower", PAIRED, "common", "Mean distance of jointly known joints to the truth.",
         _against_truth(mean_error), PAIRED_JOINTS,
     ),
     "pck_tenth": _pck("tenth"),
@@ -172,51 +172,51 @@ METRICS: dict[str, Metric] = {
     "pck_10px": _pck("10px"),
     "pck_20px": _pck("20px"),
     "pcm": Metric(
-        "share", "higher", True,
+        "share", "higher", PAIRED,
         "DiffSHEG's code in 2D; Contextual Gesture (2502.07239), whose threshold is not stated",
         "Gesture joints, each from its root, nearer to the truth than half a shoulder width.",
         _against_truth(pcm), PAIRED_JOINTS,
     ),
     "speed": Metric(
-        "shoulder widths/s", "closer to truth", False, "common", "Mean speed of the gesture joints.",
+        "shoulder widths/s", "closer to truth", POSE, "common", "Mean speed of the gesture joints.",
         _alone(speed), "a joint known in two frames in a row",
     ),
     "jitter": Metric(
-        "px/frame^3", "closer to truth", False, "common", "Mean size of the third difference of the gesture joints.",
+        "px/frame^3", "closer to truth", POSE, "common", "Mean size of the third difference of the gesture joints.",
         _alone(jitter), "a joint known in four frames in a row",
     ),
     "jerk": Metric(
-        "shoulder widths/s^3", "closer to truth", False, "common", "Jitter, blind to size and frame rate.",
+        "shoulder widths/s^3", "closer to truth", POSE, "common", "Jitter, blind to size and frame rate.",
         _alone(jerk), "a joint known in four frames in a row",
     ),
     "bone_error": Metric(
-        "ratio", "lower", True, "common; 2D, so gesture itself changes lengths",
+        "ratio", "lower", PAIRED, "common; 2D, so gesture itself changes lengths",
         "Mean relative difference of the limbs' median lengths to the truth's.",
         _against_truth(bone_error), LIMB,
     ),
     "bone_variation": Metric(
-        "ratio", "closer to truth", False, "common; 2D, so gesture itself changes lengths",
+        "ratio", "closer to truth", POSE, "common; 2D, so gesture itself changes lengths",
         "Mean over limbs of the deviation of their length over time by its mean.",
         _alone(bone_variation), LIMB,
     ),
     "lips_truth": Metric(
-        "correlation", "higher", True, "ours", "Lip opening with the true one, at no lag.",
+        "correlation", "higher", PAIRED, "ours", "Lip opening with the true one, at no lag.",
         _against_truth(lambda pose, truth: lip_agreement(pose, truth).now), LIPS,
     ),
     "lips_truth_best": Metric(
-        "correlation", "higher", True, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
+        "correlation", "higher", PAIRED, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
         _against_truth(lambda pose, truth: lip_agreement(pose, truth).best), LIPS,
     ),
     "lips_voice": Metric(
-        "correlation", "closer to truth", False, "ours", "Lip opening with the voice's loudness in dB, at no lag.",
+        "correlation", "closer to truth", HEARD, "ours", "Lip opening with the voice's loudness in dB, at no lag.",
         _heard(lambda pose, voice: lip_agreement(pose, voice).now), f"{LIPS} under a voice",
     ),
     "lips_voice_best": Metric(
-        "correlation", "closer to truth", False, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
+        "correlation", "closer to truth", HEARD, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
         _heard(lambda pose, voice: lip_agreement(pose, voice).best), f"{LIPS} under a voice",
     ),
     "lip_error": Metric(
-        "share of the largest opening", "lower", True, "SpeechDrivesTemplates, released code (lip_sync_error_n)",
+        "share of the largest opening", "lower", PAIRED, "SpeechDrivesTemplates, released code (lip_sync_error_n)",
         "Mean difference of lip openings by the clip's largest true one.",
         _against_truth(lip_error), "true lips that open",
     ),
@@ -225,13 +225,26 @@ METRICS: dict[str, Metric] = {
     "beats_diffgesture": _beats("diffgesture"),
     "beats_emage": _beats("emage"),
     "beats_talkshow": _beats("talkshow"),
+    "psnr": Metric(
+        "dB", "higher", SEEN, "common, on RGB of 8 bits",
+        "Mean over frames of the peak signal-to-noise ratio to the recorded frames, at most 100 dB, at their size.",
+        _seen(psnr), "a recorded frame beside a generated one",
+    ),
+    "ssim": Metric(
+        "similarity", "higher", SEEN, "Wang et al. 2004; scikit-image's, Gaussian windows of sigma 1.5",
+        "Mean over frames and channels of the structural similarity to the recorded frames, at their size.",
+        _seen(ssim), "a recorded frame beside a generated one",
+    ),
 }  # fmt: skip
 """On one clip each."""
 
 
+def _fgd(drawn: Collection) -> float:
+    return frechet_distance(drawn.generated.codes(), drawn.truth.codes())
+
+
 def _hands(drawn: Collection) -> float | None:
-    found = [hands(poses) for poses in drawn.samples]
-    known = [value for value in found if value is not None]
+    known = [value for value in drawn.hands if value is not None]
     return float(np.mean(known)) if known else None
 
 
@@ -239,31 +252,31 @@ SETS: dict[str, SetMetric] = {
     "fgd": SetMetric(
         "code^2", "lower", "SpeechDrivesTemplates' encoder on the points of Weakly Supervised Motion Learning and IMAC",
         "Frechet distance of the codes of generated and true windows; only under one encoder's fingerprint.",
-        lambda drawn: fgd(drawn.generated, drawn.truth, drawn.motion_encoder()).value, 2, True,
+        _fgd, 2, True,
     ),
     "fgd_floor": SetMetric(
         "code^2", "lower", "ours", "FGD of random halves of the truth: what no difference looks like.",
-        lambda drawn: expected_bias(drawn.motion_encoder().encode(drawn.truth), seed=drawn.seed), 4, True,
+        lambda drawn: expected_bias(drawn.truth.codes(), seed=drawn.seed), 4, True,
     ),
     "diversity_l1_shuffled": SetMetric(
         "code", "closer to truth", "DiffGesture, released code (Weakly Supervised Motion Learning and IMAC)",
         "Mean L1 distance of codes to the same codes in another order.",
-        lambda drawn: l1_shuffled(drawn.codes(), seed=drawn.seed), 2, True,
+        lambda drawn: l1_shuffled(drawn.generated.codes(), seed=drawn.seed), 2, True,
     ),
     "diversity_l1_within": SetMetric(
         "shoulder widths", "closer to truth", "EMAGE's L1Div, released code",
         "Mean over frames of the L1 distance of all values to their window's mean.",
-        lambda drawn: l1_within(list(np.nan_to_num(drawn.generated))), 1, False,
+        lambda drawn: drawn.generated.within.value(), 1, False,
     ),
     "diversity_pairwise": SetMetric(
         "shoulder widths", "closer to truth", "DiffSHEG, released code",
         "Mean absolute difference per value of pairs of windows, in batches of 50.",
-        lambda drawn: pairwise(np.nan_to_num(drawn.generated)), 2, False,
+        lambda drawn: drawn.generated.pairs.value(), 2, False,
     ),
     "diversity_l2_pairs": SetMetric(
         "code", "closer to truth", "HumanML3D, released code",
         "Mean L2 distance of 300 random pairs of codes; not measured below 300 windows.",
-        lambda drawn: l2_pairs(drawn.codes(), seed=drawn.seed), 300, True,
+        lambda drawn: l2_pairs(drawn.generated.codes(), seed=drawn.seed), 300, True,
     ),
     "diversity_hands": SetMetric(
         "shoulder widths", "closer to truth", "EMO2's (2501.10687) DIV, whose formula is not stated",
