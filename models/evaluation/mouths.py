@@ -18,12 +18,12 @@ from models.evaluation.metrics.lips import agreement, lip_opening, loudness
 class LeastSquares:
     """Least squares of one number on several, with an offset, of rows that go by.
 
-    The first row is taken off all of them, so that sums of squares lose nothing to a large mean.
+    The first row and target are taken off all of them, so that sums of squares lose nothing to a large mean.
     """
 
     def __init__(self, size: int) -> None:
         self.count = 0
-        self._first = np.zeros(size)
+        self._first, self._first_target = np.zeros(size), 0.0
         self._rows, self._target, self._targets = np.zeros(size), np.zeros(size), 0.0
         self._squares = np.zeros((size, size))
 
@@ -32,8 +32,8 @@ class LeastSquares:
         if not len(rows):
             return
         if not self.count:
-            self._first = rows[0].astype(np.float64)
-        apart = rows - self._first
+            self._first, self._first_target = rows[0].astype(np.float64), float(target[0])
+        apart, target = rows - self._first, target - self._first_target
         self.count += len(rows)
         self._rows += apart.sum(axis=0)
         self._squares += apart.T @ apart
@@ -60,7 +60,7 @@ class LeastSquares:
         squares = self._squares - np.outer(self._rows, self._rows / self.count)
         squares.flat[:: len(squares) + 1] += shrinkage
         target = self._target - self._rows * (self._targets / self.count)
-        return np.linalg.solve(squares, target), self._targets / self.count
+        return np.linalg.solve(squares, target), self._first_target + self._targets / self.count
 
 
 @dataclass(frozen=True, slots=True)
