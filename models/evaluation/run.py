@@ -52,8 +52,8 @@ OnProgress = Callable[[int, int], None]
 class Settings:
     """clips: at most so many, chosen evenly over people; None: all. seed: of that choice, of motions, pairings and
     intervals. epochs, width: of the encoder under FGD; 0 epochs for none. samples: motions drawn for each voice, for
-    the diversity of hands. fit_clips: training clips that baselines are fitted on. features: where families of the dataset lie; None:
-    beside the shards.
+    the diversity of hands. fit_clips: training clips that baselines are fitted on. features: where the families of the
+    dataset lie; None: beside the shards.
     """
 
     clips: int | None = None
