@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
 from models.evaluation.baselines import fitted
 from models.evaluation.choice import evenly
-from models.evaluation.gesture_encoder import motion_encoder
+from models.evaluation.gesture_encoder import motion_encoder, training_windows
 from models.evaluation.run import Entrant, Settings, measured, write
 from models.infer.generator import Motion, Person
 
@@ -55,19 +56,25 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--clips", type=int, default=150_000, help="rows of the index")
+    parser.add_argument("--evaluated", type=int, default=EVALUATED, help="clips evaluated on")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         real, large = Path(folder, "real"), Path(folder, "large")
         apart(written, real, large, given.clips)
         print(f"{given.clips} clips of {PEOPLE} people, {REAL} of them on disk\n")
         print(f"{'part':<58}{'s':>9}{'peak GiB':>10}")
+        count = given.evaluated
         parts: Mapping[str, Callable[[Path, Path], float]] = {
             f"opening the index of {given.clips}": opening,
             f"first training batch of 32 of {given.clips}": first_batch,
             f"preparing pose, {REAL} clips": preparing_pose,
             f"preparing log-mel, {REAL} clips": preparing_voice,
             f"mean and spread of poses, {REAL} clips": statistics,
-            f"evaluating {EVALUATED} of {given.clips}, 5 baselines and a toy": evaluating,
+            f"20,000 windows for the encoder under FGD of {given.clips}": windows,
+            f"fitting 5 baselines on 500 of {given.clips}": fitting,
+            f"evaluating {count} of {given.clips}, 5 baselines and a toy": partial(
+                evaluating, count
+            ),
         }
         peaks: list[float] = []
         for name, part in parts.items():
@@ -95,7 +102,7 @@ def apart(part: Callable[..., Any], *given: Any) -> Any:
     try:
         found = ours.recv()
     except EOFError:
-        sys.exit(f"{part.__name__} failed")
+        sys.exit(f"{part} failed")
     child.join()
     return found
 
@@ -278,15 +285,34 @@ def spread_of(real: Path, values: Features) -> Statistics:
     return Statistics.of(parts(), values.family.size)
 
 
-def evaluating(real: Path, large: Path) -> float:
+def windows(real: Path, large: Path) -> float:
+    """What an encoder is trained on, read from as many clips as are chosen; the training itself is not timed."""
+    with clocked() as clock:
+        training_windows(Motions.open(large, "train"))
+    return clock.seconds
+
+
+def fitting(real: Path, large: Path) -> float:
+    """All baselines, on borrowed families."""
+    with clocked() as clock:
+        training = Motions.open(large, "train")
+        voices, poses = (
+            borrowed(real, training, what)
+            for what in (audio_features(LogMel()), pose_features(Skeleton()))
+        )
+        fitted(training, Skeleton(), spread_of(real, values_of(real)), voices, poses, at_most=500)
+    return clock.seconds
+
+
+def evaluating(count: int, real: Path, large: Path) -> float:
     """As `models.evaluation.run.evaluate`, on borrowed families and the statistics of the clips on disk.
 
-    Baselines are fitted on 500 of the training clips, the encoder under FGD has one epoch.
+    Baselines are fitted on 100 of the training clips; the encoder under FGD has seen 500 windows once.
     """
     with tempfile.TemporaryDirectory() as folder, clocked() as clock:
         held, training = Motions.open(large, "test"), Motions.open(large, "train")
         chosen = replace(
-            held, entries=[held.entries[n] for n in evenly(held.entries, EVALUATED, seed=0)]
+            held, entries=[held.entries[n] for n in evenly(held.entries, count, seed=0)]
         )
         voices, poses = (
             borrowed(real, Motions.open(large), what)
@@ -299,7 +325,7 @@ def evaluating(real: Path, large: Path) -> float:
             "toy": Entrant.trained(Toy(), voices),
             **{name: Entrant.baseline(each, voices) for name, each in made.baselines.items()},
         }
-        encoder = motion_encoder(training, chosen, Path(folder), epochs=1)
+        encoder = motion_encoder(training, chosen, Path(folder), epochs=1, at_most=500)
         rows = measured(chosen, entrants, encoder=encoder, settings=Settings())
         write(Path(folder, "table"), rows, made.facts)
     return clock.seconds

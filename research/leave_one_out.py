@@ -148,11 +148,11 @@ def baselines(training: Motions, skeleton: Skeleton, voices: Features) -> dict[s
 
 def fold(dataset: Path, config: Config, person: str) -> Fold:
     """Train without one speaker and measure on them."""
+    from models.systems.csg405.task import Task
+    from models.systems.csg405.trained import Making, Trained
     from rich.console import Console
 
     from models.evaluation.metrics.lips import agreement, lip_opening
-    from models.systems.csg405.task import Task
-    from models.systems.csg405.trained import Making, Trained
     from models.training.settings import plain
     from models.training.trainer import train
 
