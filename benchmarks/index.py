@@ -325,7 +325,7 @@ def evaluating(count: int, real: Path, large: Path) -> float:
             "toy": Entrant.trained(Toy(), voices),
             **{name: Entrant.baseline(each, voices) for name, each in made.baselines.items()},
         }
-        encoder = motion_encoder(training, chosen, Path(folder), epochs=1, at_most=500)
+        encoder = motion_encoder(training, chosen, Path(folder), epochs=1, at_most=100)
         rows = measured(chosen, entrants, encoder=encoder, settings=Settings())
         write(Path(folder, "table"), rows, made.facts)
     return clock.seconds
