@@ -319,13 +319,13 @@ def evaluating(count: int, real: Path, large: Path) -> float:
             for what in (audio_features(LogMel()), pose_features(Skeleton()))
         )
         made = fitted(
-            training, Skeleton(), spread_of(real, values_of(real)), voices, poses, at_most=500
+            training, Skeleton(), spread_of(real, values_of(real)), voices, poses, at_most=100
         )
         entrants = {
             "toy": Entrant.trained(Toy(), voices),
             **{name: Entrant.baseline(each, voices) for name, each in made.baselines.items()},
         }
-        encoder = motion_encoder(training, chosen, Path(folder), epochs=1, at_most=100)
+        encoder = motion_encoder(training, chosen, Path(folder), epochs=1, at_most=500)
         rows = measured(chosen, entrants, encoder=encoder, settings=Settings())
         write(Path(folder, "table"), rows, made.facts)
     return clock.seconds
