@@ -8,6 +8,7 @@ MODULES = (
     "survey",
     "pipeline",
     "motion",
+    "index",
     "decisions",
     "start",
     "rerun",

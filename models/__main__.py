@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -298,11 +299,23 @@ def generate(
 
 @app.command()
 def evaluate(
-    model: Model,
-    data: Annotated[Path, typer.Option(help="Dataset whose held-out clips are evaluated on.")],
+    model: Annotated[
+        list[str],
+        typer.Option(
+            metavar="[NAME=]FOLDER",
+            help="A training run or an exported model; several stand side by side, under their names.",
+        ),
+    ],
+    data: Annotated[
+        str, typer.Option(help="Dataset whose held-out clips are evaluated on: a folder or a URL.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for the table, plots and videos.")],
     split: Annotated[
         str | None, typer.Option(help="test, val or all.  [default: people left out, else test]")
+    ] = None,
+    clips: Annotated[
+        int | None,
+        typer.Option(min=1, help="At most so many, chosen evenly over people.  [default: all]"),
     ] = None,
     features: FeatureFolder = None,
     seed: Annotated[
@@ -316,54 +329,75 @@ def evaluate(
     ] = 100,
     set_: MakingSettings = None,
 ) -> None:
-    """Measure a model on clips it has not seen, beside the truth and five baselines, with intervals and chance.
+    """Measure models on clips they have not seen, beside the truth and five baselines, with intervals and chance.
 
-    --set takes what it takes for generate.
+    --set takes what it takes for generate, for every model, or as NAME.KEY=VALUE for one of several.
     """
-    from models.data.features import audio_features, prepare
-    from models.infer.evaluate import baselines, eval_clips, fresh, motion_encoder
-    from models.infer.evaluate import evaluate as run_evaluation
-    from models.metrics.evaluation import interval_of
-    from models.metrics.table import NotMeasured
-    from models.systems.csg405.task import evaluated
-    from models.systems.csg405.trained import Making, Trained
-    from models.training.settings import overridden, plain
+    from models.data.index import Motions
+    from models.data.splits import evaluated
+    from models.evaluation.run import Settings, fresh
+    from models.evaluation.run import evaluate as run_evaluation
+    from models.systems.loading import load_generator
+    from models.training.settings import plain
 
+    if split is not None:
+        one_of("--split", split, ["test", "val", "train", "all"])
     fresh(out)
-    how = overridden(Making(), set_ or [])
-    trained = Trained.load(model, how)
-    trained.check(how)
-    how = trained.resolved(how)
-    training, held = evaluated(trained, data, split)
-    voices = prepare(held, audio_features(trained.encoder), features)
+    folders = named(model)
     generators = {
-        "model": lambda heard, _sound, reference, seed: trained.generate(
-            heard, reference, seed=seed, how=how
-        ),
-        **baselines(training, trained.config.skeleton, trained.encoder, features),
+        name: load_generator(folder, own_settings(name, folders, set_ or []))
+        for name, folder in folders.items()
     }
-    encoder = motion_encoder(training, held, model / "fgd", epochs=epochs, width=256)
-    if isinstance(encoder, NotMeasured):
-        console.print(f"FGD is not measured: {encoder.reason}")
-    people = len({entry.identity for entry in held.entries})
+    without = {name for each in generators.values() for name in each.facts.get("without", ())}
+    training, held = evaluated(Motions.open(data), sorted(without), split)
     facts = {
-        "clips": len(held),
-        "people": people,
-        "model": trained.facts.get("dataset", ""),
-        "making": plain(how),
-        "FGD encoder": "none" if isinstance(encoder, NotMeasured) else encoder.fingerprint(),
-        "interval": interval_of(people),
+        f"{name}: {what}": value
+        for name, each in generators.items()
+        for what, value in (
+            ("trained on", each.facts.get("dataset", "unknown")),
+            ("making", plain(each.making)),
+        )
     }
     run_evaluation(
         out,
-        eval_clips(held, voices),
         generators,
-        encoder=encoder,
+        training,
+        held,
+        settings=Settings(clips=clips, seed=seed, epochs=epochs, features=features),
         facts=facts,
-        seed=seed,
-        told=console.print,
+        on_progress=counted("clips evaluated"),
+        say=lambda text: console.print(text, soft_wrap=True, highlight=False),
     )
     console.print(f"table in {out / 'metrics.md'}, plots in {out / 'metrics.png'}")
+
+
+def named(models: list[str]) -> dict[str, Path]:
+    """Folders by name: as given, or `model` for one alone, else the folder's own. Raises SettingsError."""
+    from models.training.settings import SettingsError
+
+    found: dict[str, Path] = {}
+    for each in models:
+        name, equals, folder = each.partition("=")
+        if not equals:
+            folder, name = each, "model" if len(models) == 1 else Path(each).resolve().name
+        if not name or name in found:
+            raise SettingsError(
+                f"--model {each}: each of several models has a name of its own, NAME=FOLDER"
+            )
+        found[name] = Path(folder)
+    return found
+
+
+def own_settings(name: str, names: Collection[str], assignments: list[str]) -> list[str]:
+    """The settings that one of several models is to generate with: all but those that are of another by name."""
+    own: list[str] = []
+    for each in assignments:
+        whose, dot, rest = each.partition(".")
+        if dot and whose in names:
+            own += [rest] if whose == name else []
+        else:
+            own.append(each)
+    return own
 
 
 MODEL_FILES = frozenset(

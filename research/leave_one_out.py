@@ -15,6 +15,7 @@ import csv
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +24,9 @@ from pathlib import Path
 
 import numpy as np
 
+from models.data.features import Features
 from models.data.index import Entry, Motions
+from models.data.skeleton import Skeleton
 from models.systems.csg405.configs import Config, Noise, Size
 from models.training.settings import Training, overridden
 
@@ -103,31 +106,73 @@ def held_people(motions: Motions, labels: Path, wanted: str) -> list[str]:
     return sorted(people - {entry.identity for entry in motions.entries if label(entry) != wanted})
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A clip with the features of its voice; a fold has few."""
+
+    pose: np.ndarray
+    sound: np.ndarray
+    features: np.ndarray
+
+    @property
+    def reference(self) -> np.ndarray:
+        return self.pose[0]
+
+
+def held_clips(motions: Motions, voices: Features) -> list[Held]:
+    """All clips of an index."""
+    return [
+        Held(motions.pose(number), motions.sound(number), voices.rows(entry))
+        for number, entry in enumerate(motions.entries)
+    ]
+
+
+Maker = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
+
+
+def baselines(training: Motions, skeleton: Skeleton, voices: Features) -> dict[str, Maker]:
+    """Of the training clips alone, by name."""
+    from models.data.features import pose_features, prepare
+    from models.data.statistics import statistics_of
+    from models.evaluation.baselines import fitted
+
+    poses = prepare(training, pose_features(skeleton))
+    made = fitted(training, skeleton, statistics_of(training, poses), voices, poses)
+    return {
+        name: lambda heard, sound, reference, seed, baseline=baseline: baseline(
+            heard, sound, reference
+        )
+        for name, baseline in made.baselines.items()
+    }
+
+
 def fold(dataset: Path, config: Config, person: str) -> Fold:
     """Train without one speaker and measure on them."""
     from rich.console import Console
 
-    from models.infer.evaluate import baselines, eval_clips
-    from models.metrics.lips import agreement, lip_opening
-    from models.systems.csg405.generator import Making, SkeletonGenerator
-    from models.training.settings import plain
-    from models.training.trainer import train
+    from models.data.dataset import Dataset
+    from models.diffusion.sampling import Sampling
+    from models.evaluation.metrics.lips import agreement, lip_opening
+    from models.systems.csg405.generator import SkeletonGenerator
+    from models.systems.csg405.system import SYSTEM
+    from models.systems.csg405.training import MotionPhase
+    from models.systems.run import train_phases
 
     began = time.perf_counter()
-    task = Task.of(config, dataset, without=(person,))
+    opened = Dataset.open(dataset, without=(person,))
     with tempfile.TemporaryDirectory() as folder, Path("/dev/null").open("w") as nowhere:
-        model = train(
-            Path(folder) / "run", task, config.training, {"config": plain(config), "dataset": task.training.root},
-            console=Console(file=nowhere),
-        )  # fmt: skip
-        trained = SkeletonGenerator.load(model)
-    clips = eval_clips(task.validation, task.audio_features)
-    others = eval_clips(task.training, task.audio_features)
-    generators = baselines(task.training, config.skeleton, task.encoder, None)
-    making = {scale: Making(scale=scale) for scale in (1.0, 2.0)}
-    for scale, how in making.items():
+        run, console = Path(folder) / "run", Console(file=nowhere)
+        trained = SkeletonGenerator.load(
+            train_phases("csg405", SYSTEM, config, opened, run, console=console)
+        )
+    phase = MotionPhase.of(config, opened)
+    clips = held_clips(opened.validation, phase.audio_features)
+    others = held_clips(opened.training, phase.audio_features)
+    generators = baselines(opened.training, config.skeleton, phase.audio_features)
+    for scale in (1.0, 2.0):
+        how = Sampling(scale=scale)
         generators[f"model, guidance {scale:g}"] = lambda heard, _s, reference, seed, how=how: (
-            trained.generate(heard, reference, seed=seed, how=how)
+            trained.pose(heard, reference, seed=seed, how=how)
         )
     scores: dict[str, tuple[float, float]] = {}
     for name, generator in generators.items():

@@ -10,7 +10,7 @@ from jaxtyping import Int16
 
 from pipeline.perception.speech.interface import SAMPLE_RATE
 from research.cases import clips
-from research.truth.cast import person_of
+from research.cast import person_of
 
 Sound = Int16[np.ndarray, " samples"]
 

@@ -14,7 +14,8 @@ from pipeline.run.ledger import Ledger
 from pipeline.run.marks import Marks
 from pipeline.run.outage import Outage
 from pipeline.run.recorded import Recorded
-from pipeline.run.tasks import EngineLost, Lost, Preflight, Task, clip_step, source_step
+from pipeline.run.steps import clip_step, source_step
+from pipeline.run.tasks import EngineLost, Lost, Preflight, Task
 from pipeline.run.walk import Costs, NotYet, Outcome, walk_clip, walk_source
 from pipeline.sources.locators import Located
 from pipeline.store import Store

@@ -1,20 +1,45 @@
-"""The two steps as the driver hands them to workers: cheap to import, for workers load the stages' libraries."""
+"""Tasks for the workers and their results; independent of Dask."""
 
-from manifests.record import Clip, Source
-from pipeline.run.job import Job
-from pipeline.run.walk import Outcome
-from pipeline.sources.locators import Located
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
 
-
-def source_step(job: Job, located: Located, source: Source) -> Outcome:
-    """Fetch one source; or, where its bytes are here, measure what it lacks: probe, speech, and the survey."""
-    from pipeline.run.step import run_source  # with the libraries of all stages
-
-    return run_source(job, located, source)
+Result = TypeVar("Result")
 
 
-def clip_step(job: Job, source: Source, clip: Clip) -> Outcome:
-    """Measure what one candidate lacks, as far as its rules let it."""
-    from pipeline.run.step import run_clip
+@dataclass(frozen=True, slots=True)
+class Task(Generic[Result]):
+    """A function of picklable arguments, under a name that is unique in this run."""
 
-    return run_clip(job, source, clip)
+    name: str
+    function: Callable[..., Result]
+    arguments: tuple[object, ...]
+    urgent: bool = False  # goes before what waits: later steps before new sources, so that memory stays bounded
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A task whose worker died under it, or whose function raised: the step's own doing, no outage."""
+
+    error: str
+
+
+class EngineLost(Exception):
+    """The scheduler, or every worker, is gone for good: an outage. Its text is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """What a worker must prove before it gets a task.
+
+    work: the folder that the driver and all workers share, as the tasks name it.
+    token: what marks the files of this check in it, its alone in this run.
+    expected: what `probe` returns here, so that a worker with other code, weights or settings is recognised.
+    probe: a picklable function, run on the worker.
+    """
+
+    work: Path
+    token: str
+    expected: str
+    probe: Callable[[], str]

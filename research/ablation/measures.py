@@ -9,8 +9,8 @@ from jaxtyping import Float64
 
 from manifests import keypoints as kp
 from manifests.motion import Pose, neck_path
-from models.metrics.body import distance
-from models.metrics.lips import agreement, lip_opening
+from models.evaluation.metrics.body import distance
+from models.evaluation.metrics.lips import agreement, lip_opening
 from research.ablation.world import (
     FRAMES,
     JAW_LEFT,

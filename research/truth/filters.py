@@ -47,7 +47,7 @@ from pipeline.validation.picture_stages import PictureStages, posture_within
 from pipeline.validation.scores import Case
 from pipeline.validation.table import table
 from research.cases import CasesError, clips
-from research.truth.cast import Actor, actors, empty
+from research.cast import Actor, actors, empty
 from research.truth.kept import made_of
 
 LOOK = 53

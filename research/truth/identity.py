@@ -21,8 +21,8 @@ from pipeline.perception.speech import Embedded, voices
 from pipeline.perception.speech.interface import SAMPLE_RATE
 from pipeline.validation.footage import media_folder
 from pipeline.validation.scores import Case, fraction_text, histogram, interval_text, judged
+from research.cast import person_of
 from research.recordings import alike, find, read, single
-from research.truth.cast import person_of
 
 Sound = Int16[np.ndarray, " samples"]
 

@@ -39,7 +39,7 @@ from pipeline.validation.footage import media_folder
 from pipeline.validation.picture_stages import PictureStages
 from pipeline.validation.scores import Case, Judged, fraction_text, interval_text, judged
 from research.cases import clip
-from research.truth.cast import person_of
+from research.cast import person_of
 from research.truth.kept import made_of
 
 RULE = next(rule for rule in RULES if rule.why is Why.LOW_PICTURE_RATE)

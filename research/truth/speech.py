@@ -22,10 +22,10 @@ from pipeline.perception.speech.segmentation import at_once, load_segmentation
 from pipeline.rules import CLIP_RULES
 from pipeline.validation.footage import media_folder
 from research.cases import clips
+from research.cast import person_of
 from research.mixing import Case, Wave, alone, halves, in_turn, overlapped, scored, silenced
 from research.recordings import alike, find, read, single
 from research.separation import Scored, area, fitted, histogram, worth
-from research.truth.cast import person_of
 from research.truth.listeners import (
     VERSION_1_FILES,
     listen_version_1,

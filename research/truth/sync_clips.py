@@ -28,7 +28,7 @@ from pipeline.run.frames import face_square
 from pipeline.stages.s060_spans import region
 from pipeline.stages.s070_pose import picture_size, to_upright
 from research.cases import clips
-from research.truth.cast import person_of
+from research.cast import person_of
 from research.truth.kept import made_of
 
 

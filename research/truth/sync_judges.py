@@ -15,9 +15,9 @@ from pipeline.perception.sync.activespeaker import LoadedActiveSpeaker, Variant,
 from pipeline.perception.sync.embedded import SIGNS, joined, measure
 from pipeline.perception.sync.interface import REACH, heard_at, offsets
 from pipeline.perception.sync.lipvoice import Axes, bands, curve, mouth
-from research.truth.cast import person_of
+from research.cast import person_of
+from research.truth.sync_axes import Follow, fitted
 from research.truth.sync_clips import Person, generated, people, resting, speakers, watched, who
-from research.truth.sync_fit import Follow, fitted
 
 FOLDS = 5  # of people, for the fitted axes
 Sound = Int16[np.ndarray, " samples"]

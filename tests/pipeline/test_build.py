@@ -21,7 +21,7 @@ from manifests import hugging_face
 from manifests.record import Clip
 from manifests.shards import from_json
 from models.data.index import Motions
-from models.metrics.lips import agreement, lip_agreement, lip_opening
+from models.evaluation.metrics.lips import agreement, lip_agreement, lip_opening
 from pipeline import flow
 from pipeline.audit.errors import LookError
 from pipeline.audit.look import write_sheets

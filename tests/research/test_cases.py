@@ -6,8 +6,8 @@ import pytest
 
 from manifests.errors import UserError
 from research.cases import cases_folder, clip, clips
+from research.cast import actors, cast, empty, person_of
 from research.recordings import alike
-from research.truth.cast import actors, cast, empty, person_of
 from research.truth.filters import backdrop_of
 
 ROOT = Path(__file__).resolve().parents[2]

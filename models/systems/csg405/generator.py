@@ -185,8 +185,10 @@ class SkeletonGenerator:
 
 def read_network(folder: Path, config: Config, precision: torch.dtype) -> Network:
     """The network in a folder. Raises what `UNREADABLE` names."""
-    kind = PublishedTransformer if config.network == "released" else SkeletonTransformer
-    network = cast("type[Any]", kind).from_pretrained(
+    kind = cast(
+        "Any", PublishedTransformer if config.network == "released" else SkeletonTransformer
+    )
+    network = kind.from_pretrained(
         folder, local_files_only=True, use_safetensors=True, torch_dtype=precision
     )
     for tensor in (*network.parameters(), *network.buffers()):

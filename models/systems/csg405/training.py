@@ -20,9 +20,9 @@ from models.data.order import Place
 from models.data.statistics import Statistics, statistics_of
 from models.diffusion.loss import masked_error
 from models.diffusion.schedule import Schedule
+from models.evaluation.guidance import measured_guidance
+from models.evaluation.metrics.table import METRICS, Item
 from models.infer.previews import preview
-from models.metrics.guidance import measured_guidance
-from models.metrics.table import METRICS
 from models.systems.csg405.batches import Batch, Windows
 from models.systems.csg405.condition import denoising_error, predicted_x0, steps_of
 from models.systems.csg405.configs import Config, Network
@@ -194,7 +194,7 @@ class MotionPhase:
             for whose, pose in (("motion", made), ("truth", truth)):
                 if whose == "truth" and METRICS[name].paired:
                     continue
-                if (value := METRICS[name].compute(pose, truth, sound)) is not None:
+                if (value := METRICS[name].compute(Item(pose, truth, sound))) is not None:
                     figures[f"validation/{whose}/{name}"] = [value]
         return figures
 

@@ -85,7 +85,7 @@ def test_a_folder_that_holds_something_else_is_refused_and_not_touched(
 
 
 def test_an_evaluation_clears_only_a_folder_of_its_own(tmp_path: Path) -> None:
-    from models.infer.evaluate import fresh
+    from models.evaluation.run import fresh
 
     out = tmp_path / "measured"
     fresh(out)

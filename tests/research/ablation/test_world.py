@@ -9,8 +9,8 @@ import torch
 
 from manifests import keypoints as kp
 from models.data.skeleton import Skeleton
-from models.metrics.body import distance
-from models.metrics.lips import lip_opening
+from models.evaluation.metrics.body import distance
+from models.evaluation.metrics.lips import lip_opening
 from models.systems.csg405.configs import Size
 from pipeline.perception.resampling import Interval
 from research.ablation.__main__ import BODY, CLAIMS, HANDS, LIPS, WORLDS, Claim, scored

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from research.cast import cast
 from research.truth import filters, sync_clips
-from research.truth.cast import cast
 from research.truth.kept import LIBRARIES, ROOT, libraries, made_of, modules
 from research.truth.sync_clips import MADE_BY, WATCHED_BY, Person, held, keep, watched
 

@@ -19,8 +19,8 @@ from research.truth.sync import (
     share,
     threshold,
 )
+from research.truth.sync_axes import Follow, canonical, fitted
 from research.truth.sync_clips import Person, half_of, who
-from research.truth.sync_fit import Follow, canonical, fitted
 from research.truth.sync_judges import FOLDS, folds_of
 from research.truth.sync_whole import Foreign, Whole, by_chance, foreign_voices, limit
 
