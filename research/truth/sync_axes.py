@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from jaxtyping import Float
 
 from pipeline.perception.sync.embedded import SIGNS
 from pipeline.perception.sync.lipvoice import Axes, around, curve, peak, standard
