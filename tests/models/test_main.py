@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from safetensors.torch import load_file
 from typer.main import get_command
 
 from manifests import keypoints as kp
@@ -224,11 +225,55 @@ def test_one_short_clip_is_evaluated_and_no_encoder_is_trained_for_it(
     line = ["evaluate", "--model", model, "--data", dataset, "--out", tmp_path / "table"]
     few = ["--features", tmp_path / "features", "-s", "steps=1"]
     assert said(*line, *few) == (0, "")
-    assert not (model / "fgd").exists()
+    assert not list((tmp_path / "features").glob("motion-encoder*"))
     text = (tmp_path / "table" / "metrics.md").read_text()
-    assert "FGD encoder: none" in text and "over people: there is one" in text
+    assert "FGD encoder: none" in text and "interval: none" in text
     assert "| fgd | set | all | it takes 2 windows of 64 frames, there are none |" in text
     assert "[" not in text.split("\n\n")[1]
+
+
+def test_features_are_prepared_ahead_by_ranks_and_processes(
+    said: Said, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = ["prepare", "csg405", "--data", str(dataset), "--features"]
+    assert said(*line, tmp_path / "alone", "--workers", "2") == (0, "")
+    for rank in ("0", "1"):
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        monkeypatch.setenv("RANK", rank)
+        assert said(*line, tmp_path / "ranks") == (0, "")
+    monkeypatch.delenv("RANK")
+    monkeypatch.delenv("WORLD_SIZE")
+    assert said(*line, tmp_path / "ranks") == (0, "")  # nothing but the statistics is left to do
+    alone, ranks = (
+        {
+            file.relative_to(tmp_path / name): file.read_bytes()
+            for file in (tmp_path / name).rglob("*.*")
+        }
+        for name in ("alone", "ranks")
+    )
+    assert alone == ranks and len(alone) == 2 * 8 + 1
+
+
+def test_a_run_goes_on_from_a_file_of_settings_and_an_imported_model(
+    said: Said, dataset: Path, release: dict[str, str], tmp_path: Path
+) -> None:
+    """Fine-tuning of published weights, with the settings of training in a file."""
+    assert said(*importing(release)) == (0, "")
+    settings = tmp_path / "mine.yaml"
+    settings.write_text(
+        "base: released\nframes: 30\nsize: {width: 32, depth: 2, heads: 2, hidden: 64}\n"
+        "training: {steps: 1, batch_size: 2, precision: 'no', compile: false, workers: 0, learning_rate: 1.0e-12,"
+        " tracker: none, previews: 0}\n"
+    )
+    line = ["train", "csg405", "--data", dataset, "--out", tmp_path / "run", "--config", settings]
+    more = ["--encoder", release["--encoder"], "--features", tmp_path / "features"]
+    assert said(*line, *more, "--warm-start", release["--out"]) == (0, "")
+    name = "diffusion_pytorch_model.safetensors"
+    theirs, ours = (
+        load_file(Path(each) / name) for each in (release["--out"], tmp_path / "run/model")
+    )
+    assert theirs.keys() == ours.keys()
+    assert all(torch.allclose(ours[key], theirs[key], atol=1e-9) for key in theirs)
 
 
 # ---- mistakes ----------------------------------------------------------------------------------------------
@@ -353,7 +398,10 @@ def test_a_mistake_in_training_is_one_sentence_and_nothing_is_made(
 
 def test_a_system_that_is_not_known_is_one_sentence(said: Said, dataset: Path) -> None:
     code, words = said("train", "emo3", "--data", dataset, "--out", "x")
-    assert (code, words) == (2, "csg-model: a system is one of csg405, got 'emo3'")
+    assert code == 2 and words.startswith("csg-model: a system is one of csg405")
+    assert words.endswith("got 'emo3'")
+    code, words = said("train", "cgs405", "--data", dataset, "--out", "x")
+    assert words.endswith("got 'cgs405'; did you mean csg405?")
 
 
 @pytest.mark.parametrize("seed", ["-1", "three", str(2**63)])

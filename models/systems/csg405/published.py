@@ -50,7 +50,7 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
         self,
         x: Float[Tensor, "batch time size"],
         t: Int[Tensor, " batch"],
-        audio: Float[Tensor, "batch heard audio"],
+        audio: Float[Tensor, "batch rows audio"],
         reference: Float[Tensor, "batch before size"],
         *,
         drop_audio: Bool[Tensor, " batch"] | None = None,
@@ -62,12 +62,12 @@ class PublishedTransformer(ModelMixin, ConfigMixin):
             audio = nn.functional.interpolate(
                 audio.transpose(1, 2), size=x.shape[1], mode="linear", align_corners=True
             ).transpose(1, 2)
-        heard = self.audio_proj(audio)
+        voice = self.audio_proj(audio.to(self.null_audio.dtype))  # features are kept in float16
         if drop_audio is not None:
-            heard = torch.where(drop_audio[:, None, None], self.null_audio, heard)
+            voice = torch.where(drop_audio[:, None, None], self.null_audio, voice)
         frames = self.pose_proj(torch.cat([reference, x], dim=1))
         quiet = torch.zeros_like(frames[:, :before])
-        joined = self.join(torch.cat([frames, torch.cat([quiet, heard], dim=1)], dim=2))
+        joined = self.join(torch.cat([frames, torch.cat([quiet, voice], dim=1)], dim=2))
         step = self.time_mlp(self.places[t])[:, None]
         tokens = torch.cat([step, joined], dim=1)
         tokens = self.drop(tokens + self.places[: tokens.shape[1]])
