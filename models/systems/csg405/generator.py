@@ -80,7 +80,7 @@ class SkeletonGenerator:
                 )
             )
         try:
-            network = network.to(wanted.device).eval()
+            network = cast("Any", network).to(wanted.device).eval()
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise ModelError(f"device {wanted.device!r} cannot be used: {reason}") from error
