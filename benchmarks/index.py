@@ -251,18 +251,18 @@ class Toy:
     """Stands where the person stands, and sways by the seed."""
 
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    making: Any = None
+    generation: Any = None
 
     @property
-    def audio(self) -> Recipe:
+    def audio_recipe(self) -> Recipe:
         return audio_features(LogMel())
 
-    def hear(self, sound: np.ndarray) -> np.ndarray:
+    def encode_audio(self, sound: np.ndarray) -> np.ndarray:
         return LogMel()(sound)
 
-    def generate(self, heard: np.ndarray, person: Person, *, seed: int) -> Motion:
-        way = np.sin(np.arange(len(heard)) / 7.0 + seed)
-        pose = np.repeat(person.pose[None], len(heard), axis=0)
+    def generate(self, audio_features: np.ndarray, person: Person, *, seed: int) -> Motion:
+        way = np.sin(np.arange(len(audio_features)) / 7.0 + seed)
+        pose = np.repeat(person.pose[None], len(audio_features), axis=0)
         pose[..., :2] += 5.0 * way[:, None, None].astype(np.float32)
         return Motion(pose)
 

@@ -41,7 +41,7 @@ TrainingSettings = Annotated[
         "--set", "-s", metavar="KEY=VALUE", help="Any setting, such as training.steps=500."
     ),
 ]
-MakingSettings = Annotated[
+GenerationOptions = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
@@ -100,7 +100,7 @@ def systems(
             first = next(iter(found.configs))
             for title, values in (
                 (f"settings of training, --config {first}", found.configs[first]()),
-                ("settings of generate and evaluate", found.making()),
+                ("settings of generate and evaluate", found.generation()),
             ):
                 console.print(f"\n{title}\n", soft_wrap=True, highlight=False)
                 console.print(
@@ -241,7 +241,7 @@ def generate(
             help="Scale and move the motion onto the reference's body (nose, neck, shoulders, hips, head).",
         ),
     ] = False,
-    set_: MakingSettings = None,
+    set_: GenerationOptions = None,
 ) -> None:
     """Make a voice move a person: pose array, skeleton video, folders for pose-guided generators.
 
@@ -269,8 +269,8 @@ def generate(
         motions, number = clip_of(audio, data)
         sound = motions.sound(number)
     began = time.perf_counter()
-    features = generator.hear(sound)
-    heard = time.perf_counter()
+    features = generator.encode_audio(sound)
+    encoded = time.perf_counter()
     motion = generator.generate(features, person, seed=seed)
     made = time.perf_counter()
     pose, found = motion.pose, misfit(motion.pose, person.pose)
@@ -285,7 +285,7 @@ def generate(
         "audio": audio,
         "reference": person.origin,
         "seed": seed,
-        "making": plain(generator.making),
+        "generation": plain(generator.generation),
         "model": dict(generator.facts),
         "misfit": {**asdict(found), "fitted": fit},
     }
@@ -293,7 +293,7 @@ def generate(
         out, pose, sound=sound, person=person, guides=wanted, facts=facts, frames=motion.frames
     )
     console.print(
-        f"{len(pose) / 25:.1f} s of motion in {out}: voice {heard - began:.1f} s, motion {made - heard:.1f} s"
+        f"{len(pose) / 25:.1f} s of motion in {out}: voice {encoded - began:.1f} s, motion {made - encoded:.1f} s"
     )
 
 
@@ -327,7 +327,7 @@ def evaluate(
             min=0, help="Of the encoder under FGD, trained on the training clips; 0 for no FGD."
         ),
     ] = 100,
-    set_: MakingSettings = None,
+    set_: GenerationOptions = None,
 ) -> None:
     """Measure models on clips they have not seen, beside the truth and five baselines, with intervals and chance.
 
@@ -355,7 +355,7 @@ def evaluate(
         for name, each in generators.items()
         for what, value in (
             ("trained on", each.facts.get("dataset", "unknown")),
-            ("making", plain(each.making)),
+            ("generation", plain(each.generation)),
         )
     }
     run_evaluation(

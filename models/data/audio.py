@@ -21,7 +21,7 @@ Sound = Int16[np.ndarray, " samples"]
 
 
 class EncoderError(UserError):
-    """An encoder that does not exist, or whose weights are not where they are said to be."""
+    """An encoder that does not exist, or whose weights are not where they are stated to be."""
 
 
 @runtime_checkable
@@ -60,7 +60,7 @@ def frames_of(sound: Sound) -> int:
 ROWS_PER_FRAME = 4
 """Spectra every 10 ms, frames every 40 ms."""
 QUIET = 1e-8
-"""Power of a mel band below which nothing is heard: the rounding noise of 16 bits."""
+"""Power of a mel band below which is silence: the rounding noise of 16 bits."""
 LEVEL = 95.0
 """Percentile of the frames' loudness that stands for how loud a recording is."""
 
@@ -122,7 +122,7 @@ class SpeechEncoder:
                 f"{self.folder} has no weights of {self.name} (*.safetensors); "
                 f"published as {HUB.get(self.name, 'a folder of save_pretrained')} on the Hugging Face hub"
             )
-        kind = self._told("config.json").get("model_type")
+        kind = self._stated("config.json").get("model_type")
         if kind != self.name:
             raise EncoderError(f"{self.folder} holds {kind}, needed {self.name}")
 
@@ -130,13 +130,13 @@ class SpeechEncoder:
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.safetensors"))
 
-    def _told(self, name: str) -> dict[str, Any]:
+    def _stated(self, name: str) -> dict[str, Any]:
         """What a file of the folder says. Raises EncoderError."""
         try:
-            told = json.loads((self.folder / name).read_text())
+            stated = json.loads((self.folder / name).read_text())
         except (OSError, ValueError) as error:
             raise EncoderError(f"{self.folder / name} cannot be read: {error}") from error
-        return told if isinstance(told, dict) else {}
+        return stated if isinstance(stated, dict) else {}
 
     @property
     def weights(self) -> str | None:
@@ -167,14 +167,14 @@ class SpeechEncoder:
 
     @cached_property
     def _centred(self) -> bool:
-        """Whether the sound is brought to mean 0 and spread 1 first, as the encoder was trained."""
+        """Whether the sound is brought to mean 0 and standard deviation 1 first, as the encoder was trained."""
         if not (self.folder / "preprocessor_config.json").is_file():
             return True
-        return bool(self._told("preprocessor_config.json").get("do_normalize", True))
+        return bool(self._stated("preprocessor_config.json").get("do_normalize", True))
 
     @property
     def size(self) -> int:
-        return int(self._told("config.json")["hidden_size"])
+        return int(self._stated("config.json")["hidden_size"])
 
     def __call__(self, sound: Sound, /) -> Float16[np.ndarray, "frames size"]:
         frames = frames_of(sound)
@@ -192,8 +192,8 @@ class SpeechEncoder:
         self, samples: Tensor, first: int, stop: int, frames: int
     ) -> Float32[np.ndarray, "frames size"]:
         begin, end = max(0, first - MARGIN), min(frames, stop + MARGIN)
-        heard = samples[begin * 640 : end * 640].to(self.device)
-        states = self._network(heard[None]).last_hidden_state
+        samples_here = samples[begin * 640 : end * 640].to(self.device)
+        states = self._network(samples_here[None]).last_hidden_state
         paced = torch.nn.functional.interpolate(
             states.transpose(1, 2).float(), size=end - begin, mode="linear", align_corners=True
         )

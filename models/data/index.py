@@ -134,9 +134,9 @@ class Motions:
     def crop(self) -> Crop:
         """How its clips were cut out, as its settings say; what they leave out is the default. Raises DatasetError."""
         settings = self._about.get("settings", {})
-        held = settings.get("crop", {}) if isinstance(settings, dict) else {}
+        crop = settings.get("crop", {}) if isinstance(settings, dict) else {}
         try:
-            crop = Crop(int(held.get("size", SIDE)), float(held.get("margin", Crop().margin)))
+            crop = Crop(int(crop.get("size", SIDE)), float(crop.get("margin", Crop().margin)))
         except (AttributeError, TypeError, ValueError) as error:
             raise DatasetError(f"{self.folder}/dataset.json has no crop: {error}") from error
         if crop.size < 2 or not 0.0 <= crop.margin < 10.0:
@@ -157,9 +157,9 @@ class Motions:
             columns=["json_offset", "json_size"],
             filters=[("id", "=", entry.id)],
         ).to_pylist()
-        held = self.files.read(entry.shard, rows[0]["json_offset"], rows[0]["json_size"])
+        content = self.files.read(entry.shard, rows[0]["json_offset"], rows[0]["json_size"])
         try:
-            return str(json.loads(held)["pose"]["backend"]["name"])
+            return str(json.loads(content)["pose"]["backend"]["name"])
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(
                 f"{entry.shard}: {entry.id}.json names no pose backend: {error!r}"
@@ -211,12 +211,12 @@ class Motions:
         offset, size = entry.flac
         content = self.files.read(entry.shard, offset, size)
         try:
-            samples, rate = soundfile.read(io.BytesIO(content), dtype="int16")
+            samples, sample_rate = soundfile.read(io.BytesIO(content), dtype="int16")
         except soundfile.LibsndfileError as error:
             raise DatasetError(f"{entry.shard}: {entry.id}.flac: {error}") from error
-        if rate != SAMPLE_RATE or samples.shape != (entry.frames * SAMPLES_PER_FRAME,):
+        if sample_rate != SAMPLE_RATE or samples.shape != (entry.frames * SAMPLES_PER_FRAME,):
             raise DatasetError(
-                f"{entry.shard}: {entry.id}.flac has {samples.shape} samples at {rate} Hz, "
+                f"{entry.shard}: {entry.id}.flac has {samples.shape} samples at {sample_rate} Hz, "
                 f"needed {entry.frames * SAMPLES_PER_FRAME} at {SAMPLE_RATE}"
             )
         return samples

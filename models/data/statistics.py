@@ -60,18 +60,18 @@ class Statistics:
     @classmethod
     def parsed(cls, content: bytes) -> "Statistics":
         """The content of a file that `write` wrote."""
-        held = json.loads(content)
+        stated = json.loads(content)
         return cls(
-            *(np.array(held[name], np.float32) for name in ("mean", "std", "known_fraction"))
+            *(np.array(stated[name], np.float32) for name in ("mean", "std", "known_fraction"))
         )
 
     def write(self, file: Path) -> None:
         """As JSON, under a temporary name first. Nine digits say a float32 exactly."""
-        held = {
+        content = {
             name: [float(f"{value:.9g}") for value in getattr(self, name)]
             for name in ("mean", "std", "known_fraction")
         }
-        write_whole(file, json.dumps(held) + "\n")
+        write_whole(file, json.dumps(content) + "\n")
 
     def apply(self, values: Float32[np.ndarray, "*time size"]) -> Float32[np.ndarray, "*time size"]:
         """Values brought to mean 0 and standard deviation 1."""

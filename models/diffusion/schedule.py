@@ -13,7 +13,7 @@ Prediction = Literal["x0", "epsilon", "v"]
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """signal: share of the data's variance left at each step, alpha-bar of Ho et al. 2020, falling, (T,) float64."""
+    """signal: fraction of the data's variance left at each step, alpha-bar of Ho et al. 2020, falling, (T,) float64."""
 
     signal: Float[Tensor, " steps"]
 
@@ -61,7 +61,7 @@ def to_x0(kind: Prediction, predicted: Tensor, x: Tensor, signal: Tensor, sigma:
 
 
 def from_x0(kind: Prediction, x0: Tensor, x: Tensor, signal: Tensor, sigma: Tensor) -> Tensor:
-    """What a network of this kind would have said: the inverse of `to_x0`."""
+    """What a network of this kind predicts there: the inverse of `to_x0`."""
     if kind == "x0":
         return x0
     epsilon = (x - signal * x0) / sigma

@@ -47,13 +47,13 @@ def blended(window: Window, *, frames: int, overlap: int) -> Denoiser:
         total = x.shape[1]
         if total <= frames:
             return window(x, t, 0)
-        said = torch.zeros_like(x)
-        heft = torch.zeros(total, 1, dtype=torch.float32, device=x.device)
+        total_x0 = torch.zeros_like(x)
+        total_weight = torch.zeros(total, 1, dtype=torch.float32, device=x.device)
         for first in starts(total, frames=frames, overlap=overlap):
             part = slice(first, first + frames)
             own = weights(total, first, frames=frames, overlap=overlap).to(x.device)[:, None]
-            said[:, part] += own * window(x[:, part], t, first)
-            heft[part] += own
-        return said / heft
+            total_x0[:, part] += own * window(x[:, part], t, first)
+            total_weight[part] += own
+        return total_x0 / total_weight
 
     return denoise

@@ -28,7 +28,7 @@ class Baseline(Protocol):
 
     def __call__(
         self,
-        heard: Float[np.ndarray, "time audio"],
+        audio_features: Float[np.ndarray, "time audio"],
         sound: Int16[np.ndarray, " samples"],
         reference: Float32[np.ndarray, "133 3"],
         /,
@@ -43,9 +43,9 @@ class Still:
 
     deterministic: ClassVar[bool] = True
 
-    def __call__(self, heard, sound, reference, /):
+    def __call__(self, audio_features, sound, reference, /):
         """The reference in every frame."""
-        return np.repeat(reference[None], len(heard), axis=0)
+        return np.repeat(reference[None], len(audio_features), axis=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +56,9 @@ class MeanPose:
     skeleton: Skeleton
     statistics: Statistics
 
-    def __call__(self, heard, sound, reference, /):
+    def __call__(self, audio_features, sound, reference, /):
         """The same mean in every frame, whoever the person is."""
-        values = np.repeat(self.statistics.mean[None], len(heard), axis=0)
+        values = np.repeat(self.statistics.mean[None], len(audio_features), axis=0)
         return decoded(self.skeleton, self.statistics, values, reference)
 
 

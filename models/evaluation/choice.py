@@ -10,7 +10,7 @@ from models.data.index import Entry
 def evenly(entries: Sequence[Entry], at_most: int | None, *, seed: int) -> list[int]:
     """Numbers of at most so many clips, in ascending order: one of each person, then a second of each, and so on.
 
-    In which order a person's clips are taken, and which people come short in the last round, is told by a hash of
+    In which order a person's clips are taken, and which people come short in the last round, is decided by a hash of
     (seed, clip id): so a clip that comes or goes changes the choice by little. at_most: None for all. Raises ValueError
     below one.
     """

@@ -30,7 +30,7 @@ STEP = 16
 
 
 def motion_encoder(
-    training: Motions, held: Motions, folder: Path, *, epochs: int, width: int = 256,
+    training: Motions, clips: Motions, folder: Path, *, epochs: int, width: int = 256,
     at_most: int = MOST_WINDOWS,
 ) -> MotionEncoder | NotMeasured:  # fmt: skip
     """The encoder of these training clips, trained where there is none yet; or why there is none.
@@ -40,7 +40,7 @@ def motion_encoder(
     """
     if not epochs:
         return NotMeasured("it takes a motion encoder, which 0 epochs do not train")
-    least, found = SETS["fgd"].least, _first_windows(held, SETS["fgd"].least)
+    least, found = SETS["fgd"].least, _first_windows(clips, SETS["fgd"].least)
     if found < least:
         return NotMeasured(f"it takes {counted(least)} to evaluate on, there {are(found)}")
     kept = folder / f"motion-encoder@{_hash(training.entries, epochs, width, at_most)}"
@@ -63,14 +63,14 @@ def training_windows(motions: Motions, at_most: int = MOST_WINDOWS) -> Windows:
     """
     counts = [max(0, (entry.frames - FRAMES) // STEP + 1) for entry in motions.entries]
     if sum(counts) <= at_most:
-        numbers, share = range(len(motions)), max(counts, default=0)
+        numbers, per_clip = range(len(motions)), max(counts, default=0)
     else:
-        numbers, share = evenly(motions.entries, max(1, at_most // PER_CLIP), seed=0), PER_CLIP
-    room = min(at_most, sum(min(share, counts[number]) for number in numbers))
+        numbers, per_clip = evenly(motions.entries, max(1, at_most // PER_CLIP), seed=0), PER_CLIP
+    room = min(at_most, sum(min(per_clip, counts[number]) for number in numbers))
     windows, filled = np.empty((room, FRAMES, VALUES), np.float32), 0
     for number in numbers:
         found = gesture_windows(motions.pose(number), step=STEP)
-        places = np.unique(np.linspace(0, len(found) - 1, min(share, len(found))).astype(int))
+        places = np.unique(np.linspace(0, len(found) - 1, min(per_clip, len(found))).astype(int))
         part = found[places][: room - filled]
         windows[filled : filled + len(part)] = part
         filled += len(part)

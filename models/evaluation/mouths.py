@@ -68,7 +68,7 @@ class LoudnessBaseline:
     """The reference, standing still, whose lower lip and chin follow the loudness of the voice.
 
     slope, offset: lip opening in face heights per decibel; lag: frames by which the lips follow. All are fitted on
-    training clips (`LoudnessFit`), the best a mouth can do that hears loudness alone.
+    training clips (`LoudnessFit`), the best a mouth can do with loudness alone.
     """
 
     deterministic: ClassVar[bool] = True
@@ -76,7 +76,7 @@ class LoudnessBaseline:
     offset: float
     lag: int
 
-    def __call__(self, heard, sound, reference, /):
+    def __call__(self, audio_features, sound, reference, /):
         """The mouth opens with the loudness."""
         return opened(reference, np.roll(_levelled(sound), self.lag) * self.slope + self.offset)
 
@@ -85,8 +85,8 @@ class LoudnessBaseline:
 class RidgeBaseline:
     """The reference, standing still, whose mouth is a linear function of the voice's features around each frame.
 
-    How much of the lips a ridge regression hears (Hoerl & Kennard 1970): what a system that hears at all should reach.
-    Fitted on training clips (`RidgeFit`).
+    How much of the lips a ridge regression predicts (Hoerl & Kennard 1970): what a system that listens
+    at all should reach. Fitted on training clips (`RidgeFit`).
     """
 
     deterministic: ClassVar[bool] = True
@@ -94,9 +94,11 @@ class RidgeBaseline:
     mean: Float[np.ndarray, " context"]
     offset: float
 
-    def __call__(self, heard, sound, reference, /):
+    def __call__(self, audio_features, sound, reference, /):
         """The mouth opens as the regression says."""
-        return opened(reference, (_context(heard) - self.mean) @ self.weights + self.offset)
+        return opened(
+            reference, (_context(audio_features) - self.mean) @ self.weights + self.offset
+        )
 
 
 @dataclass(slots=True)
@@ -129,7 +131,7 @@ class LoudnessFit:
     LAGS: ClassVar[Sequence[int]] = range(-5, 6)
 
     def __init__(self) -> None:
-        self._told: dict[int, list[float]] = {lag: [] for lag in self.LAGS}
+        self._agreements: dict[int, list[float]] = {lag: [] for lag in self.LAGS}
         self._lines = {lag: LeastSquares(1) for lag in self.LAGS}
 
     def add(
@@ -139,14 +141,16 @@ class LoudnessFit:
         loud, known = _levelled(sound), np.isfinite(lips)
         for lag in self.LAGS:
             late = np.roll(loud, lag)
-            told = agreement(lips, late, reach=0).now
-            if told is not None:
-                self._told[lag].append(told)
+            value = agreement(lips, late, reach=0).now
+            if value is not None:
+                self._agreements[lag].append(value)
             self._lines[lag].add(late[known, None], lips[known])
 
     def baseline(self) -> LoudnessBaseline | None:
         """None where lips are seen in fewer than two frames, or under one loudness."""
-        means = {lag: float(np.mean(told)) if told else -1.0 for lag, told in self._told.items()}
+        means = {
+            lag: float(np.mean(value)) if value else -1.0 for lag, value in self._agreements.items()
+        }
         lag = max(means, key=lambda each: (means[each], -abs(each)))
         line = self._lines[lag]
         if line.count < 2 or line.constant:
@@ -156,7 +160,7 @@ class LoudnessFit:
 
 
 class RidgeFit:
-    """Least squares over all frames, each clip's opening by its own mean and spread, scaled back by their means."""
+    """Least squares over all frames, each clip's opening standardised by itself, scaled back by the clips' means."""
 
     def __init__(self, size: int) -> None:
         self._line = LeastSquares(size * (2 * REACH + 1))
@@ -184,11 +188,11 @@ class RidgeFit:
 
 
 REACH = 6
-"""Frames before and after that the regression hears: a quarter of a second."""
+"""Frames before and after that the regression sees: a quarter of a second."""
 
 
 def _context(features: Float[np.ndarray, "time audio"]) -> Float[np.ndarray, "time context"]:
-    """Each frame's features with those around it, ends held."""
+    """Each frame's features with those around it, ends repeated."""
     at = np.arange(len(features))
     parts = [features[np.clip(at + lag, 0, len(at) - 1)] for lag in range(-REACH, REACH + 1)]
     return np.concatenate(parts, axis=1).astype(np.float64)

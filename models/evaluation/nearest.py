@@ -156,21 +156,23 @@ class Nearest:
     index: VoiceIndex
     motions: Features
 
-    def __call__(self, heard, sound, reference, /):
+    def __call__(self, audio_features, sound, reference, /):
         """Windows whose features have the least distance, faded into each other over half a window."""
-        length = min(self.index.window, len(heard))
+        length = min(self.index.window, len(audio_features))
         half = max(1, length // 2)
-        made = np.zeros((len(heard), self.skeleton.size))
-        heft = np.zeros((len(heard), 1))
+        made = np.zeros((len(audio_features), self.skeleton.size))
+        weight = np.zeros((len(audio_features), 1))
         fade = np.minimum(np.arange(length) + 1, np.arange(length)[::-1] + 1)[:, None] / half
-        firsts = list(range(0, len(heard) - length + 1, half))
-        if firsts[-1] + length < len(heard):
-            firsts.append(len(heard) - length)
-        motions = self._motions([heard[first : first + length] for first in firsts])
+        firsts = list(range(0, len(audio_features) - length + 1, half))
+        if firsts[-1] + length < len(audio_features):
+            firsts.append(len(audio_features) - length)
+        motions = self._motions([audio_features[first : first + length] for first in firsts])
         for first, motion in zip(firsts, motions, strict=True):
             made[first : first + length] += fade * motion
-            heft[first : first + length] += fade
-        return decoded(self.skeleton, self.statistics, (made / heft).astype(np.float32), reference)
+            weight[first : first + length] += fade
+        return decoded(
+            self.skeleton, self.statistics, (made / weight).astype(np.float32), reference
+        )
 
     def _motions(
         self, wanted: Sequence[Float[np.ndarray, "time audio"]]

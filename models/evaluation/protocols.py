@@ -136,8 +136,8 @@ class Scores:
     def _by_chance(self, number: int, pose: Pose, partners: Sequence[Sound]) -> None:
         """Metrics of motion and voice where the motion meets another clip's voice."""
         for shuffle, sound in enumerate(partners):
-            short, heard = together(pose, sound)
-            item = Item(short, None, heard)
+            pose_part, sound_part = together(pose, sound)
+            item = Item(pose_part, None, sound_part)
             for metric, values in self.chance.items():
                 value = METRICS[metric].compute(item)
                 if value is not None:

@@ -58,13 +58,13 @@ def markdown(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
     What is not measured stands below with its reason.
     """
     generators = list(dict.fromkeys(row.generator for row in rows))
-    held = {(row.metric, row.protocol, row.generator): row for row in rows}
+    by_cell = {(row.metric, row.protocol, row.generator): row for row in rows}
     lines = list(dict.fromkeys((row.metric, row.protocol) for row in rows))
     text = [f"{name}: {value}  " for name, value in facts.items()]
     text += ["", f"| metric | protocol | {' | '.join(generators)} | unit, better |"]
     text += ["|---|---|" + "---|" * (len(generators) + 1)]
     for metric, protocol in lines:
-        cells = [_cell(held.get((metric, protocol, generator))) for generator in generators]
+        cells = [_cell(by_cell.get((metric, protocol, generator))) for generator in generators]
         kind = METRICS[metric] if metric in METRICS else SETS[metric]
         text.append(f"| {metric} | {protocol} | {' | '.join(cells)} | {kind.unit}, {kind.better} |")
     text += _unmeasured(rows, generators)
@@ -107,15 +107,15 @@ def _cell(row: Row | None) -> str:
 
 def as_json(rows: Sequence[Row], facts: Mapping[str, object]) -> str:
     """The same for programs; a bound that there is not is null."""
-    told = {"facts": dict(facts), "rows": [asdict(row) for row in rows]}
-    return json.dumps(_plain(told), indent=1, allow_nan=False) + "\n"
+    content = {"facts": dict(facts), "rows": [asdict(row) for row in rows]}
+    return json.dumps(_plain(content), indent=1, allow_nan=False) + "\n"
 
 
 def _plain(value: object) -> object:
     if isinstance(value, Mapping):
-        return {str(key): _plain(held) for key, held in value.items()}
+        return {str(key): _plain(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(held) for held in value]
+        return [_plain(each) for each in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
@@ -124,14 +124,14 @@ def plot(rows: Sequence[Row], file: Path, metrics: Sequence[tuple[str, str]]) ->
     from matplotlib.figure import Figure
 
     generators = list(dict.fromkeys(row.generator for row in rows))
-    held = {(row.metric, row.protocol, row.generator): row for row in rows}
+    by_cell = {(row.metric, row.protocol, row.generator): row for row in rows}
     figure = Figure(
         figsize=(3.2 * len(metrics), 0.45 * len(generators) + 1.4), layout="constrained"
     )
     for place, (metric, protocol) in enumerate(metrics):
         axes = figure.add_subplot(1, len(metrics), place + 1)
         for line, generator in enumerate(generators):
-            row = held.get((metric, protocol, generator))
+            row = by_cell.get((metric, protocol, generator))
             if row is None or row.interval is None:
                 continue
             interval = row.interval

@@ -68,7 +68,7 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """One column of the table: a generator or a baseline, and the family of voices it hears."""
+    """One column of the table: a generator or a baseline, and the family of audio features it takes."""
 
     voices: Features
     deterministic: bool
@@ -79,7 +79,7 @@ class Entrant:
         return cls(
             voices,
             False,
-            lambda heard, sound, person, seed: generator.generate(heard, person, seed=seed),
+            lambda features, sound, person, seed: generator.generate(features, person, seed=seed),
         )
 
     @classmethod
@@ -87,7 +87,7 @@ class Entrant:
         return cls(
             voices,
             baseline.deterministic,
-            lambda heard, sound, person, seed: Motion(baseline(heard, sound, person.pose)),
+            lambda features, sound, person, seed: Motion(baseline(features, sound, person.pose)),
         )
 
 
@@ -100,13 +100,13 @@ def evaluate(
 
     Writes metrics.md, metrics.json, metrics.png and videos of the first clips into `out`. training: the clips that the
     generators were trained on, of which the baselines are made. facts: what the table is to say besides. on_progress:
-    clips done, of how many. Baselines hear the first generator's voices. Raises UserError.
+    clips done, of how many. Baselines take the first generator's audio features. Raises UserError.
     """
     settings = settings or Settings()
     numbers = evenly(clips.entries, settings.clips, seed=settings.seed)
     chosen = Motions(clips.folder, [clips.entries[number] for number in numbers], clips.files)
     families = Families(settings.features)
-    recipes = {name: generator.audio for name, generator in generators.items()}
+    recipes = {name: generator.audio_recipe for name, generator in generators.items()}
     first = next(iter(recipes.values()), audio_features(LogMel()))
     entrants = {
         name: Entrant.trained(generator, families.of(chosen, recipes[name]))
@@ -172,7 +172,7 @@ def measured(
     on_progress: OnProgress = lambda done, of: None,
     on_made: Callable[[int, str, EvalClip, Motion], None] = lambda number, name, clip, made: None,
 ) -> list[Row]:  # fmt: skip
-    """The rows of the truth and of every entrant. on_made: told a clip's number and what was made of its own voice."""
+    """The rows of the truth and of every entrant. on_made: called with what was made of a clip's voice."""
     people = np.unique([entry.identity for entry in clips.entries], return_inverse=True)[1]
     truth = WindowSet(encoder)
     columns = {
@@ -212,14 +212,14 @@ def _made(
 ) -> Made:  # fmt: skip
     """A clip's motion from its own voice, from another clip's, and again from its own."""
     seed, person = settings.seed + number, clip.person
-    heard = entrant.voices.rows(clips.entries[number])
-    own = entrant.generate(heard, clip.sound, person, seed)
+    features = entrant.voices.rows(clips.entries[number])
+    own = entrant.generate(features, clip.sound, person, seed)
     unpaired = None
     if other is not None:
         voice = entrant.voices.rows(clips.entries[other[0]])
         unpaired = entrant.generate(voice, other[1], person, seed).pose
     again = [
-        entrant.generate(heard, clip.sound, person, seed + len(clips) * more).pose
+        entrant.generate(features, clip.sound, person, seed + len(clips) * more).pose
         for more in range(1, 1 if entrant.deterministic else settings.samples)
     ]
     return Made(own, unpaired, again, entrant.deterministic and settings.samples > 1)

@@ -23,7 +23,7 @@ Frame = Float[np.ndarray, "133 3"]
 Size = tuple[int, int]
 Colour = tuple[int, int, int]
 
-# ---- what all dialects share -------------------------------------------------------------------------------
+# ---- what all dialects have in common -------------------------------------------------------------------------------
 
 RAINBOW: tuple[Colour, ...] = (
     *((255, 0, 0), (255, 85, 0), (255, 170, 0), (255, 255, 0), (170, 255, 0), (85, 255, 0)),
@@ -170,7 +170,7 @@ def _enlarged(pose: Frame, size: Size, *, shorter: int) -> tuple[Picture, OpenPo
     scale = shorter / min(size)
     fitted = fit(pose, size)
     large = _black((int(size[0] * scale), int(size[1] * scale)))
-    # As its detector's joints are: a share of the picture's width and height, with no regard to pixel centres.
+    # As its detector's joints are: a fraction of the picture's width and height, with no regard to pixel centres.
     fitted[:, 0] *= large.shape[1] / size[0]
     fitted[:, 1] *= large.shape[0] / size[1]
     return large, to_openpose(fitted)

@@ -88,8 +88,8 @@ def free_place(out: Path, ours: Set[str] = OURS, *, mark: str = "facts.json") ->
     """
     place = out.resolve()
     if place.is_dir():
-        held = {each.name for each in place.iterdir()}
-        foreign = held - ours if mark in held else held
+        present = {each.name for each in place.iterdir()}
+        foreign = present - ours if mark in present else present
     else:
         foreign = {place.name} if place.exists() else set[str]()
     if foreign:

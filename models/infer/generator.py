@@ -37,19 +37,19 @@ class Generator(Protocol):
         ...
 
     @property
-    def making(self) -> Any:
+    def generation(self) -> Any:
         """The settings it generates with, a dataclass, none of them open."""
         ...
 
     @property
-    def audio(self) -> Recipe:
-        """The family of what it hears of a voice, so that the clips of a dataset are heard once."""
+    def audio_recipe(self) -> Recipe:
+        """How its audio features are computed, so that those of a dataset's clips are computed once."""
         ...
 
-    def hear(self, sound: Int16[np.ndarray, " samples"]) -> np.ndarray:
-        """What it hears of a voice (16 kHz, 640 samples for each frame): one row of `audio` per frame or so."""
+    def encode_audio(self, sound: Int16[np.ndarray, " samples"]) -> np.ndarray:
+        """The audio features of a voice (16 kHz, 640 samples for each frame): as `audio_recipe` makes them."""
         ...
 
-    def generate(self, heard: np.ndarray, person: Person, *, seed: int) -> Motion:
-        """Motion for a voice, another one for another seed. heard: as `hear` gives it. Raises UserError."""
+    def generate(self, audio_features: np.ndarray, person: Person, *, seed: int) -> Motion:
+        """Motion for a voice, another one for another seed. audio_features: of `encode_audio`. Raises UserError."""
         ...

@@ -219,14 +219,14 @@ GUIDES: dict[str, Callable[[Path, Motion], None]] = {
 
 
 def _detected(frame: Float32[np.ndarray, "133 3"], size: Size, number: int) -> dict[str, object]:
-    """What DWPose's detector says of one person, in shares of the picture, and the box of it to be drawn in.
+    """What DWPose's detector says of one person, in fractions of the picture, and the box of it to be drawn in.
 
     Keys: antgroup/echomimic_v2, src/models/dwpose/dwpose_detector.py and demo.ipynb. A body joint is its own number
     where its confidence is above 0.3, else -1.
     """
     found = to_openpose(fit(frame, size))
-    share = np.array([size[0], size[1], 1.0])
-    body, hands, face = found.body / share, found.hands / share, found.face / share
+    sizes = np.array([size[0], size[1], 1.0])
+    body, hands, face = found.body / sizes, found.hands / sizes, found.face / sizes
     seen = np.where(body[:, 2] > 0.3, np.arange(len(body)), -1).astype(np.float64)
     return {
         "bodies": {"candidate": _xy(body), "subset": seen[None], "score": body[None, :, 2].copy()},

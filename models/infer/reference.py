@@ -170,5 +170,5 @@ def shrunk(picture: UInt8[np.ndarray, "height width 3"], longest: int) -> tuple[
 
 def crop_of(facts: Mapping[str, Any]) -> Crop:
     """How the clips that a model was trained on were cut out, as its facts say; the default where they do not."""
-    held = facts.get("crop", {})
-    return Crop(int(held.get("size", Crop().size)), float(held.get("margin", Crop().margin)))
+    stated = facts.get("crop", {})
+    return Crop(int(stated.get("size", Crop().size)), float(stated.get("margin", Crop().margin)))

@@ -126,7 +126,7 @@ def _encode(
     crf: int,
 ) -> None:
     """Picture by picture, each with the sound of its time."""
-    video, audio, said = None, None, 0
+    video, audio, encoded = None, None, 0
     for number, picture in enumerate(pictures):
         if video is None:
             video = _video_stream(container, picture, fps=fps, crf=crf)
@@ -137,9 +137,9 @@ def _encode(
         container.mux(video.encode(_video_frame(picture, number, fps)))
         if audio is not None and sound is not None:
             until = min((number + 1) * SAMPLE_RATE // fps, len(sound))
-            if until > said:
-                container.mux(audio.encode(_audio_frame(sound[said:until], said)))
-            said = max(said, until)
+            if until > encoded:
+                container.mux(audio.encode(_audio_frame(sound[encoded:until], encoded)))
+            encoded = max(encoded, until)
     for stream in (video, audio):
         if stream is not None:
             container.mux(stream.encode(None))

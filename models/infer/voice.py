@@ -51,13 +51,13 @@ def read_voice(file: Path, *, longest: float = LONGEST) -> Int16[np.ndarray, " s
 
 def resampled(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
     """16 kHz mono, 16 bits; the rate and the channels may change on the way, as where recordings were joined."""
-    resampler, held = None, None
+    resampler, current = None, None
     for frame in chain(frames, [None]):
         kind = frame and (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is not None and kind != held:
+        if resampler is not None and kind != current:
             yield from resampler.resample(None)
             resampler = None
         if frame is not None:
             resampler = resampler or AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-            held, frame.pts = kind, None
+            current, frame.pts = kind, None
             yield from resampler.resample(frame)

@@ -22,7 +22,7 @@ Exports = Mapping[str, Path]
 class System(Protocol):
     """One row of `models.systems.SYSTEMS` names an object of this kind.
 
-    configs: functions without arguments that give a frozen nested dataclass. making: the class of the settings of
+    configs: functions without arguments that give a frozen nested dataclass. generation: the class of the settings of
     generating, a dataclass of which all have defaults, `device` among them.
     """
 
@@ -30,7 +30,7 @@ class System(Protocol):
     def configs(self) -> Mapping[str, Callable[[], Any]]: ...
 
     @property
-    def making(self) -> type: ...
+    def generation(self) -> type: ...
 
     def phases(self, config: Any) -> tuple[str, ...]:
         """Names in the order in which they are trained. The export of the last one is the model."""
@@ -47,8 +47,8 @@ class System(Protocol):
         """A phase on a dataset in which its families are prepared. Raises UserError."""
         ...
 
-    def load(self, folder: Path, making: Any) -> Generator:
-        """The generator in a folder that the last phase exported. making: of the class `making`. Raises UserError."""
+    def load(self, folder: Path, generation: Any) -> Generator:
+        """The generator in a folder that the last phase exported. Raises UserError."""
         ...
 
 

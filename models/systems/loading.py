@@ -14,9 +14,9 @@ def load_generator(folder: Path, assignments: Sequence[str] = ()) -> Generator:
 
     Raises ModelError, SettingsError.
     """
-    held = model_folder(folder)
+    saved = model_folder(folder)
     try:
-        system = system_of(held.system)
+        system = system_of(saved.system)
     except UnknownSystem as error:
         raise ModelError(f"{folder}: {error}") from error
-    return system.load(folder, overridden(system.making(), assignments))
+    return system.load(folder, overridden(system.generation(), assignments))

@@ -23,13 +23,13 @@ class Progress:
     validation: float | None = None
     first: int = field(init=False)
     began: float = field(init=False)
-    spoke: float = field(init=False)
-    said: int = field(default=-1, init=False)
+    last_line: float = field(init=False)
+    printed: int = field(default=-1, init=False)
     live: Live | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.first, self.began = self.done, time.monotonic()
-        self.spoke = self.began
+        self.last_line = self.began
 
     def __enter__(self) -> "Progress":
         if self.console.is_terminal:
@@ -40,27 +40,27 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self.live:
             self.live.stop()
-        elif self.said < self.done or self.done == self.first:
+        elif self.printed < self.done or self.done == self.first:
             self.console.print(self.line())
 
     def advance(self, step: int) -> None:
         """A step is done."""
         self.done = step
         now = time.monotonic()
-        if not self.live and now - self.spoke >= LINE_EVERY:
-            self.spoke, self.said = now, step
+        if not self.live and now - self.last_line >= LINE_EVERY:
+            self.last_line, self.printed = now, step
             self.console.print(self.line())
 
     def line(self) -> Text:
         """The run in one line."""
         elapsed = time.monotonic() - self.began
-        rate = (self.done - self.first) / elapsed if elapsed else 0.0
-        left = (self.steps - self.done) / rate if rate else 0.0
+        steps_per_second = (self.done - self.first) / elapsed if elapsed else 0.0
+        left = (self.steps - self.done) / steps_per_second if steps_per_second else 0.0
         validated = f" · validation {self.validation:.4f}" if self.validation is not None else ""
         ending = f" · {clock(left)} left" if self.done < self.steps else ""
         return Text(
             f"step {self.done}/{self.steps} · loss {self.loss:.4f}{validated} · "
-            f"{rate * self.batch:.1f} samples/s · {clock(elapsed)}{ending}"
+            f"{steps_per_second * self.batch:.1f} samples/s · {clock(elapsed)}{ending}"
         )
 
 

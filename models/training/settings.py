@@ -101,18 +101,18 @@ def configured(
             f"--config is one of {', '.join(configs)}, or a file that ends in .yaml, got {wanted!r}"
         )
     try:
-        held = yaml.safe_load(Path(wanted).read_text())
+        content = yaml.safe_load(Path(wanted).read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
         reason = str(error).partition("\n")[0]
         raise SettingsError(f"{wanted} cannot be read as YAML: {reason}") from error
-    if not isinstance(held, dict):
-        raise SettingsError(f"{wanted} holds a {type(held).__name__}, needed settings by name")
-    base = held.pop("base", next(iter(configs)))
+    if not isinstance(content, dict):
+        raise SettingsError(f"{wanted} holds a {type(content).__name__}, needed settings by name")
+    base = content.pop("base", next(iter(configs)))
     if base not in configs:
         raise SettingsError(f"{wanted}: base is one of {', '.join(configs)}, got {base!r}")
     config = configs[base]()
     settings: dict[str, Any] = dataclasses.asdict(config)
-    for path, value in flattened(held):
+    for path, value in flattened(content):
         place(settings, path, value)
     return overridden(parsed(type(config), settings), assignments)
 

@@ -154,8 +154,8 @@ class State:
     ) -> None:
         """As `saved` left it. Raises CheckpointError for a checkpoint of other networks."""
         for file in ("networks", "average"):
-            if (held := set(tensors.get(file, {}))) != set(self.names):
-                other = min(held ^ set(self.names))
+            if (saved := set(tensors.get(file, {}))) != set(self.names):
+                other = min(saved ^ set(self.names))
                 raise CheckpointError(
                     f"a checkpoint of other networks: {other!r} is only in one of the two"
                 )
@@ -283,7 +283,9 @@ def warm_start(state: State, phase: Phase, folder: Path) -> None:
     else:
         exported = phase.pretrained(folder)
         given = {
-            f"{network}.{name}": t for network, held in exported.items() for name, t in held.items()
+            f"{network}.{name}": t
+            for network, tensors in exported.items()
+            for name, t in tensors.items()
         }
     with torch.no_grad():
         for name, tensor in zip(state.names, state.averaged, strict=True):

@@ -334,7 +334,7 @@ def means(found: list[tuple[int, Mapping[str, list[float]]]]) -> dict[str, float
     for _, figures in sorted(found, key=lambda each: each[0]):
         for name, more in figures.items():
             values.setdefault(name, []).extend(more)
-    return {name: math.fsum(held) / len(held) for name, held in values.items() if held}
+    return {name: math.fsum(each) / len(each) for name, each in values.items() if each}
 
 
 def due(step: int, every: int, last: int) -> bool:

@@ -1,7 +1,7 @@
 """Which square of a picture holds a speaker: arithmetic on a pose and a face, for a clip or for a single picture."""
 
 import numpy as np
-from numpy.typing import NDArray
+from jaxtyping import Float, Float32
 
 from manifests.record import Box
 
@@ -13,7 +13,12 @@ HAIR = 0.8
 
 
 def speaker_box(
-    pose: NDArray[np.float32], face: Box, *, size: tuple[int, int], valid_from: float, margin: float
+    pose: Float32[np.ndarray, "frames 133 3"],
+    face: Box,
+    *,
+    size: tuple[int, int],
+    valid_from: float,
+    margin: float,
 ) -> Box:
     """The even square that holds the upper body through the span, with margin, inside the frame where it fits.
 
@@ -39,7 +44,11 @@ def speaker_box(
 
 
 def place_square(
-    low: NDArray[np.float32], high: NDArray[np.float32], *, size: tuple[int, int], margin: float
+    low: Float[np.ndarray, "2"],
+    high: Float[np.ndarray, "2"],
+    *,
+    size: tuple[int, int],
+    margin: float,
 ) -> Box:
     """The even square around a box, with margin; the margin gives way where it would widen the square past the frame's
     shorter side, so that only the body itself can.

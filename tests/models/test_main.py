@@ -143,7 +143,7 @@ def test_a_small_model_is_trained_and_moves_a_person(
     assert facts["reference"].startswith(f"clip {FILMED.clip}") and facts["audio"].endswith(
         "long.wav"
     )
-    assert facts["making"]["steps"] == 3 and facts["model"]["steps"] == 4
+    assert facts["generation"]["steps"] == 3 and facts["model"]["steps"] == 4
     assert {place.name for place in (made / "guides").iterdir()} == {"mimicmotion", "echomimic_v2"}
 
 

@@ -56,11 +56,11 @@ class BeatAlignment:
     still: float | None
     source: str
 
-    def score(self, beats: list[Times], heard: Times) -> float | None:
+    def score(self, beats: list[Times], onsets: Times) -> float | None:
         """Mean over the lists of motion beats; None without onsets or where nothing is left."""
-        if not len(heard):
+        if not len(onsets):
             return None
-        scores = [self._one(moved, heard) for moved in beats]
+        scores = [self._one(moved, onsets) for moved in beats]
         found = [score for score in scores if score is not None]
         return float(np.mean(found)) if found else None
 
@@ -68,10 +68,10 @@ class BeatAlignment:
         """pose: 25 FPS; voice: 16 kHz."""
         return self.score(self.find(pose), onsets(voice))
 
-    def _one(self, moved: Times, heard: Times) -> float | None:
+    def _one(self, moved: Times, onsets: Times) -> float | None:
         if not len(moved):
             return self.still
-        pair = (moved, heard) if self.over == "motion" else (heard, moved)
+        pair = (moved, onsets) if self.over == "motion" else (onsets, moved)
         return nearness(*pair, sigma=self.sigma)
 
 

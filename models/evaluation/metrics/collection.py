@@ -37,9 +37,9 @@ class WindowSet:
     @classmethod
     def of(cls, windows: Windows, encoder: MotionEncoder | NotMeasured) -> "WindowSet":
         """A set of one clip."""
-        held = cls(encoder)
-        held.add(windows)
-        return held
+        found = cls(encoder)
+        found.add(windows)
+        return found
 
     def __len__(self) -> int:
         """Windows."""

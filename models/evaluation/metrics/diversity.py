@@ -49,16 +49,16 @@ class SpreadWithin:
     def value(self) -> float:
         """Raises ValueError without a frame."""
         if not self.frames:
-            raise ValueError("the spread within clips needs a frame")
+            raise ValueError("the variation within clips needs a frame")
         return self._total / self.frames
 
 
 def l1_within(motions: list[Float[np.ndarray, "_frames d"]]) -> float:
     """`SpreadWithin` of a list of clips. Raises ValueError without a frame."""
-    spread = SpreadWithin()
+    within = SpreadWithin()
     for motion in motions:
-        spread.add(motion)
-    return spread.value()
+        within.add(motion)
+    return within.value()
 
 
 class PairwiseDifference:

@@ -52,8 +52,8 @@ def bone_variation(pose: Pose) -> float | None:
     In a picture gesture itself changes lengths (foreshortening): too much and too little are both wrong. A limb counts
     where it is known in two frames; None where none is.
     """
-    shares = [_variation(lengths) for lengths in _lengths(pose)]
-    found = [share for share in shares if share is not None]
+    variations = [_variation(lengths) for lengths in _lengths(pose)]
+    found = [value for value in variations if value is not None]
     return float(np.mean(found)) if found else None
 
 

@@ -120,7 +120,7 @@ def _alone(measure: Callable[[Pose], float | None]) -> Compute:
     return lambda item: measure(item.pose)
 
 
-def _heard(measure: Callable[[Pose, Voice], float | None]) -> Compute:
+def _with_voice(measure: Callable[[Pose, Voice], float | None]) -> Compute:
     return lambda item: measure(item.pose, item.voice)
 
 
@@ -156,7 +156,7 @@ def _beats(name: str) -> Metric:
         "score", "higher", HEARD, variant.source,
         f"Mean over {sides[0]} of a Gaussian of the time to the nearest of {sides[1]}, sigma {variant.sigma:g} s; "
         f"{chance:.2f} by chance at 3 onsets and 1.2 motion beats a second.",
-        _heard(variant), "an onset in the voice and a beat in the motion",
+        _with_voice(variant), "an onset in the voice and a beat in the motion",
     )  # fmt: skip
 
 
@@ -209,11 +209,11 @@ METRICS: dict[str, Metric] = {
     ),
     "lips_voice": Metric(
         "correlation", "closer to truth", HEARD, "ours", "Lip opening with the voice's loudness in dB, at no lag.",
-        _heard(lambda pose, voice: lip_agreement(pose, voice).now), f"{LIPS} under a voice",
+        _with_voice(lambda pose, voice: lip_agreement(pose, voice).now), f"{LIPS} under a voice",
     ),
     "lips_voice_best": Metric(
         "correlation", "closer to truth", HEARD, "ours", "The same at the best lag within 5 frames; above 0 by chance.",
-        _heard(lambda pose, voice: lip_agreement(pose, voice).best), f"{LIPS} under a voice",
+        _with_voice(lambda pose, voice: lip_agreement(pose, voice).best), f"{LIPS} under a voice",
     ),
     "lip_error": Metric(
         "share of the largest opening", "lower", PAIRED, "SpeechDrivesTemplates, released code (lip_sync_error_n)",

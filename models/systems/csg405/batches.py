@@ -122,13 +122,13 @@ class Windows:
             at = int(random.integers(0, entry.frames))
             self.pose_features.read_into(entry, at, out)
             return
-        held = min(first, len(out))
-        if held:
-            self.pose_features.read_into(entry, first - held, out[len(out) - held :])
+        before_it = min(first, len(out))
+        if before_it:
+            self.pose_features.read_into(entry, first - before_it, out[len(out) - before_it :])
         else:
             self.pose_features.read_into(entry, first, out[-1:])
-            held = 1
-        out[: len(out) - held] = out[len(out) - held]
+            before_it = 1
+        out[: len(out) - before_it] = out[len(out) - before_it]
         if random.random() < self.reference.repeated:
             out[:] = out[-1]
 

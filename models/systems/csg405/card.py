@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 
-def card(told: Mapping[str, Any], parameters: int) -> str:
-    """Markdown with the metadata that the Hugging Face hub reads. told: what `system.json` holds."""
-    config, facts = told["config"], told["facts"]
+def card(stated: Mapping[str, Any], parameters: int) -> str:
+    """Markdown with the metadata that the Hugging Face hub reads. stated: what `system.json` holds."""
+    config, facts = stated["config"], stated["facts"]
     size = config["size"]
     table, made, licence = imported(facts) if "imported" in facts else trained(config, facts)
     rows = "\n".join(f"| {what} | {value} |" for what, value in table.items())
@@ -20,8 +20,8 @@ license: other
 
 The skeleton diffusion transformer of *Democratizing High-Fidelity Co-Speech Gesture Video Generation* (ICCV 2025),
 configuration: network `{config["network"]}`, {size["depth"]} layers of {size["width"]}, {parameters:,} parameters,
-predicts `{config["noise"]["prediction_type"]}`, audio `{told["encoder"]["name"]}`
-(weights {told["encoder"]["weights"] or "none"}).
+predicts `{config["noise"]["prediction_type"]}`, audio `{stated["encoder"]["name"]}`
+(weights {stated["encoder"]["weights"] or "none"}).
 
 | what | value |
 |---|---|

@@ -89,14 +89,18 @@ def read_state(file: Path) -> Mapping[str, Tensor]:
     Mapped, not read: the optimizer, two thirds of a released checkpoint, stays on disk.
     """
     try:
-        held: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+        content: Any = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except FileNotFoundError as error:
         raise WeightsError(f"there is no checkpoint {file}") from error
     except UNREADABLE as error:
         raise WeightsError(
             f"{file} cannot be read as a PyTorch checkpoint that holds nothing but tensors and numbers"
         ) from error
-    state = held.get("state_dict", held.get("model", held)) if isinstance(held, dict) else held
+    state = (
+        content.get("state_dict", content.get("model", content))
+        if isinstance(content, dict)
+        else content
+    )
     if not isinstance(state, dict):
         raise WeightsError(f"{file.name} holds a {type(state).__name__}, not tensors by name")
     for name, tensor in state.items():
@@ -190,13 +194,13 @@ def read_rows(file: Path, joints: int) -> Float32[np.ndarray, " size"]:
     """x and y of each joint, one after the other, without the neck's. Raises WeightsError."""
     try:
         with file.open("rb") as stream:
-            held = array_in(stream)
+            rows = array_in(stream)
     except (OSError, ValueError) as error:
         raise WeightsError(f"{file} cannot be read as an array of numbers (.npy)") from error
-    if held.shape != (1, joints + 1, 2):
+    if rows.shape != (1, joints + 1, 2):
         raise WeightsError(
-            f"{file.name} is {held.shape}, needed {(1, joints + 1, 2)}: the neck and {joints} joints"
+            f"{file.name} is {rows.shape}, needed {(1, joints + 1, 2)}: the neck and {joints} joints"
         )
-    if held.dtype.kind != "f" or not np.isfinite(held).all():
+    if rows.dtype.kind != "f" or not np.isfinite(rows).all():
         raise WeightsError(f"{file.name} does not hold finite floating-point numbers")
-    return held[0, 1:].reshape(-1).astype(np.float32)
+    return rows[0, 1:].reshape(-1).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What the network is told in training and in sampling: noise, silence, a voice and a reference."""
+"""What the network sees in training and in sampling: noise, silence, a voice and a reference."""
 
 import torch
 from jaxtyping import Float

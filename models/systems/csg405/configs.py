@@ -50,7 +50,7 @@ class Noise:
     mouth_weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what is no schedule, and no share."""
+        """Refuse what is no schedule, and no probability."""
         for name in ("steps", "power"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"noise.{name} is 1 or more, got {getattr(self, name)}")
@@ -126,7 +126,7 @@ def small() -> Config:
 
 
 def paper() -> Config:
-    """Yang et al. 2025, sections 3.1 and 4: its method, batch, rate and steps.
+    """Yang et al. 2025, sections 3.1 and 4: its method, batch size, learning rate and steps.
 
     Differs from the paper: it states no size, so the released code's is taken (16 layers of 1024); bf16, warm-up and
     averaged weights, on which it is silent; AdamW without decay, which is its Adam.

@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float, Float32
 from torch import Tensor
 
+from models.data import features
 from models.data.audio import Encoder, Sound, encoder_of
 from models.data.decoding import decoded
-from models.data.features import Recipe, audio_features
+from models.data.features import Recipe
 from models.data.statistics import Statistics
 from models.diffusion.sampling import Sampling
 from models.infer.generator import Motion, Person
@@ -28,7 +29,7 @@ How = TypeVar("How", bound=Sampling)
 
 
 @dataclass(frozen=True, slots=True)
-class Making(Sampling):
+class GenerationSettings(Sampling):
     """Sampling, and where it happens. encoder: None for the one the model was trained with, found without help.
 
     precision: of the network's arithmetic; bfloat16 is faster where the processor has it, and a little coarser.
@@ -43,7 +44,7 @@ class Making(Sampling):
 class SkeletonGenerator:
     """What `csg-model train` and `csg-model import` write. facts: where it came from, and the scale of guidance.
 
-    wanted: how motion is made; what it leaves open is the model's own (`making`).
+    wanted: how motion is made; what it leaves open is the model's own (`generation`).
     """
 
     config: Config
@@ -51,20 +52,20 @@ class SkeletonGenerator:
     statistics: Statistics
     encoder: Encoder
     facts: Mapping[str, Any]
-    wanted: Making = Making()
+    wanted: GenerationSettings = GenerationSettings()
 
     @classmethod
-    def load(cls, folder: Path, wanted: Making | None = None) -> "SkeletonGenerator":
+    def load(cls, folder: Path, wanted: GenerationSettings | None = None) -> "SkeletonGenerator":
         """From `save`'s folder, or from the run above it. Raises ModelError."""
-        wanted = wanted or Making()
-        held = model_folder(folder)
+        wanted = wanted or GenerationSettings()
+        saved = model_folder(folder)
         try:
-            config = parsed(Config, held.stated["config"])
+            config = parsed(Config, saved.stated["config"])
             expected = tuple(
-                held.stated["encoder"][name] for name in ("name", "version", "weights")
+                saved.stated["encoder"][name] for name in ("name", "version", "weights")
             )
-            network = read_network(held.path, config, getattr(torch, wanted.precision))
-            statistics = Statistics.read(held.path / "statistics.json")
+            network = read_network(saved.path, config, getattr(torch, wanted.precision))
+            statistics = Statistics.read(saved.path / "statistics.json")
         except UNREADABLE as error:
             raise ModelError(f"{folder} holds no trained csg405 model: {error}") from error
         if len(statistics.mean) != config.skeleton.size:
@@ -84,7 +85,7 @@ class SkeletonGenerator:
         except (RuntimeError, AssertionError) as error:
             reason = str(error).partition("\n")[0]
             raise ModelError(f"device {wanted.device!r} cannot be used: {reason}") from error
-        generator = cls(config, network, statistics, encoder, held.facts, wanted)
+        generator = cls(config, network, statistics, encoder, saved.facts, wanted)
         generator.check(wanted)
         return generator
 
@@ -110,12 +111,12 @@ class SkeletonGenerator:
         write_model(folder, stated, card(stated, parameters), write)
 
     @property
-    def audio(self) -> Recipe:
+    def audio_recipe(self) -> Recipe:
         """The voice through the encoder."""
-        return audio_features(self.encoder)
+        return features.audio_features(self.encoder)
 
     @property
-    def making(self) -> Making:
+    def generation(self) -> GenerationSettings:
         """How motion is made, with the model's own scale of guidance where none is asked for."""
         return self.resolved(self.wanted)
 
@@ -128,20 +129,20 @@ class SkeletonGenerator:
         """The same with the model's own scale of guidance where none is asked for."""
         return replace(how, scale=self.scale) if how.scale is None else how
 
-    def hear(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
+    def encode_audio(self, sound: Sound) -> Float[np.ndarray, "time audio"]:
         """A voice through the encoder, once."""
         return self.encoder(sound)
 
     def generate(
-        self, heard: Float[np.ndarray, "time audio"], person: Person, *, seed: int
+        self, audio_features: Float[np.ndarray, "time audio"], person: Person, *, seed: int
     ) -> Motion:
         """Motion of one person for a voice that went through `encoder`. Raises ModelError."""
-        return Motion(self.pose(heard, person.pose, seed=seed))
+        return Motion(self.pose(audio_features, person.pose, seed=seed))
 
     @torch.inference_mode()
     def pose(
         self,
-        features: Float[np.ndarray, "time audio"],
+        audio_features: Float[np.ndarray, "time audio"],
         reference: Float[np.ndarray, "133 3"],
         *,
         seed: int = 0,
@@ -155,7 +156,7 @@ class SkeletonGenerator:
         self.check(how)
         device = next(self.network.parameters()).device
         generator = torch.Generator().manual_seed(seed)
-        audio = torch.from_numpy(np.asarray(features, np.float32))[None].to(device)
+        audio = torch.from_numpy(np.asarray(audio_features, np.float32))[None].to(device)
         before = self.reference(reference).to(device)
         values = sample(
             self.network, audio, before[None], noise=self.config.noise, frames=self.config.frames,
@@ -165,7 +166,7 @@ class SkeletonGenerator:
         return decoded(self.config.skeleton, self.statistics, rows, reference)
 
     def check(self, how: Sampling) -> None:
-        """Raises ModelError for more steps than there are, and windows that share all they have."""
+        """Raises ModelError for more steps than there are, and windows that overlap whole."""
         most = self.config.noise.steps
         if how.steps > most and how.sampler != "ancestral":
             raise ModelError(f"the model has {most} steps of noise, asked for steps={how.steps}")

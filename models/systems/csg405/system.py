@@ -9,7 +9,7 @@ from models.data.dataset import Dataset
 from models.data.features import Recipe, audio_features, pose_features
 from models.systems.csg405.checkpoints import imported
 from models.systems.csg405.configs import CONFIGS, Config
-from models.systems.csg405.generator import Making, SkeletonGenerator
+from models.systems.csg405.generator import GenerationSettings, SkeletonGenerator
 from models.systems.csg405.training import NAME, MotionPhase
 
 
@@ -18,7 +18,7 @@ class Csg405:
     """Yang et al. 2025 (arXiv:2507.06812): a voice and one skeleton to a moving skeleton."""
 
     configs: Mapping[str, Callable[[], Config]]
-    making: type[Making] = Making
+    generation: type[GenerationSettings] = GenerationSettings
     published: str = (
         "a checkpoint (.pth) of the code released with the paper, with Mean_… and "
         "Std_pose_rescaled_local_smooth_no_leg.npy; configuration: released"
@@ -41,9 +41,9 @@ class Csg405:
         """Raises NotPrepared, EncoderError."""
         return MotionPhase.of(config, dataset, device)
 
-    def load(self, folder: Path, making: Making) -> SkeletonGenerator:
+    def load(self, folder: Path, generation: GenerationSettings) -> SkeletonGenerator:
         """Raises ModelError, EncoderError."""
-        return SkeletonGenerator.load(folder, making)
+        return SkeletonGenerator.load(folder, generation)
 
     def import_published(
         self, checkpoint: Path, statistics: Sequence[Path], config: Config, folder: Path

@@ -26,7 +26,7 @@ from models.infer.previews import preview
 from models.systems.csg405.batches import Batch, Windows
 from models.systems.csg405.condition import denoising_error, predicted_x0, steps_of
 from models.systems.csg405.configs import Config, Network
-from models.systems.csg405.generator import Making, SkeletonGenerator
+from models.systems.csg405.generator import GenerationSettings, SkeletonGenerator
 from models.training.phase import Group, Losses, Networks, Objective
 from models.training.settings import Training
 
@@ -131,19 +131,19 @@ class MotionPhase:
     # ---- validation --------------------------------------------------------------------------------------------------
 
     @property
-    def held(self) -> int:
+    def validated(self) -> int:
         """Clips that the loss is validated on. Their ids are hashes, so the first are as good as any."""
         return min(len(self.dataset.validation), self.training.validation_clips)
 
     @property
     def previews(self) -> int:
         """Clips that motion is generated for."""
-        return min(self.held, self.training.previews)
+        return min(self.validated, self.training.previews)
 
     @property
     def places(self) -> list[Place]:
         """What is noised: the time round says the step."""
-        return [Place(n, clip) for clip in range(self.held) for n in range(NOISINGS)]
+        return [Place(n, clip) for clip in range(self.validated) for n in range(NOISINGS)]
 
     @property
     def validation_items(self) -> int:
@@ -202,7 +202,7 @@ class MotionPhase:
 
     def generator(self, network: nn.Module, facts: Mapping[str, Any]) -> SkeletonGenerator:
         """A network as a generator, with few enough steps for any schedule."""
-        wanted = Making(steps=min(Making().steps, self.config.noise.steps))
+        wanted = GenerationSettings(steps=min(GenerationSettings().steps, self.config.noise.steps))
         return SkeletonGenerator(
             self.config, cast("Network", network), self.statistics, self.encoder, facts, wanted
         )
@@ -235,6 +235,6 @@ class MotionPhase:
         """Of a trained folder, imported ones among them. Raises ModelError."""
         return {
             NAME: SkeletonGenerator.load(
-                folder, Making(encoder=self.config.encoder)
+                folder, GenerationSettings(encoder=self.config.encoder)
             ).network.state_dict()
         }

@@ -15,7 +15,7 @@ from models.data.skeleton import Skeleton
 from models.systems.csg405.configs import tiny
 from models.systems.csg405.training import MotionPhase
 
-BUCKET = "talks"
+BUCKET = "sets"
 
 
 @pytest.fixture(scope="module")
@@ -101,7 +101,7 @@ def test_a_url_that_holds_no_dataset_is_one_sentence(store: str, url: str, said:
 
 def test_a_part_that_is_not_there_is_one_sentence(store: str) -> None:
     files = Files(Folder(f"{store}/set"))
-    with pytest.raises(DatasetError, match=r"s3://talks/set/motion/none\.tar: "):
+    with pytest.raises(DatasetError, match=r"s3://sets/set/motion/none\.tar: "):
         files.read("motion/none.tar", 0, 4)
     with pytest.raises(DatasetError, match="ends at byte"):
         files.read("dataset.json", 0, 1_000_000)

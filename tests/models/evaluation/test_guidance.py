@@ -78,7 +78,7 @@ def test_a_model_generates_at_its_own_scale_unless_asked(
     facts = {**model.facts, "guidance": {"scale": 3.0, "errors": {"3": 0.1}, "clips": 2}}
     replace(model, facts=facts).save(tmp_path / "model")
     loaded = SkeletonGenerator.load(tmp_path / "model")
-    heard_voice, pose = loaded.hear(voice(0, 30)), smooth_pose(0, 1)[0]
+    heard_voice, pose = loaded.encode_audio(voice(0, 30)), smooth_pose(0, 1)[0]
 
     def made(scale: float | None) -> np.ndarray:
         return loaded.pose(heard_voice, pose, seed=1, how=Sampling(scale=scale))

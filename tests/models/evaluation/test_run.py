@@ -82,16 +82,16 @@ class Toy:
     grey: int | None = None
     bands: int = 160
     facts: Mapping[str, Any] = field(default_factory=dict)
-    making: Any = None
+    generation: Any = None
 
     @property
-    def audio(self) -> Recipe:
+    def audio_recipe(self) -> Recipe:
         if self.bands == 160:
             return audio_features(LogMel())
         kind = family("half", "of tests", self.bands, np.float32)
-        return Recipe(kind, lambda motions, number: self.hear(motions.sound(number)))
+        return Recipe(kind, lambda motions, number: self.encode_audio(motions.sound(number)))
 
-    def hear(self, sound: np.ndarray) -> np.ndarray:
+    def encode_audio(self, sound: np.ndarray) -> np.ndarray:
         return LogMel()(sound)[:, : self.bands].astype(np.float32)
 
     def generate(self, heard: np.ndarray, person: Person, *, seed: int) -> Motion:

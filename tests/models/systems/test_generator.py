@@ -23,7 +23,7 @@ from models.systems.csg405.batches import Reference
 from models.systems.csg405.card import card
 from models.systems.csg405.condition import denoiser, sample
 from models.systems.csg405.configs import Config, Noise, Size, tiny
-from models.systems.csg405.generator import Making, SkeletonGenerator
+from models.systems.csg405.generator import GenerationSettings, SkeletonGenerator
 from models.systems.folder import ModelError
 from models.training.settings import plain
 from tests.models.making import save_network, smooth_pose, voice
@@ -192,7 +192,7 @@ def copy(saved: Path, tmp_path: Path) -> Path:
 
 def motion(model: SkeletonGenerator, frames: int = 50, seed: int = 3, **how: Any) -> np.ndarray:
     return model.pose(
-        model.hear(voice(0, frames)), smooth_pose(0, 1)[0], seed=seed, how=Sampling(**how)
+        model.encode_audio(voice(0, frames)), smooth_pose(0, 1)[0], seed=seed, how=Sampling(**how)
     )
 
 
@@ -228,7 +228,9 @@ def test_a_model_of_the_released_kind_is_saved_and_loaded_and_makes_no_legs(
     model.save(tmp_path / "model")
     made = motion(SkeletonGenerator.load(tmp_path / "model"))
     assert np.array_equal(made, motion(model))
-    coarse = motion(SkeletonGenerator.load(tmp_path / "model", Making(precision="bfloat16")))
+    coarse = motion(
+        SkeletonGenerator.load(tmp_path / "model", GenerationSettings(precision="bfloat16"))
+    )
     assert np.isfinite(coarse).all() and not np.array_equal(coarse, made)
     assert not made[:, list(LEGS)].any()
     assert model.reference(smooth_pose(0, 1)[0]).shape == (25, skeleton.size)
@@ -238,7 +240,9 @@ def test_a_model_of_the_released_kind_is_saved_and_loaded_and_makes_no_legs(
 def test_coarser_arithmetic_gives_nearly_the_same_motion(
     trained: SkeletonGenerator, saved: Path
 ) -> None:
-    coarse = motion(SkeletonGenerator.load(saved, Making(precision="bfloat16")), FRAMES, scale=1.0)
+    coarse = motion(
+        SkeletonGenerator.load(saved, GenerationSettings(precision="bfloat16")), FRAMES, scale=1.0
+    )
     fine = motion(trained, FRAMES, scale=1.0)
     assert not np.array_equal(coarse, fine)
     assert np.abs(coarse - fine)[..., :2].mean() < 0.1 * fine[..., :2].std()
@@ -256,7 +260,7 @@ def test_joints_that_training_hardly_saw_are_missing(trained: SkeletonGenerator)
 
 def test_a_reference_that_shows_nothing_is_refused(trained: SkeletonGenerator) -> None:
     with pytest.raises(ModelError, match="shows no joint with enough confidence"):
-        trained.pose(trained.hear(voice(0, 5)), np.zeros((133, 3), np.float32))
+        trained.pose(trained.encode_audio(voice(0, 5)), np.zeros((133, 3), np.float32))
 
 
 def test_a_joint_that_the_reference_lacks_is_zero_for_the_network(
@@ -321,10 +325,12 @@ def test_a_model_takes_its_own_weights_from_anywhere_and_refuses_others(
     with pytest.raises(EncoderError, match=r"hubert-0 has no weights of hubert"):
         SkeletonGenerator.load(tmp_path / "model")
     with pytest.raises(ModelError, match=f"with weights {encoder.weights}, got hubert 1 with"):
-        SkeletonGenerator.load(tmp_path / "model", Making(encoder=f"hubert={other}"))
+        SkeletonGenerator.load(tmp_path / "model", GenerationSettings(encoder=f"hubert={other}"))
     with pytest.raises(ModelError, match="got logmel 2 with None"):
-        SkeletonGenerator.load(tmp_path / "model", Making(encoder="logmel"))
-    again = SkeletonGenerator.load(tmp_path / "model", Making(encoder=f"hubert={moved}"))
+        SkeletonGenerator.load(tmp_path / "model", GenerationSettings(encoder="logmel"))
+    again = SkeletonGenerator.load(
+        tmp_path / "model", GenerationSettings(encoder=f"hubert={moved}")
+    )
     assert motion(again, 5).shape == (5, 133, 3)
 
 
@@ -375,7 +381,7 @@ def test_settings_that_do_not_exist_and_statistics_of_another_layout_are_refused
 @pytest.mark.parametrize("device", ["cuda:99", "toaster"])
 def test_a_device_that_is_not_there_is_named(saved: Path, device: str) -> None:
     with pytest.raises(ModelError, match=f"device '{device}' cannot be used: "):
-        SkeletonGenerator.load(saved, Making(device=device))
+        SkeletonGenerator.load(saved, GenerationSettings(device=device))
 
 
 def test_a_model_is_saved_over_an_earlier_one_and_leaves_nothing_beside(
@@ -421,7 +427,9 @@ def test_a_card_of_a_model_that_tells_little_is_still_one(saved: Path) -> None:
 
 
 def test_what_is_told_about_making_has_its_own_defaults() -> None:
-    assert Making() == Making(sampler="dpm", steps=8, scale=None, overlap=None, device="cpu")
+    assert GenerationSettings() == GenerationSettings(
+        sampler="dpm", steps=8, scale=None, overlap=None, device="cpu"
+    )
 
 
 def test_a_model_of_an_earlier_layout_is_refused_in_one_sentence(copy: Path) -> None:

@@ -66,7 +66,7 @@ def test_motion_and_frames_are_generated(
     poses = [np.load(tmp_path / name / "pose.npy") for name in ("still", "lively")]
     assert poses[0].shape == (50, 133, 3) and not np.array_equal(*poses)
     facts = json.loads((tmp_path / "lively" / "facts.json").read_text())
-    assert facts["making"] == {"liveliness": 3.0, "device": "cpu"}
+    assert facts["generation"] == {"liveliness": 3.0, "device": "cpu"}
     with open_media(tmp_path / "lively" / "video.mp4") as container:
         frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(frames) == 50 and frames[0].shape == (64, 64, 3)
@@ -89,7 +89,7 @@ def test_two_models_stand_side_by_side_and_frames_are_measured(
         *("--epochs", "0", "-s", "calm.liveliness=0", "-s", "lively.liveliness=5"),
     )
     table = json.loads((tmp_path / "table" / "metrics.json").read_text())
-    assert table["facts"]["calm: making"]["liveliness"] == 0.0
+    assert table["facts"]["calm: generation"]["liveliness"] == 0.0
     values = {
         (row["generator"], row["metric"]): row["interval"] and row["interval"]["mean"]
         for row in table["rows"]

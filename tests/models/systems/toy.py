@@ -17,10 +17,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.data import features
 from models.data.audio import LogMel
 from models.data.batches import TensorBatch
 from models.data.dataset import Dataset
-from models.data.features import Features, Recipe, audio_features, family, pose_features
+from models.data.features import Features, Recipe, family, pose_features
 from models.data.index import Motions
 from models.data.order import Place, sample_rng
 from models.data.skeleton import Skeleton
@@ -31,7 +32,7 @@ from models.training.settings import Training, plain
 
 FRAMES, CODE, SIDE = 20, 8, 16
 SKELETON = Skeleton(smoothing=None)
-POSES, VOICES = pose_features(SKELETON), audio_features(LogMel())
+POSES, VOICES = pose_features(SKELETON), features.audio_features(LogMel())
 
 
 def thumbnails(motions: Motions, number: int) -> UInt8[np.ndarray, "rows 16 16 3"]:
@@ -281,7 +282,7 @@ class AnimationPhase(Base):
 
 
 @dataclass(frozen=True, slots=True)
-class Making:
+class GenerationSettings:
     """liveliness: how large the noise is."""
 
     liveliness: float = 1.0
@@ -295,17 +296,19 @@ class ToyGenerator:
     animator: Animator
     codec: Codec
     facts: Mapping[str, Any]
-    making: Making
-    audio: Recipe = VOICES
+    generation: GenerationSettings
+    audio_recipe: Recipe = VOICES
 
-    def hear(self, sound: np.ndarray) -> np.ndarray:
+    def encode_audio(self, sound: np.ndarray) -> np.ndarray:
         return LogMel()(sound)
 
     @torch.no_grad()
-    def generate(self, heard: np.ndarray, person: Person, *, seed: int) -> Motion:
-        noise = torch.randn(1, len(heard), CODE, generator=torch.Generator().manual_seed(seed))
-        audio = torch.from_numpy(np.asarray(heard, np.float32))[None]
-        code, small = self.animator(audio, torch.ones(1), self.making.liveliness * noise)
+    def generate(self, audio_features: np.ndarray, person: Person, *, seed: int) -> Motion:
+        noise = torch.randn(
+            1, len(audio_features), CODE, generator=torch.Generator().manual_seed(seed)
+        )
+        audio = torch.from_numpy(np.asarray(audio_features, np.float32))[None]
+        code, small = self.animator(audio, torch.ones(1), self.generation.liveliness * noise)
         pose = SKELETON.decode(self.codec.up(code)[0].numpy())
         pictures = (255 * small[0]).byte().numpy().repeat(2, axis=0)[: len(pose)]
         return Motion(pose, pictures.repeat(4, axis=1).repeat(4, axis=2))
@@ -316,7 +319,7 @@ class Toy:
     """The system."""
 
     configs: Mapping[str, Any] = field(default_factory=lambda: {"small": small})
-    making: type[Making] = Making
+    generation: type[GenerationSettings] = GenerationSettings
 
     def phases(self, config: Config) -> tuple[str, ...]:
         return ("codec", "animation")
@@ -334,13 +337,13 @@ class Toy:
             made.features(recipe)
         return made
 
-    def load(self, folder: Path, making: Making) -> ToyGenerator:
+    def load(self, folder: Path, generation: GenerationSettings) -> ToyGenerator:
         held = model_folder(folder)
         width = held.stated["config"]["width"]
         animator, codec = Animator(width).eval(), Codec(width).eval()
         animator.load_state_dict(load_file(held.path / "animator.safetensors"))
         codec.load_state_dict(load_file(held.path / "codec.safetensors"))
-        return ToyGenerator(animator, codec, held.facts, making)
+        return ToyGenerator(animator, codec, held.facts, generation)
 
 
 SYSTEM = Toy()

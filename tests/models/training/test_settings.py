@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.systems.csg405.configs import CONFIGS, Config, Noise, small, tiny
-from models.systems.csg405.generator import Making
+from models.systems.csg405.generator import GenerationSettings
 from models.training.settings import (
     SEEDS,
     SettingsError,
@@ -147,7 +147,7 @@ def test_what_cannot_be_set_is_one_sentence(given: str, said: str) -> None:
 )
 def test_what_cannot_be_sampled_is_one_sentence(given: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said):
-        overridden(Making(), [given])
+        overridden(GenerationSettings(), [given])
 
 
 def test_every_step_of_every_rank_has_a_seed_of_its_own_that_the_generator_takes() -> None:

@@ -168,7 +168,7 @@ def test_validation_is_bounded_and_the_same_in_batches_of_any_size(data: Path) -
     for size in (4, 3):
         wanted = config(batch_size=size, validation_clips=1, **QUIET)
         phase = phase_of(data, wanted)
-        assert phase.held == 1 and phase.previews == 0
+        assert phase.validated == 1 and phase.previews == 0
         torch.manual_seed(0)
         networks = {name: network.eval() for name, network in phase.networks().items()}
         with torch.no_grad():
