@@ -85,7 +85,12 @@ def put_in_place(finished: Path, file: Path) -> None:
 
 
 def make_folder(folder: Path, *, below: Path) -> None:
-    """Make a folder somewhere below another, each name on the way durably: who else made it may not have synced it."""
+    """Make a folder somewhere below another, each name on the way durably: who else made it may not have synced it.
+
+    Raises ValueError where it does not lie below.
+    """
+    if not folder.is_relative_to(below):
+        raise ValueError(f"{folder} does not lie below {below}")
     folder.mkdir(parents=True, exist_ok=True)
     while folder != below:
         keep_name(folder)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from manifests.files import append_line, replacing
+from manifests.files import append_line, make_folder, replacing
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -29,3 +29,11 @@ def test_a_line_does_not_run_on_from_a_torn_one(tmp_path: Path) -> None:
     file.write_bytes(b"one\ntw")
     append_line(file, b"three")
     assert file.read_bytes() == b"one\ntw\nthree\n"
+
+
+def test_a_folder_is_made_below_another_and_nowhere_else(tmp_path: Path) -> None:
+    make_folder(tmp_path / "a" / "b", below=tmp_path)
+    assert (tmp_path / "a" / "b").is_dir()
+    with pytest.raises(ValueError, match="does not lie below"):
+        make_folder(tmp_path / "c", below=tmp_path / "a")
+    assert not (tmp_path / "c").exists()
