@@ -2,11 +2,13 @@
 
 import difflib
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -15,9 +17,11 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from manifests.errors import UserError
 from pipeline.fetching.settings import FetchSettings
+from pipeline.perception import pose, shots, speech, sync
 from pipeline.rules import RULES, with_thresholds
 
 
@@ -31,6 +35,21 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def named(backends: Mapping[str, Any]) -> AfterValidator:
+    """A check that a name is one of these backends."""
+
+    def check(name: str) -> str:
+        if name in backends:
+            return name
+        near = difflib.get_close_matches(name, backends, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise PydanticCustomError(
+            "backend", "{sentence}", {"sentence": f"{hint}there are {', '.join(backends)}"}
+        )
+
+    return AfterValidator(check)
+
+
 class Survey(Settings):
     """How a source is looked over."""
 
@@ -40,13 +59,13 @@ class Survey(Settings):
 class Shots(Settings):
     """Who finds where a shot ends."""
 
-    backend: Literal["embedded", "pyscenedetect"] = "embedded"
+    backend: Annotated[str, named(shots.BACKENDS)] = "embedded"
 
 
 class Speech(Settings):
     """Who listens."""
 
-    backend: Literal["embedded", "segmentation", "pyannote"] = "embedded"
+    backend: Annotated[str, named(speech.BACKENDS)] = "embedded"
     weights: Path | None = None
 
 
@@ -77,7 +96,7 @@ class Spans(Settings):
 class Pose(Settings):
     """Who finds the keypoints."""
 
-    backend: Literal["mediapipe", "onnx", "mmpose"] = "mediapipe"
+    backend: Annotated[str, named(pose.BACKENDS)] = "mediapipe"
     weights: Path | None = None
     detector: Path | None = Field(
         default=None,
@@ -105,7 +124,7 @@ class Pose(Settings):
 class Sync(Settings):
     """Who compares lips and voice."""
 
-    backend: Literal["embedded", "syncnet", "light-asd", "lr-asd"] = "embedded"
+    backend: Annotated[str, named(sync.BACKENDS)] = "embedded"
     weights: Path | None = None
 
 

@@ -177,6 +177,7 @@ def measuring(run: Run) -> dict[str, str]:
 def lacking(run: Run) -> list[str]:
     """What the chosen backends lack on this machine, one sentence each; nothing where the run can begin."""
     made = {
+        "shots": (run.shots.backend, shots.BACKENDS[run.shots.backend]()),
         "speech": (run.speech.backend, chosen(speech.BACKENDS, run.speech)),
         "pose": (run.pose.backend, chosen(pose.BACKENDS, run.pose)),
         "sync": (run.sync.backend, sync.BACKENDS[run.sync.backend](weights=run.sync.weights)),

@@ -91,7 +91,7 @@ Backend = ShotDetector | FaceDetector | speech.SpeechBackend | pose.PoseBackend 
 
 def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
     """One backend: what it is, in the first sentence it says of itself, and what every decision by it will carry."""
-    lacks = None if isinstance(one, ShotDetector) else one.missing()
+    lacks = one.missing()
     about = " ".join((type(one).__doc__ or "").split("\n\n")[0].split())
     marks = f"version {one.version}"
     if lacks is None and one.weights is not None:

@@ -70,7 +70,9 @@ class ShotsWatcher:
             for part in self.watcher.finish()
             if part.kind is Kind.SHOT
         ]
-        backend = Backend(name=self.detector.name, version=self.detector.version)
+        backend = Backend(
+            name=self.detector.name, version=self.detector.version, weights=self.detector.weights
+        )
         shots = Shots(
             backend=backend,
             shots=tuple(shot for shot in found if shot.stop > shot.start),

@@ -64,7 +64,10 @@ class Boundaries(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ShotDetector:
-    """Hard cuts and gradual transitions with one setting; `docs/decisions/0008` has what was measured."""
+    """Hard cuts and gradual transitions with one setting; `docs/decisions/0008` has what was measured.
+
+    The base of every other backend, which has its own `name`, `version` and `boundaries`.
+    """
 
     long_side: int = 128  # pixels of the pictures it wants
     cuts: Cuts = field(default_factory=Cuts)
@@ -78,6 +81,10 @@ class ShotDetector:
     weights: ClassVar[str | None] = None
     coloured: ClassVar[bool] = False
     """Whether it wants BGR pictures; else grey ones, which cost next to nothing."""
+
+    def missing(self) -> str | None:
+        """What the detector lacks on this machine and how to get it; None where it can run."""
+        return None
 
     def boundaries(self, fps: Fraction) -> Boundaries:
         """What looks for boundaries in one video."""
