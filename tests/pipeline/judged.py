@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,10 +25,15 @@ from pipeline.stages.s060_spans import Spans
 from pipeline.verdict import OWN, Failed, Refusal, decide, decision, dropped, failed, refused
 from tests.examples import clip, source, track
 
-VERSIONS = flow.build(Run()).versions
+FLOW = flow.build(Run())
+VERSIONS = FLOW.versions
+JUDGED = {rule.section for rule in CLIP_RULES}
 MEASURED = {
-    Source: (("media",), ("speech",), ("shots", "people")),
-    Clip: (("pose",), ("posture",), ("sync",), ("framing",)),
+    Source: (
+        *((stage.writes,) for stage in FLOW.on_source),
+        tuple(stage.writes for stage in FLOW.on_survey),
+    ),
+    Clip: tuple((stage.writes,) for stage in FLOW.on_clip if stage.writes in JUDGED),
 }
 """The sections of each kind of record in the order of the flow, those of one decode together."""
 
@@ -228,15 +234,13 @@ def written(films: Sequence[Film], rules: Rules, folder: Path) -> Path:
 
 # ---- sets drawn by chance --------------------------------------------------------------------------------------------
 
-OPTIONAL = {
-    "speech.overlap",
-    "speech.music",
-    "person.facing",
-    "shot.change",
-    "posture.facing",
-    "posture.shoulder_facing",
-    "posture.stillness",
-}
+
+def optional(measurement: str) -> bool:
+    section, field = measurement.split(".")
+    return type(None) in get_args(type(getattr(clip(), section)).model_fields[field].annotation)
+
+
+OPTIONAL = {rule.measurement for rule in CLIP_RULES if optional(rule.measurement)}
 
 
 def with_value(made: Clip, measurement: str, value: float | None) -> Clip:
@@ -251,7 +255,7 @@ def any_clip(chance: random.Random, made: Clip) -> Thing:
     made = made.model_copy(
         update={
             name: getattr(example, name)
-            for name in ("shot", "speech", "pose", "posture", "sync", "framing")
+            for name in ("shot", "speech", *(name for names in MEASURED[Clip] for name in names))
         }
     )
     made = with_value(with_value(made, "person.face_height", 0.2), "person.facing", 0.9)
