@@ -10,11 +10,14 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError
 
 from manifests.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 LAYOUT = 2
 """Of the folder. 1: before networks, settings and statistics had their names of today."""
@@ -40,6 +43,16 @@ class ModelFolder:
     def facts(self) -> dict[str, Any]:
         """Where it came from."""
         return dict(self.stated["facts"])
+
+
+def to_device(network: "Module", device: str) -> None:
+    """Move a network to where generating is asked to happen, ready for it. Raises ModelError."""
+    try:
+        network.to(device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ModelError(f"device {device!r} cannot be used: {reason}") from error
+    network.eval()
 
 
 UNREADABLE = (OSError, KeyError, TypeError, ValueError, RuntimeError, SafetensorError)

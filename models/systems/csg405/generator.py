@@ -22,7 +22,7 @@ from models.systems.csg405.condition import sample
 from models.systems.csg405.configs import Config, Network
 from models.systems.csg405.model import SkeletonTransformer
 from models.systems.csg405.published import PublishedTransformer
-from models.systems.folder import UNREADABLE, ModelError, model_folder, write_model
+from models.systems.folder import UNREADABLE, ModelError, model_folder, to_device, write_model
 from models.training.settings import parsed, plain
 
 How = TypeVar("How", bound=Sampling)
@@ -80,11 +80,7 @@ class SkeletonGenerator:
                     *expected, *given
                 )
             )
-        try:
-            network = cast("Any", network).to(wanted.device).eval()
-        except (RuntimeError, AssertionError) as error:
-            reason = str(error).partition("\n")[0]
-            raise ModelError(f"device {wanted.device!r} cannot be used: {reason}") from error
+        to_device(network, wanted.device)
         generator = cls(config, network, statistics, encoder, saved.facts, wanted)
         generator.check(wanted)
         return generator
