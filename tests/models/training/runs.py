@@ -25,8 +25,8 @@ from models.data.order import Place
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["models.systems.csg405.system", "models.systems.run"])
 STEPS = 24
-LAST = {"csg405": "motion", "toy": "animation"}
-"""The last phase of each system that is trained here."""
+SYSTEMS = ("csg405", "toy")
+"""The systems that are trained here; `small` has a configuration of each."""
 
 
 def write_dataset(folder: Path, *, clips: int = 6) -> Path:
@@ -77,10 +77,18 @@ def small(system: str, workers: int = 0) -> Any:
         steps=STEPS, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
         workers=workers, tracker="none",
     )  # fmt: skip
-    if system == "csg405":
-        return replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training)
-    first = replace(training, steps=9, log=2)
-    return replace(toy.small(), codec=first, animation=replace(training, accumulate=2, log=4))
+    first, second = replace(training, steps=9, log=2), replace(training, accumulate=2, log=4)
+    return {
+        "csg405": lambda: replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training),
+        "toy": lambda: replace(toy.small(), codec=first, animation=second),
+    }[system]()
+
+
+def phases(system: str) -> tuple[str, ...]:
+    """Its phases in their order."""
+    from models.systems import system_of
+
+    return system_of(system).phases(small(system))
 
 
 def train_here(

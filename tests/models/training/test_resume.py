@@ -18,7 +18,7 @@ Whole = Callable[[str, int, int], Left]
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = runs.write_dataset(tmp_path_factory.mktemp("made") / "data")
-    for system in runs.LAST:
+    for system in runs.SYSTEMS:
         runs.prepare(folder, system)
     return folder
 
@@ -44,7 +44,7 @@ def killed_and_resumed(
     A kill waits for a line of the log of some phase.
     """
     random, met = np.random.default_rng(seed), 0
-    phases = {"csg405": ["motion"], "toy": ["codec", "animation"]}[system]
+    phases = runs.phases(system)
     moments = sorted(
         (int(random.integers(0, len(phases))), int(random.integers(0, runs.STEPS)))
         for _ in range(random.integers(1, 4))
@@ -88,7 +88,7 @@ def test_two_phases_and_two_optimizers_that_were_killed_end_with_the_same_bits(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("system", ["csg405", "toy"])
+@pytest.mark.parametrize("system", runs.SYSTEMS)
 def test_two_ranks_that_were_killed_end_with_the_same_bits(
     data: Path, whole: Whole, tmp_path: Path, system: str
 ) -> None:
