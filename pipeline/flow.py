@@ -16,7 +16,7 @@
         |  split     train, val, test by identity
         v  pack      shards, manifests, card, root hash
 
-To add a stage: write one file in `stages/`, put it in the row here, and its rules in `rules.py`.
+To add a stage: write one file in `stages/`, put it in the row here, and its rules in `rules.py` (CONTRIBUTING.md).
 """
 
 from collections.abc import Callable, Mapping
