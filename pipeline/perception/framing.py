@@ -39,7 +39,7 @@ def speaker_box(
 
 
 def place_square(
-    low: NDArray[np.float32], high: NDArray[np.float32], *, size: tuple[int, int], margin: float
+    low: NDArray[np.float64], high: NDArray[np.float64], *, size: tuple[int, int], margin: float
 ) -> Box:
     """The even square around a box, with margin; the margin gives way where it would widen the square past the frame's
     shorter side, so that only the body itself can.
