@@ -53,7 +53,6 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
     "csg-model prepare": ("models/test_commands.py",),
     "csg-data settings": ("pipeline/test_config.py",),
     "stage fetch": ("pipeline/fetching/test_known.py", "known_issues/test_unreachable_source_is_dropped.py"),
-    "stage shots": ("pipeline/perception/test_shots.py",),
     "stage sync": ("pipeline/test_sync_stage.py",),
     "metric psnr": ("models/evaluation/metrics/test_pictures.py",),
     "metric ssim": ("models/evaluation/metrics/test_pictures.py",),
@@ -61,14 +60,14 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
 """Where a subject is tested that has no file named after it, below tests/."""
 
 FIRST = '''
-FIRST = []
+FIRST = {}
 
 
-def first_answer(measure):
+def first_answer(measure, name=""):
     """What was measured when this was asked for the first time."""
-    if not FIRST:
-        FIRST.append(measure())
-    return FIRST[0]
+    if name not in FIRST:
+        FIRST[name] = measure()
+    return FIRST[name]
 '''
 """Added to a changed file."""
 
@@ -82,6 +81,7 @@ class Constant:
     file: str
     change: Callable[[str], str]
     tests: tuple[str, ...]
+    row: str = ""  # of a table of them
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,8 @@ def with_body(place: str, body: str) -> Callable[[str], str]:
 
 
 def with_end(end: str) -> Callable[[str], str]:
-    """A change that adds lines to the end of a file."""
-    return lambda text: f"{text}\n{FIRST}\n\n{end}"
+    """A change that adds lines to the end of a file; several may follow each other."""
+    return lambda text: f"{text if FIRST in text else text + FIRST}\n{end}"
 
 
 def same_section(subject: str, method: str, arguments: str, section: str) -> dict[str, str]:
@@ -205,7 +205,7 @@ class Constant(Rule):
     __slots__ = ()
 {method}
 
-def changed(rules):
+def changed(rules, Constant=Constant):
     names = Rule.__dataclass_fields__
     return tuple(
         Constant(**{{name: getattr(rule, name) for name in names}}) if str(rule.why) == {why!r} else rule
@@ -222,23 +222,21 @@ JUDGED = {
     "the first value": """
     def value(self, section):
         value = Rule.value(self, section)
-        return None if value is None else first_answer(lambda: value)
+        return None if value is None else first_answer(lambda: value, self.why)
 """,
 }
 METRIC = """
 from dataclasses import replace
 
-as_it_was = {table}[{name!r}].compute
 
-
-def constant(given):
-    value = as_it_was(given)
+def constant(given, compute={table}[{name!r}].compute):
+    value = compute(given)
     return None if value is None else {answer}
 
 
 {table}[{name!r}] = replace({table}[{name!r}], compute=constant)
 """
-COMPUTED = {"0.0": "0.0", "the first value": "first_answer(lambda: value)"}
+COMPUTED = {"0.0": "0.0", "the first value": "first_answer(lambda: value, {name!r})"}
 
 
 # ---- the subjects, as the code has them ------------------------------------------------------------------------------
@@ -296,7 +294,7 @@ def rules() -> Iterator[Constant]:
         tests = EXCEPTIONS.get(subject, ("pipeline/test_rules.py",))
         for answer, method in JUDGED.items():
             end = with_end(RULE.format(method=method, why=why))
-            yield Constant(subject, answer, "pipeline/rules.py", end, tests)
+            yield Constant(subject, answer, "pipeline/rules.py", end, tests, why)
 
 
 def metrics() -> Iterator[Constant]:
@@ -309,8 +307,9 @@ def metrics() -> Iterator[Constant]:
             by_name = ("models/evaluation/metrics/test_table.py", "-k", f"[{name}]")
             tests = EXCEPTIONS.get(subject, by_name)
             for answer, code in COMPUTED.items():
-                end = with_end(METRIC.format(table=table, name=name, answer=code))
-                yield Constant(subject, answer, file, end, tests)
+                given = code.format(name=name)
+                end = with_end(METRIC.format(table=table, name=name, answer=given))
+                yield Constant(subject, answer, file, end, tests, name)
 
 
 # ---- a copy, and the tests on it -------------------------------------------------------------------------------------
@@ -333,6 +332,29 @@ class Copy:
         place, at = self.folder / file, next(self.times)
         place.write_text(text)
         os.utime(place, (at, at))
+
+    def play_rows(self, table: Sequence[Constant]) -> list[Seen]:
+        """One answer of every row of a table at once: a test that has a row in its name asks that row alone.
+
+        Only of rows that such a test notices; the others are to be played one by one.
+        """
+        began, file = time.monotonic(), table[0].file
+        whole = changed = (self.folder / file).read_text()
+        for each in table:
+            changed = each.change(changed)
+        tests = sorted({f"tests/{name}" for each in table for name in each.tests if ".py" in name})
+        self.write(file, changed)
+        try:
+            _, failed = self.test(["--maxfail=0", *tests])
+        finally:
+            self.write(file, whole)
+        took = (time.monotonic() - began) / len(table)
+        found: list[Seen] = []
+        for each in table:
+            killers = [test for test in failed if test.endswith(f"[{each.row}]")]
+            if killers:
+                found.append(Seen(each, killers[0].removeprefix("tests/"), took))
+        return found
 
     def test(self, arguments: Sequence[str]) -> tuple[int, list[str]]:
         """Exit code of pytest on this copy, and the tests that failed."""
@@ -368,22 +390,30 @@ class Copy:
 
 
 def play(chosen: Sequence[Constant], folder: Path, at_once: int) -> list[Seen]:
-    """Every change, some at once, with a line for each as it is known."""
+    """Every change, some at once, with a line for each as it is known. Tables go first, all their rows at once."""
     copies: Queue[Copy] = Queue()
     for number in range(at_once):
         copies.put(Copy.make(folder / str(number) / "cospeech"))
 
-    def played(constant: Constant) -> Seen:
+    def played(some: Sequence[Constant]) -> list[Seen]:
         copy = copies.get()
         try:
-            seen = copy.play(constant)
+            seen = [copy.play(some[0])] if len(some) == 1 else copy.play_rows(some)
         finally:
             copies.put(copy)
-        print(seen.line(), flush=True)
+        for each in seen:
+            print(each.line(), flush=True)
         return seen
 
+    tables: dict[tuple[str, str], list[Constant]] = {}
+    for each in chosen:
+        if each.row:
+            tables.setdefault((each.file, each.answer), []).append(each)
     with ThreadPoolExecutor(at_once) as pool:
-        found = list(pool.map(played, chosen))
+        found = [seen for some in pool.map(played, tables.values()) for seen in some]
+        known = {(seen.constant.subject, seen.constant.answer) for seen in found}
+        left = [[each] for each in chosen if (each.subject, each.answer) not in known]
+        found += [seen for some in pool.map(played, left) for seen in some]
     return found
 
 
@@ -397,11 +427,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Play what the command line asks for; the exit code."""
     parser = argparse.ArgumentParser(prog="python -m tests.constants", description=__doc__)
     parser.add_argument(
-        "--only", nargs="+", default=(), help="subjects with one of these words in their name"
+        "--only", default="", help="of `subject: answer` what holds this regular expression"
     )
     parser.add_argument("--at-once", type=int, default=2, help="changes at a time, each in a copy")
     asked = parser.parse_args(arguments)
-    chosen = [c for c in constants() if not asked.only or any(w in c.subject for w in asked.only)]
+    chosen = [c for c in constants() if re.search(asked.only, f"{c.subject}: {c.answer}")]
     with tempfile.TemporaryDirectory(prefix="cospeech-constants-") as folder:
         print("subject | answers | noticed by | seconds")
         seen = play(chosen, Path(folder), asked.at_once)
