@@ -9,6 +9,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from jaxtyping import UInt8
 
 from manifests import keypoints as kp
 from pipeline.audit.errors import LookError
@@ -74,7 +75,7 @@ def frames_of(kept: Kept) -> list[int]:
     return [int(max(part, key=lambda frame: (seen[frame], apart[frame]))) for part in parts]
 
 
-def middle(picture: Picture) -> Picture:
+def middle(picture: Picture) -> UInt8[np.ndarray, "h kept 3"]:
     """The picture cut at both sides to the shape of a tile."""
     height, width = picture.shape[:2]
     keep = min(width, height * TILE[0] // TILE[1])
