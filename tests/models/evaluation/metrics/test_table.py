@@ -49,7 +49,8 @@ def test_a_late_and_shaken_motion_is_worse_than_the_truth(name, pose, voice, fau
     broken += faulted("shaken", 60.0) - pose
     value, perfect = metric.compute(Item(broken, pose, voice)), PERFECT[name]
     assert value is not None
-    assert value < perfect if metric.better == "higher" else value > perfect
+    worse = perfect - value if metric.better == "higher" else value - perfect
+    assert worse > 1e-3  # the truth itself is off by rounding
 
 
 def test_silence_has_no_beats_and_no_loudness(pose, voice) -> None:
