@@ -61,7 +61,7 @@ coverage: .venv/.ready ## the fast tests; of manifests, pipeline and models 85 %
 	  $(BIN)/coverage report --skip-covered --include="$$package/*" --fail-under=85 || exit 1; \
 	done
 
-constants: .venv/.ready ## each command, stage, rule and metric as a constant, and the test that notices: an hour
+constants: .venv/.ready ## each command, stage, rule and metric as a constant, and the test that notices: 20 minutes
 	@$(BIN)/python -m tests.constants $(ARGS)
 
 faults: .venv/.ready ## 280 runs with a fault on purpose and 20 with real perception, and a table: an hour

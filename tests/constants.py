@@ -2,7 +2,8 @@
 
 Each subject is changed, one change at a time, in a copy of the project: its body returns the same whatever it is given.
 The tests that are likely to see it run on the copy until the first fails. A subject whose change no test notices
-survives, and the exit code is 1. At last the tests that failed run once more on the copy as it was: all have to pass.
+survives, and the exit code is 1. Of a table all rows are changed at once, and a test with a row in its name is that
+row's. At last the tests that failed run once more on the copy as it was: all have to pass.
 
 That a test of types is not what notices is seen to by what is returned:
 

@@ -352,7 +352,7 @@ def test_values_out_of_range_are_refused(tmp_path: Path, seconds: float, workers
 def test_the_command_names_the_list_and_leaves_a_whole_sample_as_it_is(
     sample: Path, tmp_path: Path
 ) -> None:
-    """In a folder that cannot be one it says why, so that it is asked for what it is given."""
+    """What is written into a new folder, the other tests of this file say."""
     before = {file: file.stat().st_mtime_ns for file in sample.iterdir()}
     done = CliRunner().invoke(app, ["sample", str(sample)])
     assert (done.exit_code, done.output) == (0, f"{sample / 'sources.csv'}\n")
