@@ -16,7 +16,7 @@ export MPLBACKEND = Agg
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dataset train generate evaluate check test test-all faults bench ablation truth docs clean
+.PHONY: help setup dataset train generate evaluate check test test-all coverage constants faults bench ablation truth docs clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,15 @@ test: .venv/.ready ## what CI runs: checks and the fast tests
 
 test-all: .venv/.ready ## the slow tests too
 	@$(BIN)/pytest -n 3 --dist loadgroup -m "not gpu"
+
+coverage: .venv/.ready ## the fast tests; of manifests, pipeline and models 85 % of lines and branches each, at least
+	@$(BIN)/pytest -n 3 --dist loadgroup --cov --cov-branch --cov-report= $(ARGS)
+	@for package in manifests pipeline models; do \
+	  $(BIN)/coverage report --skip-covered --include="$$package/*" --fail-under=85 || exit 1; \
+	done
+
+constants: .venv/.ready ## each command, stage, rule and metric as a constant, and the test that notices: 20 minutes
+	@$(BIN)/python -m tests.constants $(ARGS)
 
 faults: .venv/.ready ## 280 runs with a fault on purpose and 20 with real perception, and a table: an hour
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -137,7 +137,7 @@ def compose(outer: Affine, inner: Affine) -> Affine:
     )
 
 
-def apply(affine: Affine, points: NDArray[np.float32]) -> NDArray[np.float32]:
+def apply(affine: Affine, points: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.float32]:
     """Map points (..., 2), computed in float64, returned as float32."""
     matrix = np.asarray(affine, dtype=np.float64)
     return (points.astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)

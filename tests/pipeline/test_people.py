@@ -43,12 +43,18 @@ class Grey:
         return np.full((size[1], size[0], 3), 110, np.uint8)
 
 
-def seen(timeline: np.ndarray, time_base: Fraction, store: Store) -> Source:
+def seen(
+    timeline: np.ndarray,
+    time_base: Fraction,
+    store: Store,
+    detector: FaceDetector | None = None,
+    size: tuple[int, int] = (64, 48),
+) -> Source:
     """A source in one shot with these timestamps, looked at from its first picture to its last."""
     frames = grid_length(timeline, time_base=time_base, last_duration=1)
     facts = media(frames).model_copy(
         update={
-            "upright_size": (64, 48),
+            "upright_size": size,
             "time_base": time_base,
             "rate": Fraction(len(timeline) * 25, frames),
             "timeline": store.put_array(timeline),
@@ -56,7 +62,7 @@ def seen(timeline: np.ndarray, time_base: Fraction, store: Store) -> Source:
         }
     )
     whole = source(frames, turns=()).model_copy(update={"media": facts, "people": None})
-    watcher = FindPeople(detector=Still()).watch(whole, store)
+    watcher = FindPeople(detector=detector or Still()).watch(whole, store)
     for index in range(len(timeline)):
         watcher.add(Grey(index))  # pyright: ignore[reportArgumentType]
     return watcher.finish(whole)
@@ -76,3 +82,39 @@ def test_a_face_is_followed_where_a_variable_rate_falls(slow_first: bool, tmp_pa
     assert track.stop >= 58 * 25
     assert len(people.sampled) <= 61
     assert np.diff(people.sampled).max() <= 2 * 25
+
+
+@dataclass(frozen=True)
+class Nobody(FaceDetector):
+    """A detector that finds nothing."""
+
+    def load(self) -> FaceFinder:
+        return NoFace()
+
+
+class NoFace(OneFace):
+    """Stands for the face network where no face is in any picture."""
+
+    def __call__(self, rgb: np.ndarray, *, closer: bool = True) -> list[Face]:
+        return []
+
+    def closer(self, rgb: np.ndarray) -> list[Face]:
+        return []
+
+
+def test_a_source_that_shows_nobody_has_looks_and_no_tracks(tmp_path: Path) -> None:
+    store, timeline = Store(tmp_path), np.arange(250)
+    some = seen(timeline, Fraction(1, 25), store).people
+    none = seen(timeline, Fraction(1, 25), store, Nobody()).people
+    assert some is not None and none is not None
+    assert len(some.tracks) == 1 and none.tracks == ()
+    assert some.sampled == none.sampled and len(some.sampled) >= 10
+
+
+def test_a_face_is_as_large_as_the_picture_it_was_found_in(tmp_path: Path) -> None:
+    """Pictures wider than the longest side that is looked at are shrunk, and boxes are of the whole."""
+    for width, scale in ((1280, 1.0), (2560, 2.0)):
+        people = seen(np.arange(100), Fraction(1, 25), Store(tmp_path), size=(width, 720)).people
+        assert people is not None
+        (track,) = people.tracks
+        assert track.samples[0].box == (20.0 * scale, 10.0 * scale, 20.0 * scale, 20.0 * scale)

@@ -1,15 +1,17 @@
 """The table of filters and the function that applies it."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manifests.record import Backend, Verdict, Why
+from manifests.record import Backend, Clip, Interval, Source, Verdict, Why
 from pipeline import flow
 from pipeline.config import Run
-from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, RuleError, with_thresholds
+from pipeline.rules import CLIP_RULES, RULES, SOURCE_RULES, Rule, RuleError, with_thresholds
 from pipeline.verdict import Refusal, decide, dropped, first_drop, refused
-from tests.examples import clip, source
+from tests.examples import clip, source, track
 
 VERSIONS = flow.build(Run()).versions
 
@@ -37,6 +39,68 @@ def test_just_inside_keeps_and_just_outside_drops(rule) -> None:
     assert rule.passes(rule.threshold)
     assert rule.passes(rule.threshold + step)
     assert not rule.passes(rule.threshold - step)
+
+
+JUDGED: dict[Why, tuple[str, float, float]] = {
+    Why.NO_AUDIO: ("media.audible", 100, 0),
+    Why.TOO_SHORT: ("media.grid_frames", 126, 124),
+    Why.FRAME_TOO_SMALL: ("media.upright_size", 300, 200),
+    Why.FRAMES_MISSING: ("media.longest_gap", 0.9, 1.1),
+    Why.NO_SPEECH: ("speech.voiced", 10, 0),
+    Why.NOBODY: ("people.tracks", 1, 0),
+    Why.OVERLAPPED_SPEECH: ("speech.overlap", 0.05, 0.2),
+    Why.MUSIC: ("speech.music", 0.3, 0.7),
+    Why.TOO_SMALL: ("person.face_height", 0.08, 0.05),
+    Why.CLOSE_UP: ("person.face_height", 0.3, 0.5),
+    Why.FACE_TURNED: ("person.facing", 0.8, 0.4),
+    Why.FROZEN: ("shot.change", 11.0, 2.0),
+    Why.LOW_PICTURE_RATE: ("shot.new_pictures", 25.0, 8.0),
+    Why.NO_POSE: ("pose.found", 0.9, 0.7),
+    Why.UPPER_BODY_MISSING: ("posture.upper_body", 0.7, 0.3),
+    Why.BACK_VIEW: ("posture.shoulder_facing", 0.5, -0.5),
+    Why.SIDE_VIEW: ("posture.facing", 0.8, 0.4),
+    Why.FACE_HIDDEN: ("posture.face_seen", 0.7, 0.3),
+    Why.STATIC: ("posture.stillness", 0.05, 0.02),
+    Why.NOT_SPEAKER: ("sync.speaking", 0.5, -0.5),
+    Why.OUT_OF_SYNC: ("sync.confidence", 4.0, 2.0),
+    Why.OUTSIDE_FRAME: ("framing.outside", 0.4, 0.5),
+    Why.ENLARGED: ("framing.enlarged", 1.5, 2.5),
+}
+"""Of each rule a number that is kept and one that is dropped, and the field of the record that it is made from."""
+
+
+def told(rule: Rule, field: str, number: float) -> Source | Clip:
+    """A record whose field says a number, whatever form it has there."""
+    subject = source(200, turns=((0, 200),)) if rule in SOURCE_RULES else clip()
+    section, name = field.split(".")
+    value = {
+        "media.audible": (20, 20 + int(number)),
+        "media.grid_frames": int(number),
+        "media.upright_size": (400, int(number)),
+        "speech.voiced": (Interval(start=5, stop=5 + int(number)),) if number else (),
+        "people.tracks": (track(0, range(0, 200, 12)),) if number else (),
+    }.get(field, number)
+    whole = getattr(subject, section)
+    return subject.model_copy(update={section: whole.model_copy(update={name: value})})
+
+
+@pytest.mark.parametrize("why", JUDGED)
+def test_each_rule_keeps_one_number_and_drops_another_by_its_own_measurement(why: Why) -> None:
+    """As for a backend for which it is proven, whichever that is."""
+    field, *numbers = JUDGED[why]
+    rules = tuple(
+        replace(rule, proven=("*",) if rule.why is why else rule.proven) for rule in RULES
+    )
+    for number, verdict in zip(numbers, (Verdict.KEPT, Verdict.DROPPED), strict=True):
+        rule = next(rule for rule in rules if rule.why is why)
+        subject = told(next(rule for rule in RULES if rule.why is why), field, number)
+        (row,) = decide(subject, [rule], VERSIONS)
+        assert (row.verdict, row.value) == (verdict, number)
+        assert row.reason is (why if verdict is Verdict.DROPPED else None)
+
+
+def test_every_rule_is_among_them() -> None:
+    assert set(JUDGED) == {rule.why for rule in RULES}
 
 
 def test_a_still_clip_is_dropped_with_its_score() -> None:

@@ -15,8 +15,10 @@ import pytest
 import soxr
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from pipeline import config
+from pipeline.__main__ import app
 from pipeline.sample import cast, encode, faults, film, head, limbs, motion, portrait, voice, write
 from pipeline.sample.cast import SECOND_TAKES, TAKES, Take
 from pipeline.sample.film import Scene
@@ -343,3 +345,17 @@ def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
 def test_values_out_of_range_are_refused(tmp_path: Path, seconds: float, workers: int) -> None:
     with pytest.raises(ValueError, match="at least"):
         write.make_sample(tmp_path, seconds=seconds, workers=workers)
+
+
+@pytest.mark.xdist_group("build")
+@pytest.mark.timeout(900)
+def test_the_command_names_the_list_and_leaves_a_whole_sample_as_it_is(
+    sample: Path, tmp_path: Path
+) -> None:
+    """What is written into a new folder, the other tests of this file say."""
+    before = {file: file.stat().st_mtime_ns for file in sample.iterdir()}
+    done = CliRunner().invoke(app, ["sample", str(sample)])
+    assert (done.exit_code, done.output) == (0, f"{sample / 'sources.csv'}\n")
+    assert {file: file.stat().st_mtime_ns for file in sample.iterdir()} == before
+    (tmp_path / "file").write_text("")
+    assert CliRunner().invoke(app, ["sample", str(tmp_path / "file")]).exit_code != 0

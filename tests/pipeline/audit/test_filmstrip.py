@@ -66,3 +66,19 @@ def test_a_picture_is_cut_at_both_sides_alike() -> None:
     assert (middle(wide)[0, [0, -1], 0] == [64, 447 % 256]).all()
     narrow = wide[:, :100]
     assert middle(narrow).shape == narrow.shape
+
+
+def test_the_command_draws_a_sheet_of_each_clip_that_is_named_or_of_some(
+    built: Built, tmp_path: Path
+) -> None:
+    ids = sorted(built.table("clips").id)
+    for asked, wanted in (
+        (["--clip", ids[1][:12]], ids[1:2]),
+        (["--most", "2"], [ids[0], ids[-1]]),
+    ):
+        out = tmp_path / asked[0]
+        done = CliRunner().invoke(app, ["look", str(built.run.out), "--out", str(out), *asked])
+        assert done.exit_code == 0, done.output
+        files = [out / f"{name}.png" for name in wanted]
+        assert done.output.split() == [str(file) for file in files]
+        assert sorted(out.iterdir()) == files

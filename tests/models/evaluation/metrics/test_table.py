@@ -49,7 +49,8 @@ def test_a_late_and_shaken_motion_is_worse_than_the_truth(name, pose, voice, fau
     broken += faulted("shaken", 60.0) - pose
     value, perfect = metric.compute(Item(broken, pose, voice)), PERFECT[name]
     assert value is not None
-    assert value < perfect if metric.better == "higher" else value > perfect
+    worse = perfect - value if metric.better == "higher" else value - perfect
+    assert worse > 1e-3  # the truth itself is off by rounding
 
 
 def test_silence_has_no_beats_and_no_loudness(pose, voice) -> None:
@@ -206,10 +207,10 @@ def test_a_set_of_larger_motions_has_a_larger_value(name, windows, samples, enco
     assert small is not None and large is not None and large > small
 
 
-def test_the_floor_of_the_distance_falls_with_the_number_of_windows(windows, encoder) -> None:
+@pytest.mark.parametrize("name", ["fgd_floor"])
+def test_the_floor_of_the_distance_falls_with_the_number_of_windows(name, windows, encoder) -> None:
     few, many = (
-        SETS["fgd_floor"].compute(collection(part, part, encoder))
-        for part in (windows[::40], windows)
+        SETS[name].compute(collection(part, part, encoder)) for part in (windows[::40], windows)
     )
     assert few is not None and many is not None and few > many > 0.0
 
