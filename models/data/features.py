@@ -281,7 +281,7 @@ def compute(
     else:
         for shard, numbers in todo.items():
             with writing(folder):
-                _write(folder, shard, what, whole, numbers, count)
+                _write_missing(folder, shard, what, whole, numbers, count)
 
 
 def _remove_stale(folder: Path, shards: Collection[str]) -> None:
@@ -330,7 +330,22 @@ def _begin(folder: Path, what: Recipe, whole: Motions) -> None:
 
 def _write_own(shard: str, numbers: Sequence[int]) -> None:
     folder, what, whole = _own[0]
-    _write(folder, shard, what, whole, numbers, lambda: None)
+    _write_missing(folder, shard, what, whole, numbers, lambda: None)
+
+
+def _write_missing(
+    folder: Path, shard: str, what: Recipe, whole: Motions, numbers: Sequence[int], on_progress: Callable[[], None],
+) -> None:  # fmt: skip
+    """A shard, unless another process has computed it meanwhile. An index that does not fit the clips goes first."""
+    sidecar, entries = folder / f"{shard}.json", [whole.entries[number] for number in numbers]
+    stale = sidecar.is_file()
+    if _placed(Folder.of(folder), shard, what.family, entries) is not None:
+        for _ in numbers:
+            on_progress()
+        return
+    if stale:
+        sidecar.unlink(missing_ok=True)
+    _write(folder, shard, what, whole, numbers, on_progress)
 
 
 def _write(
@@ -341,9 +356,8 @@ def _write(
     numbers: Iterable[int],
     on_progress: Callable[[], None],
 ) -> None:
-    """One shard, whole or not at all: its index goes first and comes last."""
+    """One shard, whole or not at all: its index comes last. Two processes that do the same write the same bytes."""
     sidecar = folder / f"{shard}.json"
-    sidecar.unlink(missing_ok=True)
     entries = [motions.entries[number] for number in numbers]
     starts: dict[str, tuple[int, int]] = {}
 
