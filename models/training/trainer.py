@@ -8,7 +8,8 @@ a system: `models.training.phase` says what it is given.
 import hashlib
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -87,10 +88,13 @@ def take_steps(
 ) -> None:
     """All steps that are left, with what happens between them. Raises Diverged, Stopped."""
     training = phase.training
-    stream = batches_of(phase, state.step, machine)
     note = Log(run, state.step, machine)
     progress = Progress(console, training.steps, state.step, training.batch_size)
-    with progress, stop_signals() as stop:
+    with (
+        progress,
+        stop_signals() as stop,
+        closing(batches_of(phase, state.step, machine)) as stream,
+    ):
         while state.step < training.steps:
             take_step(state, [next(stream) for _ in range(training.accumulate)], machine, training)
             if due(state.step, training.log, training.steps):
@@ -140,14 +144,15 @@ def machine_of(run: Path, training: Training) -> Accelerator:
     return machine
 
 
-def batches_of(phase: Phase, step: int, machine: Accelerator) -> Iterator[Batch]:
-    """This rank's batches from a step on, `accumulate` of them for each."""
+def batches_of(phase: Phase, step: int, machine: Accelerator) -> Generator[Batch]:
+    """This rank's batches from a step on, `accumulate` of them for each. Closing it ends the loader's processes, which
+    leave signals to this one."""
     training, rank, ranks = phase.training, machine.process_index, machine.num_processes
     size = training.batch_size // (ranks * training.accumulate)
     steps = Steps(phase.batch, Order(training.seed, phase.samples), size, rank, ranks)
     first, stop = (each * training.accumulate for each in (step, training.steps))
     pinned = machine.device.type == "cuda"
-    return iter(steps.stream(first, stop, workers=training.workers, pinned=pinned))
+    yield from steps.stream(first, stop, workers=training.workers, pinned=pinned)
 
 
 def take(
