@@ -251,7 +251,7 @@ def verify_weights(to: WeightsFolder = None) -> None:
     for item, state in found:
         console.print(f"{item.name}: {state}")
     if not found:
-        console.print(f"no weights in {to or folder()}")
+        console.print(f"no weights in {to or folder()}", soft_wrap=True)
     raise typer.Exit(int(any(state == "other bytes" for _, state in found)))
 
 

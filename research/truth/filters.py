@@ -53,7 +53,7 @@ from research.truth.kept import made_of
 LOOK = 53
 """Frames of a piece that only the survey looks at: 2.1 s, so that faces are followed from look to look."""
 CASES = Path("work/truth-cases")
-MAKERS = ("research/truth/cast.py", "research/truth/filters.py")
+MAKERS = ("research/cast.py", "research/truth/filters.py")
 """Modules of research that make cases."""
 AHEAD, AHEAD_PROFILE = 30, 5
 """Frames from one such piece to the next; of people in profile, who are few, more pieces are looked at."""
