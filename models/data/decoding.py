@@ -9,7 +9,7 @@ from models.data.skeleton import Skeleton
 from models.data.statistics import Statistics
 
 SEEN = 0.05
-"""Share of the training frames from which on a joint is generated; below, nothing was learned about it."""
+"""Fraction of the training frames from which on a joint is generated; below, nothing was learned about it."""
 
 
 def decoded(

@@ -37,8 +37,8 @@ def mean_error(generated: Pose, truth: Pose) -> float | None:
 
 
 def pck(generated: Pose, truth: Pose, threshold: str) -> float | None:
-    """Share of the jointly known joints that lie nearer than a threshold, a name of `THRESHOLDS` (PCK, Yang & Ramanan
-    2013). None where nothing is known, or no shoulders where they are the unit.
+    """Fraction of the joints known in both that lie nearer than a threshold, a name of `THRESHOLDS` (PCK, Yang &
+    Ramanan 2013). None where nothing is known, or no shoulders where they are the unit.
     """
     reach = _pixels(THRESHOLDS[threshold], truth)
     if reach is None:
@@ -48,7 +48,7 @@ def pck(generated: Pose, truth: Pose, threshold: str) -> float | None:
 
 
 def pcm(generated: Pose, truth: Pose, *, threshold: float = 0.5) -> float | None:
-    """Share of correct motion: gesture joints, each measured from its root, nearer than `threshold` shoulder widths.
+    """Fraction of correct motion: gesture joints, each measured from its root, nearer than `threshold` shoulder widths.
 
     DiffSHEG's code counts joint rotations (axis-angle) less than 0.5 rad apart. A rotation knows nothing of where its
     root is, so here each joint is measured from its root. Contextual Gesture (2502.07239) counts 2D joints so and does

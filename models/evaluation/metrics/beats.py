@@ -32,7 +32,7 @@ Finder = Callable[[Pose], list[Times]]
 """Motion beats: one list, or one for each joint; none where the joints are not known."""
 
 SEEN = 0.5
-"""Share of the frames in which a joint is known, from which its beats count; gaps run straight."""
+"""Fraction of the frames in which a joint is known, from which its beats count; gaps run straight."""
 PAUSING = (kp.NOSE, *range(kp.LEFT_SHOULDER, kp.RIGHT_WRIST + 1))
 """Stand for EMAGE's 13 upper-body joints of SMPL-X, six of which (spine, collar) have no place in our 133."""
 TURN = {"shoulder": 0.0035, "elbow": 0.0071}

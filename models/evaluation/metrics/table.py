@@ -141,7 +141,7 @@ LIPS = "a second of moving lips"
 def _pck(name: str) -> Metric:
     limit = THRESHOLDS[name]
     return Metric(
-        "share", "higher", PAIRED, "Yang & Ramanan 2013; EMO2 (2501.10687) names no threshold",
+        "fraction", "higher", PAIRED, "Yang & Ramanan 2013; EMO2 (2501.10687) names no threshold",
         f"Jointly known joints nearer to the truth than {limit.distance:g} {limit.unit}.",
         _against_truth(partial(pck, threshold=name)), PAIRED_JOINTS,
     )  # fmt: skip
@@ -172,7 +172,7 @@ METRICS: dict[str, Metric] = {
     "pck_10px": _pck("10px"),
     "pck_20px": _pck("20px"),
     "pcm": Metric(
-        "share", "higher", PAIRED,
+        "fraction", "higher", PAIRED,
         "DiffSHEG's code in 2D; Contextual Gesture (2502.07239), whose threshold is not stated",
         "Gesture joints, each from its root, nearer to the truth than half a shoulder width.",
         _against_truth(pcm), PAIRED_JOINTS,
@@ -216,7 +216,7 @@ METRICS: dict[str, Metric] = {
         _with_voice(lambda pose, voice: lip_agreement(pose, voice).best), f"{LIPS} under a voice",
     ),
     "lip_error": Metric(
-        "share of the largest opening", "lower", PAIRED, "SpeechDrivesTemplates, released code (lip_sync_error_n)",
+        "fraction of the largest opening", "lower", PAIRED, "SpeechDrivesTemplates, released code (lip_sync_error_n)",
         "Mean difference of lip openings by the clip's largest true one.",
         _against_truth(lip_error), "true lips that open",
     ),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import runs
 import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedType
 from rich.console import Console
 from safetensors.torch import load_file
 
@@ -22,7 +24,7 @@ from models.training.checkpoint import CheckpointError
 from models.training.phase import Group, Objective
 from models.training.settings import SettingsError, Training
 from models.training.state import owners, seed_of
-from models.training.trainer import Diverged, check_batch, finite, free, means
+from models.training.trainer import Diverged, check_batch, finite, free, machine_of, means
 from tests.models.systems import toy
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -371,3 +373,12 @@ def test_the_mouth_weighs_what_the_configuration_says(data: Path) -> None:
     assert weights is not None
     assert weights.sum() == 2 * (20 * 4 + 113) + 2
     assert phase_of(data, config()).weights(torch.device("cpu")) is None
+
+
+@pytest.mark.parametrize("kind", [DistributedType.FSDP, DistributedType.DEEPSPEED])
+def test_ranks_that_would_hold_parts_of_a_network_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: DistributedType
+) -> None:
+    monkeypatch.setattr(Accelerator, "distributed_type", property(lambda self: kind))
+    with pytest.raises(SettingsError, match=rf"trains whole networks \(DDP\), got {kind.value}"):
+        machine_of(tmp_path, Training(tracker="none"))
