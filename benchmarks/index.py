@@ -219,7 +219,7 @@ def batch_of(real: Path, motions: Motions) -> None:
         borrowed(real, motions, what)
         for what in (pose_features(Skeleton()), audio_features(LogMel()))
     )
-    windows = Windows(motions, values, voices, spread_of(real, values_of(real)), 0)
+    windows = Windows(motions, values, voices, statistics_for(real, values_of(real)), 0)
     assert len(Steps(windows.batch, Order(0, len(motions)), 32)[0].clips) == 32
 
 
@@ -268,14 +268,14 @@ class Toy:
 
 
 def statistics(real: Path, large: Path) -> float:
-    """Mean and spread of the clips on disk."""
+    """Mean and standard deviation of the clips on disk."""
     values = values_of(real)
     with clocked() as clock:
-        spread_of(real, values)
+        statistics_for(real, values)
     return clock.seconds
 
 
-def spread_of(real: Path, values: Features) -> Statistics:
+def statistics_for(real: Path, values: Features) -> Statistics:
     """Of the clips on disk, as of the clips of an index."""
 
     def parts() -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -301,7 +301,7 @@ def fitting(real: Path, large: Path) -> float:
             borrowed(real, training, what)
             for what in (audio_features(LogMel()), pose_features(Skeleton()))
         )
-        fitted(training, Skeleton(), spread_of(real, values_of(real)), voices, poses, at_most=500)
+        fitted(training, Skeleton(), statistics_for(real, values_of(real)), voices, poses, at_most=500)
     return clock.seconds
 
 
@@ -320,7 +320,7 @@ def evaluating(count: int, real: Path, large: Path) -> float:
             for what in (audio_features(LogMel()), pose_features(Skeleton()))
         )
         made = fitted(
-            training, Skeleton(), spread_of(real, values_of(real)), voices, poses, at_most=100
+            training, Skeleton(), statistics_for(real, values_of(real)), voices, poses, at_most=100
         )
         entrants = {
             "toy": Entrant.trained(Toy(), voices),

@@ -55,9 +55,9 @@ class Spent:
 @contextmanager
 def spent() -> Iterator[Spent]:
     """Times a block."""
-    told, wall, cpu = Spent(), time.perf_counter(), time.process_time()
-    yield told
-    told.wall, told.cpu = time.perf_counter() - wall, time.process_time() - cpu
+    clock, wall, cpu = Spent(), time.perf_counter(), time.process_time()
+    yield clock
+    clock.wall, clock.cpu = time.perf_counter() - wall, time.process_time() - cpu
 
 
 def main() -> None:
@@ -261,10 +261,10 @@ def cpu_of(work: Callable[[], Iterator[tuple[np.ndarray, ...]]], *, rounds: int)
     """The least CPU seconds of several rounds."""
     least = float("inf")
     for _ in range(rounds):
-        with spent() as told:
+        with spent() as clock:
             for _sample in work():
                 pass
-        least = min(least, told.cpu)
+        least = min(least, clock.cpu)
     return least
 
 
