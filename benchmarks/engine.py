@@ -40,7 +40,9 @@ def main(workers: int) -> None:
         engine.work_through(iter(tasks), follow)
 
     with tempfile.TemporaryDirectory() as folder:
-        preflight = Preflight(Path(folder), "token", "one", partial(os.getenv, "NO_SUCH_NAME", "one"))
+        preflight = Preflight(
+            Path(folder), "token", "one", partial(os.getenv, "NO_SUCH_NAME", "one")
+        )
         run = Run(workers=workers, dashboard=0)
         with open_engine(run, preflight, say=print) as engine:
             mark(f"open with {workers} workers, Dask read in")

@@ -301,7 +301,9 @@ def fitting(real: Path, large: Path) -> float:
             borrowed(real, training, what)
             for what in (audio_features(LogMel()), pose_features(Skeleton()))
         )
-        fitted(training, Skeleton(), statistics_for(real, values_of(real)), voices, poses, at_most=500)
+        fitted(
+            training, Skeleton(), statistics_for(real, values_of(real)), voices, poses, at_most=500
+        )
     return clock.seconds
 
 
