@@ -67,14 +67,14 @@ def write_dataset(folder: Path, *, clips: int = 6) -> Path:
     return folder
 
 
-def small(system: str, workers: int = 0) -> Any:
-    """A configuration that is trained in a second."""
+def small(system: str, workers: int = 0, steps: int = STEPS) -> Any:
+    """A configuration that is trained in a second. steps: of the last phase."""
     from models.systems.csg405.configs import Size, tiny
     from models.training.settings import Training
     from tests.models.systems import toy
 
     training = Training(
-        steps=STEPS, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
+        steps=steps, batch_size=4, warmup=5, save=3, keep=2, validate=10, previews=0, log=1, threads=1,
         workers=workers, tracker="none",
     )  # fmt: skip
     first, second = replace(training, steps=9, log=2), replace(training, accumulate=2, log=4)
@@ -92,7 +92,7 @@ def phases(system: str) -> tuple[str, ...]:
 
 
 def train_here(
-    data: Path, run: Path, system: str, workers: int, environment: dict[str, str]
+    data: Path, run: Path, system: str, workers: int, steps: int, environment: dict[str, str]
 ) -> None:
     """One process of a run, as `csg-model train` has it."""
     os.environ.update(environment)
@@ -107,7 +107,7 @@ def train_here(
     from models.systems.run import train_phases
     from models.training.signals import INTERRUPTED, Stopped
 
-    config = small(system, workers)
+    config = small(system, workers, steps)
     with Path(os.devnull).open("w") as nowhere:
         try:
             train_phases(
@@ -132,8 +132,9 @@ def places(count: int) -> list[Place]:
 
 
 def start(
-    data: Path, run: Path, *, workers: int = 0, ranks: int = 1, system: str = "csg405"
-) -> list[BaseProcess]:
+    data: Path, run: Path, *, workers: int = 0, ranks: int = 1, system: str = "csg405",
+    steps: int = STEPS,
+) -> list[BaseProcess]:  # fmt: skip
     """A run in processes of its own."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -146,7 +147,8 @@ def start(
                 "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "MASTER_PORT": port,
                 "MASTER_ADDR": "127.0.0.1",
             }  # fmt: skip
-        process = FORKS.Process(target=train_here, args=(data, run, system, workers, environment))
+        given = (data, run, system, workers, steps, environment)
+        process = FORKS.Process(target=train_here, args=given)
         process.start()
         processes.append(process)
     return processes
