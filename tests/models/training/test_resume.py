@@ -89,6 +89,7 @@ def test_two_phases_and_two_optimizers_that_were_killed_end_with_the_same_bits(
     assert kills
 
 
+@pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("system", runs.SYSTEMS)
 def test_two_ranks_that_were_killed_end_with_the_same_bits(
