@@ -62,11 +62,11 @@ def killed_and_resumed(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("workers", [0, 3])
 def test_a_killed_run_ends_with_the_same_bits(
     data: Path, whole: Whole, tmp_path: Path, workers: int
 ) -> None:
-    seeds = {0: range(0, 2), 1: range(4, 5), 3: range(7, 8)}[workers]
+    seeds = {0: range(0, 2), 3: range(7, 8)}[workers]
     kills = 0
     for seed in seeds:
         left, met = killed_and_resumed(data, tmp_path / str(seed), seed=seed, workers=workers)
