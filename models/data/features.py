@@ -228,6 +228,8 @@ def _placed(folder: Folder, shard: str, kind: Family, entries: Sequence[Entry]) 
         placed = {clip: (str(r), int(b), int(f)) for clip, (r, b, f) in stated.items()}
         here = folder.local
         size = (here / f"{shard}.tar").stat().st_size if here is not None else math.inf
+    except DatasetError:  # out of reach, which says nothing of what is computed
+        raise
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     if {clip: place[0] for clip, place in placed.items()} != {e.id: e.revision for e in entries}:

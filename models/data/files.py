@@ -6,6 +6,8 @@ A local file is opened once per process.
 import io
 import os
 import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import IO, Any
@@ -49,19 +51,20 @@ class Folder:
             return (here / name).is_file()
         system, path = self.remote()
         try:
-            return bool(system.isfile(f"{path}/{name}"))
-        except UNREACHABLE as error:
-            raise DatasetError(f"{self / name} cannot be reached: {error}") from error
+            with reaching(
+                str(self / name)
+            ):  # isfile() would take a missing login for a missing file
+                return system.info(f"{path}/{name}")["type"] == "file"
+        except FileNotFoundError:
+            return False
 
     def read(self, name: str) -> bytes:
-        """A whole file. Raises OSError."""
+        """A whole file. Raises OSError; DatasetError where a URL cannot be reached, which is not a missing file."""
         if (here := self.local) is not None:
             return (here / name).read_bytes()
         system, path = self.remote()
-        try:
+        with reaching(str(self / name)):
             return system.cat_file(f"{path}/{name}")
-        except UNREACHABLE as error:
-            raise OSError(str(error)) from error
 
     def source(self, name: str) -> str | IO[bytes]:
         """A file as pyarrow opens it: a path, or the content. Raises OSError."""
@@ -72,15 +75,26 @@ class Folder:
         """(the file system, the path in it) behind a URL. Raises DatasetError for a scheme that cannot be opened."""
         from fsspec.core import url_to_fs  # only those who read from elsewhere need it
 
-        try:
+        with reaching(self.url):
             system, path = url_to_fs(self.url)
-        except (ImportError, *UNREACHABLE) as error:
-            raise DatasetError(f"{self.url} cannot be opened: {error}") from error
         return system, str(path).rstrip("/")
 
 
-UNREACHABLE = (OSError, ValueError, RuntimeError)
-"""What file systems raise, from a missing file to a missing login (botocore's errors among them: see `Files.read`)."""
+@contextmanager
+def reaching(what: str) -> Iterator[None]:
+    """Raises DatasetError for whatever a file system raises inside, which has errors of its own for a login or a host
+    that is not there; FileNotFoundError stays."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        silent = isinstance(error.__cause__, OSError) and not isinstance(
+            error.__cause__, FileNotFoundError
+        )
+        if not silent:
+            raise
+        raise DatasetError(f"{what} cannot be reached: {error.__cause__}") from error  # over HTTP
+    except Exception as error:  # botocore's, aiohttp's and others have no common base
+        raise DatasetError(f"{what} cannot be reached: {error}") from error
 
 
 @dataclass(slots=True)
@@ -128,16 +142,15 @@ class Files:
         if self._remote is None or self._remote[0] != os.getpid():
             from fsspec.asyn import reset_lock
 
-            if (
-                self._remote is not None
-            ):  # forked: the threads of the parent's file system are not here
-                reset_lock()
+            if self._remote is not None:
+                reset_lock()  # forked: the threads of the parent's file system are not here
             self._remote = (os.getpid(), *self.folder.remote())
         _, system, path = self._remote
         try:
-            return system.cat_file(f"{path}/{name}", start=offset, end=offset + size)
-        except Exception as error:
-            raise DatasetError(f"{self.folder / name}: {error}") from error
+            with reaching(str(self.folder / name)):
+                return system.cat_file(f"{path}/{name}", start=offset, end=offset + size)
+        except FileNotFoundError as error:
+            raise DatasetError(f"{self.folder / name}: there is no such file") from error
 
     def _inside(self, name: str) -> None:
         if PurePath(name).is_absolute() or ".." in PurePath(name).parts:

@@ -179,15 +179,33 @@ class Motions:
     def frames(self, number: int) -> Iterator[UInt8[np.ndarray, "side side 3"]] | None:
         """The RGB frames of a clip's video, decoded one by one; None where the dataset has no `video/` shards. Raises
         DatasetError, also while decoding."""
-        columns = ["video_shard", "mp4_offset", "mp4_size"]
-        found = [("id", "=", self.entries[number].id)]
-        row = pq.read_table(
-            self.folder.source("clips.parquet"), columns=columns, filters=found
-        ).to_pylist()[0]
-        if not row["video_shard"] or not self.folder.has(row["video_shard"]):
+        clip = self.entries[number].id
+        if clip not in self._videos:
             return None
-        movie = self.files.read(row["video_shard"], row["mp4_offset"], row["mp4_size"])
-        return decoded_frames(movie, f"{row['video_shard']}: {self.entries[number].id}.mp4")
+        shard, offset, size = self._videos[clip]
+        return decoded_frames(self.files.read(shard, offset, size), f"{shard}: {clip}.mp4")
+
+    @cached_property
+    def _videos(self) -> dict[str, tuple[str, int, int]]:
+        """Clip to (shard, offset, size) of its video, of those that are there; read once."""
+        columns, table = ["id", "video_shard", "mp4_offset", "mp4_size"], "clips.parquet"
+        if set(columns) - set(pq.read_schema(self.folder.source(table)).names):
+            return {}
+        rows = pq.read_table(self.folder.source(table), columns=columns)
+        shards = {str(each) for each in rows["video_shard"].unique().to_pylist() if each}
+        there, own = (
+            {each for each in shards if self.folder.has(each)},
+            {e.id for e in self.entries},
+        )
+        if not there:
+            return {}
+        return {
+            clip: (shard, offset, size)
+            for clip, shard, offset, size in zip(
+                *(rows[n].to_pylist() for n in columns), strict=True
+            )
+            if clip in own and shard in there
+        }
 
     def pose(self, number: int) -> Float32[np.ndarray, "frames 133 3"]:
         """x, y in pixels of a 512 crop, and confidence, of one clip. Raises DatasetError."""

@@ -20,7 +20,7 @@ from models.data.skeleton import Skeleton
 from models.data.statistics import statistics_of
 from models.evaluation.baselines import FIT_CLIPS, Baseline, fitted
 from models.evaluation.choice import evenly
-from models.evaluation.clips import EvalClip, reader
+from models.evaluation.clips import EvalClip, read_clip
 from models.evaluation.gesture_encoder import motion_encoder
 from models.evaluation.metrics.autoencoder import MotionEncoder
 from models.evaluation.metrics.collection import NotMeasured, WindowSet
@@ -179,9 +179,8 @@ def measured(
         name: Scores(name, people, truth, encoder, settings.seed) for name in ("truth", *entrants)
     }
     pairing = Pairing.of(len(clips), seed=settings.seed)
-    read = reader(clips)
     for number in range(len(clips)):
-        clip, partners = read(number), pairing.partners(number)
+        clip, partners = read_clip(clips, number), pairing.partners(number)
         sounds = [clips.sound(partner) for partner in partners]
         truth.add(gesture_windows(clip.pose))
         columns["truth"].add(number, clip, Made(Motion(clip.pose), None), sounds)

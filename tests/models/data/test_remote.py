@@ -8,7 +8,7 @@ import pytest
 
 from models.data.audio import LogMel
 from models.data.dataset import Dataset
-from models.data.features import audio_features, pose_features, prepare
+from models.data.features import NotPrepared, audio_features, pose_features, prepare
 from models.data.files import DatasetError, Files, Folder
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
@@ -89,9 +89,9 @@ def test_features_are_not_computed_into_a_bucket(store: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("s3://nowhere/set", "no dataset|cannot be reached"),
-        ("what://a/b", "what://a/b cannot be opened"),
-        ("http://127.0.0.1:9/set", "no dataset|cannot be reached"),
+        ("s3://nowhere/set", "is no dataset: it has no clips.parquet"),
+        ("what://a/b", "what://a/b cannot be reached: Protocol not known"),
+        ("http://127.0.0.1:9/set", "clips.parquet cannot be reached: "),
     ],
 )
 def test_a_url_that_holds_no_dataset_is_one_sentence(store: str, url: str, said: str) -> None:
@@ -112,3 +112,29 @@ def test_a_part_that_is_not_there_is_one_sentence(store: str) -> None:
 def test_a_url_of_this_machine_is_a_path(dataset: Path) -> None:
     assert Folder.of(f"file://{dataset}").local == dataset
     assert Motions.open(f"file://{dataset}").root == Motions.open(dataset).root
+
+
+def test_features_that_cannot_be_reached_are_not_taken_for_missing(
+    store: str, dataset: Path
+) -> None:
+    """An outage must not send anybody to compute for hours what is there."""
+    with pytest.raises(DatasetError, match="cannot be reached") as caught:
+        Dataset.open(dataset, features="http://127.0.0.1:9/features").family(
+            pose_features(Skeleton())
+        )
+    assert not isinstance(caught.value, NotPrepared)
+
+
+def test_a_store_without_a_login_is_not_taken_for_one_without_a_dataset(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fsspec
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    fsspec.filesystem("s3").clear_instance_cache()
+    with pytest.raises(DatasetError, match="cannot be reached: Unable to locate credentials"):
+        Motions.open(f"{store}/set")
+    fsspec.filesystem("s3").clear_instance_cache()
