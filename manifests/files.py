@@ -5,8 +5,11 @@ there is the old file or the new one and never a part. What was read is verified
 reading that a file is still the one that was hashed.
 """
 
+import ctypes
+import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -82,6 +85,53 @@ def put_in_place(finished: Path, file: Path) -> None:
     sync(finished)
     finished.replace(file)
     sync(file.parent)
+
+
+@contextmanager
+def replacing_folder(folder: Path) -> Generator[Path]:
+    """A temporary folder beside `folder`; synced and put in its place when the block ends well, removed otherwise.
+
+    What stood there stands until then: the two change places in one move where the system can. Raises OSError.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name[:64]}.", dir=folder.parent))
+    try:
+        temporary.chmod(0o777 & ~UMASK)  # mkdtemp makes folders for one's own eyes only
+        yield temporary
+        for place in [*temporary.rglob("*"), temporary]:
+            sync(place)
+        if not folder.exists():
+            temporary.replace(folder)
+        elif not exchange_at_once(temporary, folder):
+            with tempfile.TemporaryDirectory(
+                prefix=f".{folder.name[:64]}.", dir=folder.parent
+            ) as aside:
+                old = folder.replace(Path(aside, "old"))
+                try:
+                    temporary.replace(folder)
+                except OSError:
+                    old.replace(folder)
+                    raise
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+RENAME_EXCHANGE, AT_FDCWD = 2, -100  # linux/fs.h, fcntl.h
+CANNOT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
+
+
+def exchange_at_once(one: Path, other: Path) -> bool:
+    """Swap two folders in one system call; False where system or file system cannot. Raises OSError."""
+    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if call is None:
+        return False
+    if call(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
+        return True
+    number = ctypes.get_errno()
+    if number in CANNOT:
+        return False
+    raise OSError(number, os.strerror(number), str(other))
 
 
 def make_folder(folder: Path, *, below: Path) -> None:

@@ -1,8 +1,6 @@
 """From a voice and a person to files: motion, a skeleton video with the voice, and what video generators take in."""
 
 import json
-import os
-import shutil
 import wave
 from collections.abc import Mapping, Sequence, Set
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from jaxtyping import Float32, Int16, UInt8
 
 from manifests.errors import UserError
+from manifests.files import replacing_folder
 from manifests.geometry import SAMPLE_RATE
 from models.infer.generator import Person
 from models.infer.guides import write_guides
@@ -41,43 +40,30 @@ def write_motion(
     """A folder, whole or not at all, in the place of an earlier one of ours.
 
     pose.npy: as in a dataset. skeleton.mp4: drawn, with the voice. voice.wav: 16 kHz mono. reference.npy and, where
-    there is one, reference.png: the person. video.mp4: the frames, of
-    systems that make them. guides/: for pose-guided generators. facts.json: how it was made. Raises
-    OutError for a folder that holds something else or cannot be made.
+    there is one, reference.png: the person. video.mp4: the frames, of systems that make them. guides/: for pose-guided
+    generators. facts.json: how it was made. Raises OutError for a folder that holds something else or cannot be made.
     """
     out = free_place(out)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
+        with replacing_folder(out) as temporary:
+            np.save(temporary / "pose.npy", pose, allow_pickle=False)
+            np.save(temporary / "reference.npy", person.pose, allow_pickle=False)
+            if person.picture is not None:
+                picture = cv2.cvtColor(person.picture, cv2.COLOR_RGB2BGR)
+                cv2.imwrite(str(temporary / "reference.png"), picture)
+            write_wave(temporary / "voice.wav", sound)
+            write_skeleton_video(temporary / "skeleton.mp4", pose, sound=sound)
+            if frames is not None:
+                write_video(temporary / "video.mp4", frames, sound=sound)
+            if guides:
+                voice = temporary / "voice.wav"
+                write_guides(
+                    temporary, pose, reference=person.picture, sound=voice, dialects=guides
+                )
+            whole = json.dumps(dict(facts), indent=2, ensure_ascii=False)
+            (temporary / "facts.json").write_text(whole + "\n")
     except OSError as error:
-        raise OutError(f"{out} cannot be made: {error.strerror}") from error
-    try:
-        np.save(temporary / "pose.npy", pose, allow_pickle=False)
-        np.save(temporary / "reference.npy", person.pose, allow_pickle=False)
-        if person.picture is not None:
-            cv2.imwrite(
-                str(temporary / "reference.png"), cv2.cvtColor(person.picture, cv2.COLOR_RGB2BGR)
-            )
-        write_wave(temporary / "voice.wav", sound)
-        write_skeleton_video(temporary / "skeleton.mp4", pose, sound=sound)
-        if frames is not None:
-            write_video(temporary / "video.mp4", frames, sound=sound)
-        if guides:
-            write_guides(
-                temporary,
-                pose,
-                reference=person.picture,
-                sound=temporary / "voice.wav",
-                dialects=guides,
-            )
-        (temporary / "facts.json").write_text(
-            json.dumps(dict(facts), indent=2, ensure_ascii=False) + "\n"
-        )
-        shutil.rmtree(out, ignore_errors=True)
-        temporary.rename(out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        raise OutError(f"{out} cannot be made: {error.strerror or error}") from error
     return out
 
 

@@ -5,8 +5,6 @@ README.md     the model card
 """
 
 import json
-import os
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from safetensors import SafetensorError
 
 from manifests.errors import UserError
+from manifests.files import replacing_folder
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -86,20 +85,11 @@ def write_model(
     stated: `system`, `config`, `facts` and what else the system wants. write: lays weights and all else into a folder.
     Raises ModelError.
     """
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir(parents=True)
-        write(temporary)
-        whole = {**stated, "layout": LAYOUT}
-        (temporary / "system.json").write_text(json.dumps(whole, indent=2) + "\n")
-        (temporary / "README.md").write_text(card)
-        replaced = folder.with_name(f".{folder.name}.{os.getpid()}.replaced")
-        if folder.exists():
-            folder.rename(replaced)
-        temporary.rename(folder)
-        shutil.rmtree(replaced, ignore_errors=True)
+        with replacing_folder(folder) as temporary:
+            write(temporary)
+            whole = {**stated, "layout": LAYOUT}
+            (temporary / "system.json").write_text(json.dumps(whole, indent=2) + "\n")
+            (temporary / "README.md").write_text(card)
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{folder} cannot be written: {error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)

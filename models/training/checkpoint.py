@@ -1,7 +1,6 @@
 """All that a step leaves behind, committed whole or not at all: a folder per step, renamed into place."""
 
 import json
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -9,16 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from manifests.errors import UserError
+from manifests.files import replacing_folder
 
 NAME = re.compile(r"step-(\d{8})")
 
 
 class CheckpointError(UserError):
-    """A checkpoint that cannot be read back."""
+    """A checkpoint that cannot be written or read back."""
 
 
 def save(
@@ -27,24 +28,20 @@ def save(
 ) -> Path:  # fmt: skip
     """Write `folder/step-…` and remove all but the newest `keep` and those of every `milestones` steps (0: of none).
 
-    tensors: a file for each group, by name.
+    tensors: a file for each group, by name. Raises CheckpointError; the checkpoints before it stay.
     """
     place = folder / f"step-{step:08d}"
-    temporary = folder / f".{place.name}.{os.getpid()}"
     for left in folder.glob(".step-*"):
         shutil.rmtree(left)
-    temporary.mkdir(parents=True)
-    for name, group in tensors.items():
-        content = {key: value.detach().cpu().contiguous() for key, value in group.items()}
-        save_file(content, temporary / f"{name}.safetensors")
-    torch.save(dict(optimizer), temporary / "optimizer.pt")
-    (temporary / "facts.json").write_text(json.dumps({"step": step, **facts}) + "\n")
-    for file in temporary.iterdir():
-        _sync(file)
-    if place.exists():
-        shutil.rmtree(place)
-    temporary.rename(place)
-    _sync(folder)
+    try:
+        with replacing_folder(place) as temporary:
+            for name, group in tensors.items():
+                content = {key: value.detach().cpu().contiguous() for key, value in group.items()}
+                save_file(content, temporary / f"{name}.safetensors")
+            torch.save(dict(optimizer), temporary / "optimizer.pt")
+            (temporary / "facts.json").write_text(json.dumps({"step": step, **facts}) + "\n")
+    except (OSError, RuntimeError, SafetensorError) as error:  # RuntimeError: of torch.save
+        raise CheckpointError(f"{place} cannot be written: {error}") from error
     for old in steps(folder)[:-keep]:
         if milestones and old % milestones == 0:
             continue
@@ -70,11 +67,3 @@ def load(place: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any], dic
     except (OSError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{place} cannot be read: {error}") from error
     return tensors, optimizer, facts
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

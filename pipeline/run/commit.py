@@ -10,8 +10,6 @@ Where the system can exchange two folders (Linux, most local file systems) there
 there is one between two renames, and whoever holds the lock next undoes a move that was cut there.
 """
 
-import ctypes
-import errno
 import json
 import os
 import shutil
@@ -25,7 +23,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from manifests.errors import UserError
-from manifests.files import sync
+from manifests.files import exchange_at_once, sync
 
 
 class RestoreError(UserError):
@@ -139,23 +137,6 @@ def exchange(folder: Path, out: Path) -> None:
         folder.replace(out)
         sync(out.parent)
         aside(out).replace(folder)
-
-
-RENAME_EXCHANGE, AT_FDCWD = 2, -100  # linux/fs.h, fcntl.h
-CANNOT = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
-
-
-def exchange_at_once(one: Path, other: Path) -> bool:
-    """Swap two folders in one system call; False where system or file system cannot. Raises OSError."""
-    call = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
-    if call is None:
-        return False
-    if call(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0:
-        return True
-    number = ctypes.get_errno()
-    if number in CANNOT:
-        return False
-    raise OSError(number, os.strerror(number), str(other))
 
 
 def put_away(old: Path, out: Path, *, keep: int) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from manifests.files import append_line, make_folder, replacing
+from manifests import files
+from manifests.files import append_line, make_folder, replacing, replacing_folder
 
 
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -37,3 +38,43 @@ def test_a_folder_is_made_below_another_and_nowhere_else(tmp_path: Path) -> None
     with pytest.raises(ValueError, match="does not lie below"):
         make_folder(tmp_path / "c", below=tmp_path / "a")
     assert not (tmp_path / "c").exists()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_folder_is_replaced_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    if not at_once:
+        monkeypatch.setattr(files, "exchange_at_once", lambda one, other: False)
+    place = tmp_path / "model"
+    for content in ("first", "second"):
+        with replacing_folder(place) as temporary:
+            (temporary / "part").mkdir()
+            (temporary / "part" / "file").write_text(content)
+        assert (place / "part" / "file").read_text() == content
+    with pytest.raises(OSError, match="full"), replacing_folder(place) as temporary:
+        (temporary / "half").write_text("a half")
+        raise OSError("full")
+    assert [each.name for each in place.iterdir()] == ["part"]
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_folder_that_cannot_take_its_place_leaves_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "exchange_at_once", lambda one, other: False)
+    place = tmp_path / "model"
+    place.mkdir()
+    (place / "file").write_text("old")
+    replace = Path.replace
+
+    def refuses(self: Path, target: Path) -> Path:
+        if target == place and self.name != "old":
+            raise OSError("no")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", refuses)
+    with pytest.raises(OSError, match="no"), replacing_folder(place) as temporary:
+        (temporary / "file").write_text("new")
+    assert (place / "file").read_text() == "old"
+    assert [each.name for each in tmp_path.iterdir()] == ["model"]

@@ -105,7 +105,7 @@ def test_a_file_in_the_way_is_refused_and_not_touched(tmp_path: Path) -> None:
     (tmp_path / "talk").write_text("years of work")
     with pytest.raises(OutError, match="holds something else"):
         write(tmp_path / "talk")
-    with pytest.raises(OutError, match="cannot be made: Not a directory"):
+    with pytest.raises(OutError, match="cannot be made: File exists"):
         write(tmp_path / "talk" / "below")
     assert (tmp_path / "talk").read_text() == "years of work"
 

@@ -20,6 +20,7 @@ from models.systems.csg405.configs import Config, Size, tiny
 from models.systems.csg405.generator import SkeletonGenerator
 from models.systems.csg405.training import MotionPhase
 from models.systems.run import train_phases
+from models.training import checkpoint
 from models.training.checkpoint import CheckpointError
 from models.training.phase import Group, Objective
 from models.training.settings import SettingsError, Training
@@ -382,3 +383,19 @@ def test_ranks_that_would_hold_parts_of_a_network_are_refused(
     monkeypatch.setattr(Accelerator, "distributed_type", property(lambda self: kind))
     with pytest.raises(SettingsError, match=rf"trains whole networks \(DDP\), got {kind.value}"):
         machine_of(tmp_path, Training(tracker="none"))
+
+
+def test_a_checkpoint_that_does_not_fit_on_the_disk_leaves_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = {"networks": {"weight": torch.ones(2)}}
+    checkpoint.save(tmp_path, 3, tensors, {}, {}, keep=1)
+
+    def full(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "save_file", full)
+    with pytest.raises(CheckpointError, match=r"step-00000006 cannot be written: .*No space left"):
+        checkpoint.save(tmp_path, 6, tensors, {}, {}, keep=1)
+    assert [each.name for each in tmp_path.iterdir()] == ["step-00000003"]
+    assert checkpoint.load(tmp_path / "step-00000003")[2]["step"] == 3
