@@ -28,7 +28,7 @@ ConfigName = Annotated[
     str | None,
     typer.Option(
         help="A configuration by its name (csg-model systems lists them), or a file of settings (.yaml).  "
-        "[default: the system's first]"
+        "\\[default: the system's first]"
     ),
 ]
 Data = Annotated[
@@ -62,7 +62,7 @@ ConfigSettings = Annotated[
 FeatureFolder = Annotated[
     str | None,
     typer.Option(
-        help="Where features lie: a folder or a URL.  [default: features/ in the dataset]"
+        help="Where features lie: a folder or a URL.  \\[default: features/ in the dataset]"
     ),
 ]
 EncoderFolder = Annotated[
@@ -311,11 +311,12 @@ def evaluate(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the table, plots and videos.")],
     split: Annotated[
-        str | None, typer.Option(help="test, val or all.  [default: people left out, else test]")
+        str | None,
+        typer.Option(help="test, val, train or all.  \\[default: people left out, else test]"),
     ] = None,
     clips: Annotated[
         int | None,
-        typer.Option(min=1, help="At most so many, chosen evenly over people.  [default: all]"),
+        typer.Option(min=1, help="At most so many, chosen evenly over people.  \\[default: all]"),
     ] = None,
     features: FeatureFolder = None,
     seed: Annotated[

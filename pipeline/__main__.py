@@ -61,14 +61,14 @@ def build(
     sources: Annotated[
         str | None,
         typer.Option(
-            help="List (CSV, TSV, YAML, JSONL, Parquet), folder, glob, file or URL.  [default: the built-in sample]"
+            help="List (CSV, TSV, YAML, JSONL, Parquet), folder, glob, file or URL.  \\[default: the built-in sample]"
         ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(help="Folder of the dataset.  [default: dataset]")
+        str | None, typer.Option(help="Folder of the dataset.  \\[default: dataset]")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Worker processes.  [default: one per core]")
+        int | None, typer.Option(help="Worker processes.  \\[default: one per core]")
     ] = None,
     scheduler: Annotated[
         str | None, typer.Option(help="Address of a running Dask scheduler.")
@@ -80,7 +80,7 @@ def build(
     max_failed: Annotated[
         int | None,
         typer.Option(
-            help="Stop and commit nothing if more fail.  [default: a whole silent host stops it]"
+            help="Stop and commit nothing if more fail.  \\[default: a whole silent host stops it]"
         ),
     ] = None,
     allow_shrink: Annotated[
@@ -203,7 +203,7 @@ def docs() -> None:
 
 WeightsFolder = Annotated[
     Path | None,
-    typer.Option("--to", help="Folder.  [default: COSPEECH_WEIGHTS, or the user's cache]"),
+    typer.Option("--to", help="Folder.  \\[default: COSPEECH_WEIGHTS, or the user's cache]"),
 ]
 
 
