@@ -46,7 +46,7 @@ Dataset = Annotated[Path, typer.Argument(help="Folder of a dataset.")]
 def verify(
     dataset: Dataset,
     work: Annotated[
-        Path | None, typer.Option(help="The work folder of its run.  [default: <dataset>.work]")
+        Path | None, typer.Option(help="The work folder of its run.  \\[default: <dataset>.work]")
     ] = None,
     repair: Annotated[
         bool,
@@ -97,7 +97,7 @@ def restore(
     dataset: Annotated[Path, typer.Argument(help="Folder of a dataset.")],
     root: Annotated[
         str | None,
-        typer.Argument(help="Beginning of a version's root hash.  [default: the newest]"),
+        typer.Argument(help="Beginning of a version's root hash.  \\[default: the newest]"),
     ] = None,
     list_: Annotated[
         bool, typer.Option("--list", help="Show the versions that are there.")
