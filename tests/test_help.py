@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from models.__main__ import app as models_app
 from pipeline.__main__ import app as pipeline_app
 
-
 APPS = {"csg-data": pipeline_app, "csg-model": models_app}
 
 
