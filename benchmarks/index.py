@@ -39,6 +39,7 @@ from models.data.statistics import Statistics
 from models.evaluation.baselines import fitted
 from models.evaluation.choice import evenly
 from models.evaluation.gesture_encoder import motion_encoder, training_windows
+from models.evaluation.mouths import Mouths
 from models.evaluation.run import Entrant, Settings, measured, write
 from models.infer.generator import Motion, Person
 
@@ -48,6 +49,8 @@ FRAMES = 250
 PEOPLE = 405
 EVALUATED = 100
 LIMIT_GIB = 4.0
+WIDE, WIDE_CLIPS = 768, 20
+"""Numbers per frame of wav2vec 2.0's base size, and the clips that mouths are fitted on with them."""
 
 
 def main() -> int:
@@ -72,6 +75,7 @@ def main() -> int:
             f"mean and spread of poses, {REAL} clips": statistics,
             f"20,000 windows for the encoder under FGD of {given.clips}": windows,
             f"fitting 5 baselines on 500 of {given.clips}": fitting,
+            f"fitting both mouths on {WIDE_CLIPS} clips, {WIDE} numbers per frame": wide_fitting,
             f"evaluating {count} of {given.clips}, 5 baselines and a toy": partial(
                 evaluating, count
             ),
@@ -304,6 +308,18 @@ def fitting(real: Path, large: Path) -> float:
         fitted(
             training, Skeleton(), statistics_for(real, values_of(real)), voices, poses, at_most=500
         )
+    return clock.seconds
+
+
+def wide_fitting(real: Path, large: Path) -> float:
+    """The ridge regression's largest case: its matrix grows with the square of the features' width."""
+    training, random = Motions.open(large, "train"), np.random.default_rng(0)
+    mouths = Mouths.new(WIDE)
+    with clocked() as clock:
+        for number in range(WIDE_CLIPS):
+            pose, sound = training.pose(number), training.sound(number)
+            mouths.add(pose, sound, random.normal(size=(len(pose), WIDE)).astype(np.float32))
+        assert mouths.loudness.baseline() and mouths.ridge.baseline()
     return clock.seconds
 
 

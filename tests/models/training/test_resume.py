@@ -91,7 +91,7 @@ def test_two_phases_and_two_optimizers_that_were_killed_end_with_the_same_bits(
 
 @pytest.mark.xdist_group("ranks")
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("system", runs.SYSTEMS)
+@pytest.mark.parametrize("system", [pytest.param("csg405", marks=pytest.mark.slow), "toy"])
 def test_two_ranks_that_were_killed_end_with_the_same_bits(
     data: Path, whole: Whole, tmp_path: Path, system: str
 ) -> None:
