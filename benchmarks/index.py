@@ -72,7 +72,7 @@ def main() -> int:
             f"first training batch of 32 of {given.clips}": first_batch,
             f"preparing pose, {REAL} clips": preparing_pose,
             f"preparing log-mel, {REAL} clips": preparing_voice,
-            f"mean and spread of poses, {REAL} clips": statistics,
+            f"mean and std of poses, {REAL} clips": statistics,
             f"20,000 windows for the encoder under FGD of {given.clips}": windows,
             f"fitting 5 baselines on 500 of {given.clips}": fitting,
             f"fitting both mouths on {WIDE_CLIPS} clips, {WIDE} numbers per frame": wide_fitting,
@@ -188,9 +188,9 @@ def write_real(folder: Path) -> None:
 
 def borrowed(real: Path, large: Motions, what: Recipe) -> Features:
     """A family of all clips, whose rows are those of the clips on disk."""
-    held = prepare(Motions.open(real), what)
-    at = {entry.pose[0]: held.at[entry.id] for entry in Motions.open(real).entries}
-    return Features(held.family, held.files, {e.id: at[e.pose[0]] for e in large.entries})
+    computed = prepare(Motions.open(real), what)
+    at = {entry.pose[0]: computed.at[entry.id] for entry in Motions.open(real).entries}
+    return Features(computed.family, computed.files, {e.id: at[e.pose[0]] for e in large.entries})
 
 
 # ---- the parts -------------------------------------------------------------------------------------------------------
@@ -329,9 +329,9 @@ def evaluating(count: int, real: Path, large: Path) -> float:
     Baselines are fitted on 100 of the training clips; the encoder under FGD has seen 500 windows once.
     """
     with tempfile.TemporaryDirectory() as folder, clocked() as clock:
-        held, training = Motions.open(large, "test"), Motions.open(large, "train")
+        computed, training = Motions.open(large, "test"), Motions.open(large, "train")
         chosen = replace(
-            held, entries=[held.entries[n] for n in evenly(held.entries, count, seed=0)]
+            computed, entries=[computed.entries[n] for n in evenly(computed.entries, count, seed=0)]
         )
         voices, poses = (
             borrowed(real, Motions.open(large), what)

@@ -62,10 +62,10 @@ def seconds(folder: Path, runs: int, *, compiled: bool) -> list[float]:
 def environment(folder: Path, *, compiled: bool, remembered: bool) -> Mapping[str, str]:
     """The variables of a process whose bytecode and hashes lie in a folder of ours, or nowhere."""
     left_out = ("COSPEECH_WEIGHTS", "PYTHONDONTWRITEBYTECODE")
-    held = {name: value for name, value in os.environ.items() if name not in left_out}
-    held["XDG_CACHE_HOME"] = str(folder / "cache") if remembered else os.devnull
-    held["PYTHONPYCACHEPREFIX"] = str(folder / ("compiled" if compiled else "none"))
-    return held if compiled else {**held, "PYTHONDONTWRITEBYTECODE": "1"}
+    kept = {name: value for name, value in os.environ.items() if name not in left_out}
+    kept["XDG_CACHE_HOME"] = str(folder / "cache") if remembered else os.devnull
+    kept["PYTHONPYCACHEPREFIX"] = str(folder / ("compiled" if compiled else "none"))
+    return kept if compiled else {**kept, "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def cpu_seconds(arguments: Sequence[str], variables: Mapping[str, str]) -> float:

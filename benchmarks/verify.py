@@ -58,16 +58,16 @@ def make(folder: Path, mib: int) -> Path:
     clips = mib * 2**20 // sum(SIZES.values())
     for number, start in enumerate(range(0, clips, CLIPS_A_SHARD)):
         ids = [f"{clip:024x}" for clip in range(start, min(clips, start + CLIPS_A_SHARD))]
-        held = [random_clip(name, draw) for name in ids]
+        samples = [random_clip(name, draw) for name in ids]
         placed: dict[str, Member] = {}
         for family, endings in FAMILIES.items():
             path = f"{family}/train-{number:03x}-000.tar"
-            parts = [(f"{n}.{e}", h[e]) for n, h in zip(ids, held, strict=True) for e in endings]
+            parts = [(f"{n}.{e}", h[e]) for n, h in zip(ids, samples, strict=True) for e in endings]
             (folder / family).mkdir(exist_ok=True)
             members = write_tar(folder / path, path, parts)
             placed |= {f"{family}/{member.name}": member for member in members}
             shards.append(shard_facts(folder / path, path, members))
-        rows += [row_of(name, one, placed) for name, one in zip(ids, held, strict=True)]
+        rows += [row_of(name, one, placed) for name, one in zip(ids, samples, strict=True)]
     write_manifests(folder, rows, shards)
     return folder
 
@@ -106,11 +106,11 @@ def shard_facts(file: Path, path: str, members: tuple[Member, ...]) -> dict[str,
 def write_manifests(folder: Path, rows: list[tables.Row], shards: list[dict[str, object]]) -> None:
     """The tables, of which two are empty, dataset.json and the seals."""
     schemas = {"clips": tables.CLIPS, "decisions": tables.DECISIONS, "sources": tables.SOURCES}
-    held: dict[str, list[tables.Row]] = {"clips": rows, "decisions": [], "sources": []}
+    samples: dict[str, list[tables.Row]] = {"clips": rows, "decisions": [], "sources": []}
     for name, schema in schemas.items():
-        tables.write(held[name], schema, folder / f"{name}.parquet")
+        tables.write(samples[name], schema, folder / f"{name}.parquet")
     members = [member for row in rows for member in tables.members_of(row).values()]
-    root = tables.root_hash(members, held)
+    root = tables.root_hash(members, samples)
     facts = {"root": root, "counts": {"clips": len(rows)}, "shards": shards}
     (folder / "dataset.json").write_text(json.dumps(facts))
     write_checksums(folder, {})

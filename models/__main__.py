@@ -350,7 +350,7 @@ def evaluate(
         for name, folder in folders.items()
     }
     without = {name for each in generators.values() for name in each.facts.get("without", ())}
-    training, held = evaluated(Motions.open(data), sorted(without), split)
+    training, held_out = evaluated(Motions.open(data), sorted(without), split)
     facts = {
         f"{name}: {what}": value
         for name, each in generators.items()
@@ -363,7 +363,7 @@ def evaluate(
         out,
         generators,
         training,
-        held,
+        held_out,
         settings=Settings(clips=clips, seed=seed, epochs=epochs, features=features),
         facts=facts,
         on_progress=counted("clips evaluated"),

@@ -67,8 +67,8 @@ def change(pictures: Iterable[np.ndarray]) -> float:
 
 def frozen(still: np.ndarray, *, grain: float, crf: int) -> Iterator[np.ndarray]:
     """One picture for 4 s, with fresh grain in each frame, encoded and decoded again."""
-    random, held = np.random.default_rng(0), io.BytesIO()
-    with av.open(held, "w", format="mp4") as container:
+    random, buffer = np.random.default_rng(0), io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as container:
         options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
         stream = container.add_stream("libx264", rate=25, options=options)
         stream.height, stream.width, stream.pix_fmt = *still.shape[:2], "yuv420p"
@@ -77,8 +77,8 @@ def frozen(still: np.ndarray, *, grain: float, crf: int) -> Iterator[np.ndarray]
             pixels = np.clip(still + noise, 0, 255).astype(np.uint8)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="bgr24")))
         container.mux(stream.encode())
-    held.seek(0)
-    yield from read(held, most=100)
+    buffer.seek(0)
+    yield from read(buffer, most=100)
 
 
 if __name__ == "__main__":

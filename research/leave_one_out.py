@@ -80,11 +80,11 @@ def main() -> None:
         folds: list[Fold] = []
         for done in pool.map(partial(fold, given.dataset, config), people[: given.first]):
             folds.append(done)
-            told = ", ".join(
+            text = ", ".join(
                 f"{n} {right:.2f} ({wrong:.2f})" for n, (right, wrong) in done.scores.items()
             )
             print(
-                f"{done.person[:14]} left out, {done.seconds:.0f} s: {told}",
+                f"{done.person[:14]} left out, {done.seconds:.0f} s: {text}",
                 file=sys.stderr,
                 flush=True,
             )
@@ -139,8 +139,8 @@ def baselines(training: Motions, skeleton: Skeleton, voices: Features) -> dict[s
     poses = prepare(training, pose_features(skeleton))
     made = fitted(training, skeleton, statistics_of(training, poses), voices, poses)
     return {
-        name: lambda heard, sound, reference, seed, baseline=baseline: baseline(
-            heard, sound, reference
+        name: lambda audio_features, sound, reference, seed, baseline=baseline: baseline(
+            audio_features, sound, reference
         )
         for name, baseline in made.baselines.items()
     }
@@ -171,8 +171,10 @@ def fold(dataset: Path, config: Config, person: str) -> Fold:
     generators = baselines(opened.training, config.skeleton, phase.audio_features)
     for scale in (1.0, 2.0):
         how = Sampling(scale=scale)
-        generators[f"model, guidance {scale:g}"] = lambda heard, _s, reference, seed, how=how: (
-            trained.pose(heard, reference, seed=seed, how=how)
+        generators[f"model, guidance {scale:g}"] = (
+            lambda audio_features, _s, reference, seed, how=how: trained.pose(
+                audio_features, reference, seed=seed, how=how
+            )
         )
     scores: dict[str, tuple[float, float]] = {}
     for name, generator in generators.items():

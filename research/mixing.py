@@ -43,8 +43,8 @@ def halves(
     sides: tuple[list[str], list[str]] = ([], [])
     for person in order:
         partner = next((group for group in apart if person in group), frozenset[str]())
-        held = next((side for side in sides if partner & set(side)), None)
-        (held if held is not None else min(sides, key=len)).append(person)
+        taken_side = next((side for side in sides if partner & set(side)), None)
+        (taken_side if taken_side is not None else min(sides, key=len)).append(person)
     return tuple(sorted(sides[0])), tuple(sorted(sides[1]))
 
 

@@ -56,11 +56,11 @@ def separated(
     return np.clip(mixed, -32_768, 32_767).astype(np.int16), annotation
 
 
-def spoken(heard: SpeechResult, *, alone: bool) -> Annotation:
+def spoken(found_speech: SpeechResult, *, alone: bool) -> Annotation:
     """What was heard, pauses out; alone: as if one voice had said it all."""
     annotation = Annotation()
-    voiced = Timeline(Segment(*part) for part in heard.voiced)
-    for start, stop, speaker in heard.turns:
+    voiced = Timeline(Segment(*part) for part in found_speech.voiced)
+    for start, stop, speaker in found_speech.turns:
         for part in cropped(voiced, Segment(start, stop)):
             annotation[part, f"{speaker}"] = "one" if alone else f"{speaker}"
     return annotation
@@ -74,11 +74,11 @@ def cropped(timeline: Timeline, within: Segment | Timeline) -> Timeline:
 
 
 def overlap_scores(
-    reference: Annotation, heard: SpeechResult, within: Timeline
+    reference: Annotation, found_speech: SpeechResult, within: Timeline
 ) -> tuple[float, float]:
     """Precision and recall of the overlaps, in seconds; nan where there are none."""
     wanted = cropped(reference.get_overlap(), within)
-    found = cropped(Timeline(Segment(*part) for part in heard.overlaps), within)
+    found = cropped(Timeline(Segment(*part) for part in found_speech.overlaps), within)
     right = sum(part.duration for part in cropped(wanted, found))
     precision, recall = (
         right / side.duration() if side.duration() else np.nan for side in (found, wanted)
@@ -131,8 +131,8 @@ def turns_table(
                 voiced, tuple((*v, 0) for v in voiced), (), (), NOBODY
             ),
         }
-        heard = one | {name: listen(sound) for name, listen in listeners.items()}
-        for name, each in heard.items():
+        found_speech = one | {name: listen(sound) for name, listen in listeners.items()}
+        for name, each in found_speech.items():
             rows.append(
                 turns_row(uri, name, reference, each, scored, chance if name in one else None)
             )
@@ -143,19 +143,19 @@ def turns_row(
     uri: str,
     name: str,
     reference: Annotation,
-    heard: SpeechResult,
+    found_speech: SpeechResult,
     scored: Timeline,
     chance: float | None,
 ) -> str:
     """One listener on one recording. chance: share of the sound that overlaps, for who does not listen for it."""
-    found = spoken(heard, alone=False)
+    found = spoken(found_speech, alone=False)
     detection = DetectionErrorRate()(reference, found, uem=scored)
     detail = DiarizationErrorRate()(reference, found, uem=scored, detailed=True)
     assert isinstance(detail, dict)  # a number only where no detail is asked for
-    precision, recall = overlap_scores(reference, heard, scored)
+    precision, recall = overlap_scores(reference, found_speech, scored)
     if chance is not None:
         overlap = f"{chance:.2f} (chance) | any"
-    elif heard.overlaps:
+    elif found_speech.overlaps:
         overlap = f"{precision:.2f} | {recall:.2f}"
     else:
         overlap = "none found | 0"

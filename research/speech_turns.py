@@ -52,12 +52,12 @@ def clips_table(media: Path, listen: SpeechFunction) -> None:
         if len(sound) == 0:
             print(f"| {path.name} | no sound | | | | |")
             continue
-        heard = listen(sound)
-        voiced = sum(stop - start for start, stop in heard.voiced)
-        longest = max((stop - start for start, stop, _ in heard.turns), default=0.0)
+        found_speech = listen(sound)
+        voiced = sum(stop - start for start, stop in found_speech.voiced)
+        longest = max((stop - start for start, stop, _ in found_speech.turns), default=0.0)
         seconds = len(sound) / SAMPLE_RATE
         print(
-            f"| {path.name} | {seconds:.1f} | {voiced:.2f} | {voiced / seconds:.2f} | {len(heard.voices)}"
+            f"| {path.name} | {seconds:.1f} | {voiced:.2f} | {voiced / seconds:.2f} | {len(found_speech.voices)}"
             f" | {longest:.2f} |"
         )
 
@@ -146,11 +146,13 @@ def likeness_table(media: Path, detect: detector.Detect) -> None:
 
 def voice_of(listen: SpeechFunction, sound: Sound) -> Float32[np.ndarray, " D"] | None:
     """The voice that speaks most, if it speaks for 2 s."""
-    heard = listen(sound)
-    amount = np.zeros(len(heard.voices))
-    for start, stop, speaker in heard.turns if len(heard.voices) else ():
+    found_speech = listen(sound)
+    amount = np.zeros(len(found_speech.voices))
+    for start, stop, speaker in found_speech.turns if len(found_speech.voices) else ():
         amount[speaker] += stop - start
-    return heard.voices[int(amount.argmax())] if len(amount) and amount.max() >= 2.0 else None
+    return (
+        found_speech.voices[int(amount.argmax())] if len(amount) and amount.max() >= 2.0 else None
+    )
 
 
 def voices_table(media: Path, listen: SpeechFunction) -> None:

@@ -165,7 +165,7 @@ class RidgeFit:
     def __init__(self, size: int) -> None:
         self._line = LeastSquares(size * (2 * REACH + 1))
         self._means: list[float] = []
-        self._spreads: list[float] = []
+        self._stds: list[float] = []
 
     def add(
         self, lips: Float64[np.ndarray, " _time"], voice: Float[np.ndarray, "_time _audio"]
@@ -175,15 +175,15 @@ class RidgeFit:
         if known.sum() < 2 or np.std(lips[known]) == 0.0:
             return
         self._means.append(float(lips[known].mean()))
-        self._spreads.append(float(lips[known].std()))
-        self._line.add(_context(voice)[known], (lips[known] - self._means[-1]) / self._spreads[-1])
+        self._stds.append(float(lips[known].std()))
+        self._line.add(_context(voice)[known], (lips[known] - self._means[-1]) / self._stds[-1])
 
     def baseline(self, *, shrinkage: float = 1e3) -> RidgeBaseline | None:
         """None where no clip shows lips that move."""
         if not self._means:
             return None
         weights, _ = self._line.solve(shrinkage=shrinkage)
-        weights = weights * float(np.mean(self._spreads))
+        weights = weights * float(np.mean(self._stds))
         return RidgeBaseline(weights, self._line.mean, float(np.mean(self._means)))
 
 

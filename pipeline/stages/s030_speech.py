@@ -34,7 +34,7 @@ class HearSpeech:
             track = read_all(Path(fetched.path), media)
         except NoAudio as error:
             raise Refusal(Why.NO_AUDIO, str(error)) from error
-        heard = loaded(self.backend)(track.samples)
+        found_speech = loaded(self.backend)(track.samples)
         first = track.first / SAMPLES_PER_FRAME
 
         def gridded(parts: tuple[tuple[float, float], ...]) -> tuple[Interval, ...]:
@@ -47,15 +47,19 @@ class HearSpeech:
             sound=store.put_array(track.samples),
             sound_start=track.first,
             sound_samples=len(track.samples),
-            voiced=gridded(heard.voiced),
+            voiced=gridded(found_speech.voiced),
             turns=tuple(
                 Turn(start=start, stop=stop, speaker=speaker)
-                for a, b, speaker in heard.turns
+                for a, b, speaker in found_speech.turns
                 for start, stop in outside(on_grid(a, b, first, media.grid_frames), track.holes)
             ),
-            overlaps=gridded(heard.overlaps) if "overlaps" in self.backend.measures else None,
-            music=gridded(heard.music) if "music" in self.backend.measures else None,
-            voices=store.put_array(heard.voices.astype(np.float32)) if len(heard.voices) else None,
+            overlaps=gridded(found_speech.overlaps)
+            if "overlaps" in self.backend.measures
+            else None,
+            music=gridded(found_speech.music) if "music" in self.backend.measures else None,
+            voices=store.put_array(found_speech.voices.astype(np.float32))
+            if len(found_speech.voices)
+            else None,
         )
         return source.model_copy(update={"speech": speech})
 

@@ -138,17 +138,17 @@ class Clip:
 def clip_of(world: World, person: int, clip: int) -> Clip:
     """One clip of one person, and nothing but a function of its arguments."""
     body = body_of(world, person)
-    heard = speech(world.random(Purpose.VOICE, person, clip))
-    acted = heard if world.linked else speech(world.random(Purpose.OTHER_VOICE, person, clip))
+    voice = speech(world.random(Purpose.VOICE, person, clip))
+    acted = voice if world.linked else speech(world.random(Purpose.OTHER_VOICE, person, clip))
     random = world.random(Purpose.MODE, person, clip)
     modes = tuple(int(mode) for mode in random.integers(0, MODES, len(acted.beats)))
     sway = world.random(Purpose.SWAY, person, clip) if world.sway else None
     return Clip(
         person=person,
         body=body,
-        speech=heard,
+        speech=voice,
         modes=modes,
-        audio=features(world, heard, person, clip),
+        audio=features(world, voice, person, clip),
         pose=pose_of(body, acted, modes, sway),
     )
 
@@ -184,16 +184,16 @@ def speech(random: np.random.Generator) -> Speech:
 
 
 def features(
-    world: World, heard: Speech, person: int, clip: int
+    world: World, voice: Speech, person: int, clip: int
 ) -> Float32[np.ndarray, "time audio"]:
     """What an encoder would say: 16 numbers of the phoneme, loudness, and one of noise."""
     codes = world.random(Purpose.CODE).standard_normal((len(SHAPES), 16))
     colour = 0.3 * world.random(Purpose.COLOUR, person).standard_normal(AUDIO)
-    blurred = smoothed(codes[heard.phonemes], np.array([1.0, 2.0, 1.0]) / 4.0)
+    blurred = smoothed(codes[voice.phonemes], np.array([1.0, 2.0, 1.0]) / 4.0)
     emphasis = np.zeros(FRAMES)
-    for beat in heard.beats:
+    for beat in voice.beats:
         emphasis += np.exp(-((np.arange(FRAMES) - beat) ** 2) / 2.0)
-    loudness = LOUD[heard.phonemes] + 1.5 * emphasis
+    loudness = LOUD[voice.phonemes] + 1.5 * emphasis
     noise = 0.3 * world.random(Purpose.NOISE, person, clip).standard_normal((FRAMES, AUDIO))
     exact = np.concatenate([blurred, loudness[:, None], np.zeros((FRAMES, 1))], axis=1)
     return (exact + colour + noise).astype(np.float32)

@@ -154,8 +154,8 @@ def remembered(media: Path, folder: Path, actor: Actor) -> Found:
     """`cases_of` one stretch, from the folder where it has been measured before."""
     file = folder / f"{actor.file}-{actor.start:g}-{made_by(media, actor)}.json"
     if file.is_file():
-        held = json.loads(file.read_text())
-        return {name: [Case(**case) for case in cases] for name, cases in held.items()}
+        stored = json.loads(file.read_text())
+        return {name: [Case(**case) for case in cases] for name, cases in stored.items()}
     found = cases_of(media, actor)
     text = json.dumps({name: [asdict(case) for case in cases] for name, cases in found.items()})
     write_whole(file, text)

@@ -160,8 +160,8 @@ def decibels(sound: Sound) -> float:
 
 def encoded(sound: Sound, codec: str, container: str, rate: int) -> Sound:
     """Through a lossy codec and back to 16 kHz."""
-    held = io.BytesIO()
-    with av.open(held, "w", format=container) as out:
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container) as out:
         wanted = 48_000 if codec == "libopus" else SAMPLE_RATE
         stream = out.add_stream(codec, rate=wanted)
         assert isinstance(stream, av.AudioStream)  # what each of the codecs makes
@@ -174,9 +174,9 @@ def encoded(sound: Sound, codec: str, container: str, rate: int) -> Sound:
         for piece in [*resampler.resample(frame), *resampler.resample(None)]:
             out.mux(stream.encode(piece))
         out.mux(stream.encode(None))
-    held.seek(0)
+    buffer.seek(0)
     back = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    with av.open(held, "r") as file:
+    with av.open(buffer, "r") as file:
         blocks = [piece for frame in file.decode(audio=0) for piece in back.resample(frame)]
     blocks += back.resample(None)
     return np.concatenate([block.to_ndarray().ravel() for block in blocks])

@@ -199,11 +199,11 @@ def real(folder: Path) -> list[str]:
     for path in clips:
         for name, said in {OURS: ours(path), **theirs(path)}.items():
             wrong[name] = wrong.get(name, 0) + len(said.cuts) + len(said.gradual)
-    told = ", ".join(f"{name} {count}" for name, count in wrong.items())
+    text = ", ".join(f"{name} {count}" for name, count in wrong.items())
     return [
         *lines,
         "",
-        f"In the {len(clips)} whole clips of the unseen half, of one shot each, boundaries found: {told}.",
+        f"In the {len(clips)} whole clips of the unseen half, of one shot each, boundaries found: {text}.",
     ]
 
 
@@ -344,9 +344,9 @@ def about(made: dict[str, list[tuple[Film, Path]]]) -> list[str]:
         for film, _ in films:
             for event in events(film):
                 kinds[detail_of(event)[0]] = kinds.get(detail_of(event)[0], 0) + 1
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+        text = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
         clips = len(clips_of("unseen" if half == HELD else half))
-        lines.append(f"- {half}: {clips} clips, {len(films)} films: {told}")
+        lines.append(f"- {half}: {clips} clips, {len(films)} films: {text}")
     return lines
 
 

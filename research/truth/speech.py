@@ -68,24 +68,24 @@ def wordless() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class SpeechContext:
     """What every table needs: the sounds, the two halves of the people, what the recordings' speech is found with."""
 
     shared: Path
     sounds: Mapping[str, Wave]
     fit_on: tuple[str, ...]
-    told_on: tuple[str, ...]
+    reported_on: tuple[str, ...]
     detect: detector.Detect
     segment: Callable[[Wave], Float32[np.ndarray, "frame 7"]] | None
     count: int
 
     def sides(self, *, certain: bool = False) -> tuple[dict[str, Wave], dict[str, Wave]]:
         """The sounds of both halves; certain: only of who is alone for sure."""
-        fit, told = (
+        fit, reported = (
             {name: self.sounds[name] for name in side if not (certain and name in interviews())}
-            for side in (self.fit_on, self.told_on)
+            for side in (self.fit_on, self.reported_on)
         )
-        return fit, told
+        return fit, reported
 
 
 Measure = Callable[[Wave], float]
@@ -106,18 +106,18 @@ def decibels(sound: Wave) -> float:
     return float(10.0 * np.log10(np.mean(np.square(sound, dtype=np.float64)) + 1e-10))
 
 
-def filter_rows(name: str, fit: Scored, told: Scored, *, fixed: float | None) -> list[str]:
+def filter_rows(name: str, fit: Scored, reported: Scored, *, fixed: float | None) -> list[str]:
     """One measure: with the threshold fitted on one half of the people and, where there is one, the rule's own."""
     rows = []
     for kind, at in (
         ("fitted", fitted(fit)),
         *((("the rule's", fixed),) if fixed is not None else ()),
     ):
-        w = worth(told, at)
+        w = worth(reported, at)
         cells = (f"{m:.3f} [{a:.3f}, {b:.3f}]" for m, a, b in (w.precision, w.recall, w.kept))
         rows.append(
-            f"| {name} | {at:.3g} ({kind}) | {int((~told.faulty).sum())} + {int(told.faulty.sum())}"
-            f" | {area(told):.3f} | {' | '.join(cells)} | {w.unknown:.0%} |"
+            f"| {name} | {at:.3g} ({kind}) | {int((~reported.faulty).sum())} + {int(reported.faulty.sum())}"
+            f" | {area(reported):.3f} | {' | '.join(cells)} | {w.unknown:.0%} |"
         )
     return rows
 
@@ -142,7 +142,7 @@ def by_level(cases: list[Case], values: np.ndarray, threshold: float) -> str:
 # ---- who speaks ------------------------------------------------------------------------------------------------------
 
 
-def turns_section(bench: Bench) -> str:
+def turns_section(context: SpeechContext) -> str:
     """Who speaks when."""
     head = "### Turns, speech, overlap"
     try:
@@ -150,12 +150,12 @@ def turns_section(bench: Bench) -> str:
     except ModuleNotFoundError as error:
         return f"{head}\n\nNot scored: no {error.name}: {SCORING}."
     listeners = {"embedded": Embedded().load()}
-    if bench.segment is not None:
+    if context.segment is not None:
         listeners["segmentation"] = Segmentation().load()
-        listeners["segmentation's network alone, one voice"] = own_speech(bench.segment)
-    if (bench.shared / "weights" / VERSION_1_FILES["overlap"][0]).is_file():
+        listeners["segmentation's network alone, one voice"] = own_speech(context.segment)
+    if (context.shared / "weights" / VERSION_1_FILES["overlap"][0]).is_file():
         listeners["pyannote.audio 1 networks, one voice"] = listen_version_1(
-            bench.shared / "weights"
+            context.shared / "weights"
         )
     lack = BACKENDS["pyannote"]().missing()
     return "\n\n".join(
@@ -164,7 +164,7 @@ def turns_section(bench: Bench) -> str:
             f"`pyannote` (the reference) is not scored here: {lack}. The AMI excerpt `trn01` is from recordings that"
             " the segmentation network was trained on. The turns of the mixed sources are silero's word on each"
             " source.",
-            turns_table(bench.shared / "media", listeners, bench.detect),
+            turns_table(context.shared / "media", listeners, context.detect),
         )
     )
 
@@ -178,32 +178,34 @@ def overlap_share(segment: Callable[[Wave], np.ndarray], onset: float, sound: Wa
     return sum(stop - start for start, stop in at_once(segment(sound), onset, seconds)) / seconds
 
 
-def overlap_section(bench: Bench) -> str:
+def overlap_section(context: SpeechContext) -> str:
     """The filter `overlapped_speech`."""
     head = "### `overlapped_speech`"
-    if bench.segment is None:
+    if context.segment is None:
         return f"{head}\n\nNot measured: {Segmentation().missing()}. The embedded backend hears no overlap: `unknown`."
     onset, rule = Segmentation().onset, threshold(Why.OVERLAPPED_SPEECH)
-    measure = partial(overlap_share, bench.segment, onset)
+    measure = partial(overlap_share, context.segment, onset)
     made = [
         [
-            *alone(clean, bench.count, seed),
-            *overlapped(every, bench.detect, 2 * bench.count, levels=VOICE_LEVELS, seed=seed + 1),
+            *alone(clean, context.count, seed),
+            *overlapped(
+                every, context.detect, 2 * context.count, levels=VOICE_LEVELS, seed=seed + 1
+            ),
         ]
         for clean, every, seed in zip(
-            bench.sides(certain=True), bench.sides(), (10, 20), strict=True
+            context.sides(certain=True), context.sides(), (10, 20), strict=True
         )
     ]
-    fit, told = (score(cases, measure) for cases in made)
+    fit, reported = (score(cases, measure) for cases in made)
     rows = [*FILTER_HEAD]
     for limit in (6.0, 9.0, 15.0):
         within = [np.array([case.level <= limit for case in cases]) for cases in made]
         name = f"two voices, the second 0 to {limit:g} dB under"
-        rows += filter_rows(name, fit.where(within[0]), told.where(within[1]), fixed=rule)
+        rows += filter_rows(name, fit.where(within[0]), reported.where(within[1]), fixed=rule)
     loud = [score(cases, decibels) for cases in made]
     rows += filter_rows("loudness only, dB", *loud, fixed=None)
-    if (bench.shared / "weights" / VERSION_1_FILES["overlap"][0]).is_file():
-        old = version_1(bench.shared / "weights", "overlap")
+    if (context.shared / "weights" / VERSION_1_FILES["overlap"][0]).is_file():
+        old = version_1(context.shared / "weights", "overlap")
         mean = [
             score(cases[:: max(1, len(cases) // 40)], lambda s: float(np.mean(old(s))))
             for cases in made
@@ -221,29 +223,34 @@ def overlap_section(bench: Bench) -> str:
             " segmentation backend none is unknown.",
             "\n".join(rows),
             "By level, people not fitted on, at the rule's number:",
-            by_level(faulty, told.value[told.faulty], rule),
+            by_level(faulty, reported.value[reported.faulty], rule),
             "Where the values lie (both halves, all levels):",
-            histogram(joined_scores(fit, told), (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.01)),
+            histogram(
+                joined_scores(fit, reported), (0.0, 0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.01)
+            ),
             "Dropped at the rule's number among spans whose label is less sure, or which have another fault:",
-            others(bench, measure, rule),
+            others(context, measure, rule),
         )
     )
 
 
-def others(bench: Bench, measure: Measure, rule: float) -> str:
+def others(context: SpeechContext, measure: Measure, rule: float) -> str:
     """What the overlap filter does where no overlap was put in, but something else is there."""
-    told = bench.sides()[1]
-    from_interviews = {name: bench.sounds[name] for name in bench.sounds if name in interviews()}
-    certain = bench.sides(certain=True)[1]
+    reported = context.sides()[1]
+    from_interviews = {
+        name: context.sounds[name] for name in context.sounds if name in interviews()
+    }
+    certain = context.sides(certain=True)[1]
     groups = {
-        "clips from interviews, as they are (the other may be heard)": alone(from_interviews, bench.count // 2, 30),
-        "two people in turn, 0.2 s between them": in_turn(told, bench.count // 4, 31),
+        "clips from interviews, as they are (the other may be heard)": alone(from_interviews, context.count // 2, 30),
+        "two people in turn, 0.2 s between them": in_turn(reported, context.count // 4, 31),
         "made-up music under one voice": scored(
-            certain, tunes(range(100, 102)), bench.detect, bench.count // 4, levels=MUSIC_LEVELS, kind="music", seed=32
+            certain, tunes(range(100, 102)), context.detect, context.count // 4, levels=MUSIC_LEVELS,
+            kind="music", seed=32,
         ),
         "real music under one voice": scored(
-            certain, real_music(bench.shared, instrumental()), bench.detect, bench.count // 4, levels=MUSIC_LEVELS,
-            kind="music", seed=33,
+            certain, real_music(context.shared, instrumental()), context.detect, context.count // 4,
+            levels=MUSIC_LEVELS, kind="music", seed=33,
         ),
     }  # fmt: skip
     rows = ["| spans | cases | people | dropped |", "|---|---|---|---|"]
@@ -251,19 +258,19 @@ def others(bench: Bench, measure: Measure, rule: float) -> str:
         seen = score(cases, measure)
         people = len({group[0] for group in seen.people})
         rows.append(f"| {name} | {len(seen.value)} | {people} | {np.mean(seen.value > rule):.0%} |")
-    rows += natural(bench, measure, rule)
+    rows += natural(context, measure, rule)
     return "\n".join(rows)
 
 
-def natural(bench: Bench, measure: Measure, rule: float) -> list[str]:
+def natural(context: SpeechContext, measure: Measure, rule: float) -> list[str]:
     """Spans of 5 s of the annotated conversations, by what the reference says of them; none without its library."""
     try:
         from research.reference_turns import overlap_within, references
     except ModuleNotFoundError as error:
         return [f"| annotated conversations (no {error.name}: {SCORING}) | 0 | 0 | |"]
     sides: dict[bool, list[bool]] = {False: [], True: []}
-    for uri, reference in references(bench.shared / "media"):
-        sound = read(find(bench.shared / "media", uri)).astype(np.float32) / 32_768.0
+    for uri, reference in references(context.shared / "media"):
+        sound = read(find(context.shared / "media", uri)).astype(np.float32) / 32_768.0
         for start in range(0, int(len(sound) / SAMPLE_RATE) - 4, 5):
             share = overlap_within(reference, start, start + 5.0)
             sides[share > rule].append(
@@ -304,12 +311,12 @@ def music_share(limit: float, sound: Wave) -> float:
     return sum(stop - start for start, stop in found) / (len(sound) / SAMPLE_RATE)
 
 
-def music_section(bench: Bench) -> str:
+def music_section(context: SpeechContext) -> str:
     """The filter `music_under_speech`."""
     limit, rule = Embedded().music, threshold(Why.MUSIC)
     clean = [
-        list(alone(side, bench.count, seed))
-        for side, seed in zip(bench.sides(), (40, 41), strict=True)
+        list(alone(side, context.count, seed))
+        for side, seed in zip(context.sides(), (40, 41), strict=True)
     ]
     pieces = (tunes(range(5)), tunes(range(5, 10)))
     made_up = [
@@ -317,28 +324,28 @@ def music_section(bench: Bench) -> str:
             scored(
                 side,
                 own,
-                bench.detect,
-                bench.count,
+                context.detect,
+                context.count,
                 levels=MUSIC_LEVELS,
                 kind="made-up music",
                 seed=seed,
             )
         )
-        for side, own, seed in zip(bench.sides(), pieces, (42, 43), strict=True)
+        for side, own, seed in zip(context.sides(), pieces, (42, 43), strict=True)
     ]
     rows, made = [*FILTER_HEAD], [a + b for a, b in zip(clean, made_up, strict=True)]
-    fit, told = (score(cases, partial(music_share, limit)) for cases in made)
-    rows += filter_rows("made-up music, 0 to 20 dB under", fit, told, fixed=rule)
+    fit, reported = (score(cases, partial(music_share, limit)) for cases in made)
+    rows += filter_rows("made-up music, 0 to 20 dB under", fit, reported, fixed=rule)
     steady = [score(cases, steadiness) for cases in made]
     rows += filter_rows("the same, by the median activation", *steady, fixed=None)
-    shown = {"made-up music": (made_up[1], told.value[told.faulty])}
+    shown = {"made-up music": (made_up[1], reported.value[reported.faulty])}
     for name, names in (
         ("real instrumental music (one piece)", instrumental()),
         ("real song (two pieces)", sung()),
     ):
         under = list(
-            scored(bench.sides()[1], real_music(bench.shared, names), bench.detect, bench.count, levels=MUSIC_LEVELS,
-                   kind=name, seed=44)
+            scored(context.sides()[1], real_music(context.shared, names), context.detect, context.count,
+                   levels=MUSIC_LEVELS, kind=name, seed=44)
         )  # fmt: skip
         seen = score(clean[1] + under, partial(music_share, limit))
         rows += filter_rows(f"{name}, threshold from made-up music", fit, seen, fixed=rule)
@@ -358,7 +365,7 @@ def music_section(bench: Bench) -> str:
             "\n".join(rows),
             *tables,
             "Where the values lie (made-up music, both halves):",
-            histogram(joined_scores(fit, told), (0.0, 0.1, 0.25, 0.5, 0.75, 1.01)),
+            histogram(joined_scores(fit, reported), (0.0, 0.1, 0.25, 0.5, 0.75, 1.01)),
         )
     )
 
@@ -374,27 +381,27 @@ def unvoiced(detect: detector.Detect, sound: Wave) -> float:
     return 1.0 - sum(stop - start for start, stop in detect(sound)) / (len(sound) / SAMPLE_RATE)
 
 
-def silence_section(bench: Bench) -> str:
+def silence_section(context: SpeechContext) -> str:
     """The filter `no_speech`."""
-    silent = real_music(bench.shared, wordless())
+    silent = real_music(context.shared, wordless())
     cut, cutter = (
-        bench.detect,
+        context.detect,
         "silero-vad (the one that is judged: the segmentation network is not here)",
     )
-    if bench.segment is not None:
-        cut = partial(own_voiced, bench.segment)
+    if context.segment is not None:
+        cut = partial(own_voiced, context.segment)
         cutter = "the segmentation network (another one than is judged)"
     made = [
         [
-            *alone(side, bench.count, seed),
-            *silenced(side, cut, bench.count, seed + 1),
+            *alone(side, context.count, seed),
+            *silenced(side, cut, context.count, seed + 1),
         ]
-        for side, seed in zip(bench.sides(), (50, 60), strict=True)
+        for side, seed in zip(context.sides(), (50, 60), strict=True)
     ]
-    fit, told = (score(cases, partial(unvoiced, bench.detect)) for cases in made)
+    fit, reported = (score(cases, partial(unvoiced, context.detect)) for cases in made)
     rows = [
         *FILTER_HEAD,
-        *filter_rows("share without speech; voice cut out", fit, told, fixed=ONE_FRAME),
+        *filter_rows("share without speech; voice cut out", fit, reported, fixed=ONE_FRAME),
     ]
     rows += filter_rows(
         "loudness only, dB below 0",
@@ -402,7 +409,7 @@ def silence_section(bench: Bench) -> str:
         fixed=None,
     )
     pieces = {name: sound for name, sound in silent.items() if len(sound) >= SAMPLE_RATE // 2}
-    heard = [(name, 1.0 - unvoiced(bench.detect, sound)) for name, sound in pieces.items()]
+    heard = [(name, 1.0 - unvoiced(context.detect, sound)) for name, sound in pieces.items()]
     listed = "; ".join(f"{name} {share:.2f}" for name, share in heard)
     return "\n\n".join(
         (
@@ -413,7 +420,7 @@ def silence_section(bench: Bench) -> str:
             "\n".join(rows),
             f"Voiced share of real recordings without speech (song, music, film sound, silence): {listed}.",
             "Where the values lie (both halves):",
-            histogram(joined_scores(fit, told), (0.0, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0, 1.01)),
+            histogram(joined_scores(fit, reported), (0.0, 0.2, 0.4, 0.6, 0.8, 0.95, 1.0, 1.01)),
         )
     )
 
@@ -427,17 +434,17 @@ def threshold(why: Why) -> float:
     return next(rule.threshold for rule in CLIP_RULES if rule.why is why)
 
 
-def bench_of(shared: Path, count: int) -> Bench:
+def context_of(shared: Path, count: int) -> SpeechContext:
     """The recordings read, the detectors loaded."""
     path = detector.model_path()
     assert path is not None
     file = Segmentation().file
-    fit, told = halves(everybody(), [alike()])
-    return Bench(
+    fit, reported = halves(everybody(), [alike()])
+    return SpeechContext(
         shared=shared,
         sounds=real_music(shared, everybody()),
         fit_on=fit,
-        told_on=told,
+        reported_on=reported,
         detect=detector.load_detector(path, Embedded().threshold),
         segment=None if file is None else load_segmentation(file),
         count=count,
@@ -451,11 +458,13 @@ people weighs the product of their counts). Target: precision 0.99 and recall 0.
 
 def section(shared: Path, count: int = 200) -> str:
     """Everything about speech, as Markdown without a top heading."""
-    bench = bench_of(shared, count)
-    fit, told = (len(set(map(person_of, side))) for side in (bench.fit_on, bench.told_on))
-    about = ABOUT.format(fit=fit, told=told, count=count)
+    context = context_of(shared, count)
+    fit, reported = (
+        len(set(map(person_of, side))) for side in (context.fit_on, context.reported_on)
+    )
+    about = ABOUT.format(fit=fit, reported=reported, count=count)
     parts = (turns_section, overlap_section, music_section, silence_section)
-    return "\n\n".join([about, *(part(bench) for part in parts)]) + "\n"
+    return "\n\n".join([about, *(part(context) for part in parts)]) + "\n"
 
 
 def main() -> None:

@@ -98,12 +98,12 @@ def planted(person: Person, judge: Judge, *, plants: Sequence[int]) -> Iterable[
     for tested, other in (((middle, last), (REACH, middle)), ((REACH, middle), (middle, last))):
         if min(tested[1] - tested[0], other[1] - other[0]) < SHORTEST_HALF:
             continue
-        known = judge(person, *other, person.heard(*other))
+        known = judge(person, *other, person.audio(*other))
         own = known.shift
         for late in plants:
             start, stop = max(tested[0], REACH + late), min(tested[1], last + late)
             if abs(own + late) <= REACH and stop - start >= SHORTEST_HALF:
-                said = judge(person, start, stop, person.heard(start, stop, late=late))
+                said = judge(person, start, stop, person.audio(start, stop, late=late))
                 yield Planted(late, said.shift - own - late, said.confidence, known.confidence)
 
 
@@ -121,7 +121,7 @@ def choices(
     for person in cast:
         others = [foil for foil in foils if foil.who != person.who and len(foil) >= STRETCH]
         for start in stretches(person, hop=hop):
-            sound = person.heard(start, start + STRETCH)
+            sound = person.audio(start, start + STRETCH)
             own = judge(person, start, start + STRETCH, sound)
             for at in random.permutation(len(others))[:each]:
                 foil = others[at]
@@ -161,8 +161,8 @@ def other_voices(cast: Sequence[Person], judge: Judge, *, hop: int) -> dict[str,
             ]
             first = int(random.choice(stretches(other, hop=hop)))
             for fault, voice in (
-                (False, person.heard(start, start + STRETCH)),
-                (True, other.heard(first, first + STRETCH)),
+                (False, person.audio(start, start + STRETCH)),
+                (True, other.audio(first, first + STRETCH)),
             ):
                 score = judge(person, start, start + STRETCH, voice)
                 found["speaking"].append(Filtered(person.who, fault, score.speaking))
@@ -180,13 +180,13 @@ def listeners(
         Filtered(person.who, False, judge(person, start, start + STRETCH, sound).speaking)
         for person in cast
         for start in stretches(person, hop=hop)
-        for sound in (person.heard(start, start + STRETCH),)
+        for sound in (person.audio(start, start + STRETCH),)
     ]
     for person in resting:
         for start in range(0, len(person) - STRETCH + 1, max(1, hop // 4)):
             other = voices[int(random.integers(len(voices)))]
             first = int(random.choice(stretches(other, hop=hop)))
-            score = judge(person, start, start + STRETCH, other.heard(first, first + STRETCH))
+            score = judge(person, start, start + STRETCH, other.audio(first, first + STRETCH))
             found.append(Filtered(person.who, True, score.speaking))
     return found
 
@@ -443,9 +443,9 @@ def asked_table(cast: Sequence[Person], found: dict[str, Judge]) -> str:
         for asked in ASKED:
             result = answered(cases, right_from=asked)
             low, high = interval(result.kept, share)
-            told = f"{share(result.kept):.3f} ({low:.2f} to {high:.2f})"
+            text = f"{share(result.kept):.3f} ({low:.2f} to {high:.2f})"
             coverage = f"{len(result.kept)} of {len(result.asked)}, {len(result.kept) / len(result.asked):.2f}"
-            lines.append(f"| {name} | {asked:.3g} | {told} | {coverage} |")
+            lines.append(f"| {name} | {asked:.3g} | {text} | {coverage} |")
     return "\n".join(lines)
 
 

@@ -29,24 +29,24 @@ class Follow:
     """
 
     lips: Float[np.ndarray, "time 6"]
-    seen: Float[np.ndarray, "time feature"]
-    heard: Float[np.ndarray, "step band"]
+    visual: Float[np.ndarray, "time feature"]
+    audio: Float[np.ndarray, "step band"]
     late: float | None = None
 
 
 def fitted(people: Sequence[Follow]) -> Axes:
     """Axes over `seen`, from people whose offsets are found on the way."""
-    known = [replace(one, late=_late(one.lips, one.heard, SIGNS)) for one in people]
+    known = [replace(one, late=_late(one.lips, one.audio, SIGNS)) for one in people]
     axes = canonical(known)
     for _ in range(ROUNDS):
-        known = [replace(one, late=_late(one.seen, one.heard, axes)) for one in people]
+        known = [replace(one, late=_late(one.visual, one.audio, axes)) for one in people]
         axes = canonical(known)
     return axes
 
 
-def _late(seen: np.ndarray, heard: np.ndarray, axes: Axes) -> float | None:
-    found = peak(curve(seen[EDGE:-EDGE], heard, axes, margin=EDGE))
-    return found.offset if found.clear * np.sqrt(len(seen) - 2 * EDGE) >= SURE else None
+def _late(visual: np.ndarray, audio: np.ndarray, axes: Axes) -> float | None:
+    found = peak(curve(visual[EDGE:-EDGE], audio, axes, margin=EDGE))
+    return found.offset if found.clear * np.sqrt(len(visual) - 2 * EDGE) >= SURE else None
 
 
 def canonical(people: Sequence[Follow]) -> Axes:
@@ -57,15 +57,15 @@ def canonical(people: Sequence[Follow]) -> Axes:
     pairs = [_aligned(one) for one in people if one.late is not None]
     if not pairs:
         raise ValueError(f"a fit needs a sure offset, got none from {len(people)} people")
-    x = np.concatenate([seen for seen, _ in pairs])
-    y = np.concatenate([heard for _, heard in pairs])
+    x = np.concatenate([visual for visual, _ in pairs])
+    y = np.concatenate([audio for _, audio in pairs])
     roots = [np.linalg.cholesky(m.T @ m / len(m) + RIDGE * np.eye(m.shape[1])) for m in (x, y)]
     between = np.linalg.solve(roots[0], x.T @ y / len(x)) @ np.linalg.inv(roots[1]).T
     left, r, right = np.linalg.svd(between, full_matrices=False)
     weight = r[:AXES] / (1.0 - r[:AXES] ** 2)
     return Axes(
-        seen=np.linalg.solve(roots[0].T, left[:, :AXES]),
-        heard=np.linalg.solve(roots[1].T, right[:AXES].T),
+        visual=np.linalg.solve(roots[0].T, left[:, :AXES]),
+        audio=np.linalg.solve(roots[1].T, right[:AXES].T),
         weight=weight / weight.sum(),
     )
 
@@ -73,6 +73,6 @@ def canonical(people: Sequence[Follow]) -> Axes:
 def _aligned(one: Follow) -> tuple[np.ndarray, np.ndarray]:
     """Standardised rows of mouth and voice that belong to each other."""
     assert one.late is not None
-    frames = np.arange(EDGE, len(one.seen) - EDGE)
+    frames = np.arange(EDGE, len(one.visual) - EDGE)
     steps = frames * STEPS_PER_FRAME + round(one.late * STEPS_PER_FRAME)
-    return standard(one.seen[frames]), standard(around(one.heard)[steps])
+    return standard(one.visual[frames]), standard(around(one.audio)[steps])

@@ -105,7 +105,7 @@ class Person:
         inner = slice(edge, edge + size)
         return Lips(faces=self.faces[start:stop, inner, inner], pose=self.pose[start:stop])
 
-    def heard(self, start: int, stop: int, *, late: int = 0) -> Int16[np.ndarray, " samples"]:
+    def audio(self, start: int, stop: int, *, late: int = 0) -> Int16[np.ndarray, " samples"]:
         """The sound of a stretch and 15 frames around it, as if the voice came `late` frames later."""
         if self.sound is None:
             raise ValueError(f"{self.name} has no sound")
@@ -146,7 +146,7 @@ def people(media: Path, cache: Path, names: tuple[str, ...]) -> Iterator[Person]
             folder = cache / f"{name}-{made}"
             if not folder.is_dir():
                 keep(read(media / file, begin=int(begin or 0)), folder)
-            yield from held(folder, name, made)
+            yield from of_footage(folder, name, made)
 
 
 def made_by(file: Path) -> str:
@@ -165,7 +165,7 @@ def keep(found: Iterable[Person], folder: Path) -> None:
     half.rename(folder)
 
 
-def held(folder: Path, name: str, made: str) -> Iterator[Person]:
+def of_footage(folder: Path, name: str, made: str) -> Iterator[Person]:
     """The people of a clip's folder."""
     for kept in sorted(folder.glob("*.npz")):
         arrays = np.load(kept)
@@ -185,7 +185,7 @@ def watched(
     if not file.is_file():
         faces = person.lips(0, len(person), size=MOUTH_SQUARE).faces
         with replacing(file) as half, half.open("wb") as stream:
-            np.save(stream, network.seen(faces))
+            np.save(stream, network.visual(faces))
     return np.load(file)
 
 
@@ -197,8 +197,8 @@ def _arrays(person: Person) -> dict[str, np.ndarray]:
 def read(file: Path, *, begin: int = 0) -> Iterator[Person]:
     """Decode, find the faces now and then, follow the joints of each person: as the pipeline does."""
     media = probe(file)
-    heard = media.audio is not None
-    end = min(begin + LONGEST, media.audible[1] if heard else media.grid_frames)
+    audio = media.audio is not None
+    end = min(begin + LONGEST, media.audible[1] if audio else media.grid_frames)
     shown = span(file, media, media.timeline, start=begin, stop=end, count=Count())
     pictures = [picture for _, picture in shown]
     stop = len(pictures)
@@ -206,17 +206,17 @@ def read(file: Path, *, begin: int = 0) -> Iterator[Person]:
         looked_at = ((at, pictures[at].rgb()) for at in range(0, stop, EVERY))
         looks = [(at, with_looks(finder(rgb), rgb)) for at, rgb in looked_at]
     tracks = [t.samples for t in follow(looks, [(0, stop)]) if 2 * len(t.samples) > len(looks)]
-    sound = read_audio(file, media, start=begin, stop=end) if heard else None
+    sound = read_audio(file, media, start=begin, stop=end) if audio else None
     for path in tracks:
         box = region(
             _middle(path), [_middle(t) for t in tracks if t is not path], media.upright_size
         )
         size = picture_size(box, LONGEST_SIDE)
         with MediaPipePose().track() as track:
-            seen = np.stack([track(picture.cut(box, size)) for picture in pictures])
+            visual = np.stack([track(picture.cut(box, size)) for picture in pictures])
         squares = [face_square(path, at, margin=FACE_MARGIN) for at in range(stop)]
         faces = [p.cut(b, (FACE_SIZE, FACE_SIZE)) for p, b in zip(pictures, squares, strict=True)]
-        yield Person(file.name, to_upright(seen, crop_affine(box, size)), np.stack(faces), sound)
+        yield Person(file.name, to_upright(visual, crop_affine(box, size)), np.stack(faces), sound)
 
 
 def _middle(path: tuple[FaceSample, ...]) -> Box:

@@ -36,8 +36,8 @@ def module(axes: dict[str, Axes], *, people: int, frames: int) -> str:
     for name, one in axes.items():
         weight = ", ".join(f"{value:.3f}" for value in one.weight)
         parts.append(
-            f"{name} = Axes(\n    seen=np.array(\n{_rows(one.seen)}\n    ) / 100.0,\n"
-            f"    heard=np.array(\n{_rows(one.heard)}\n    ) / 100.0,\n    weight=np.array([{weight}]),\n)\n"
+            f"{name} = Axes(\n    visual=np.array(\n{_rows(one.visual)}\n    ) / 100.0,\n"
+            f"    audio=np.array(\n{_rows(one.audio)}\n    ) / 100.0,\n    weight=np.array([{weight}]),\n)\n"
         )
     return "\n".join(parts)
 

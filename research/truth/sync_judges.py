@@ -13,7 +13,7 @@ from manifests.geometry import SAMPLES_PER_FRAME
 from pipeline.perception.sync import ActiveSpeaker, SyncScore
 from pipeline.perception.sync.activespeaker import LoadedActiveSpeaker, Variant, features
 from pipeline.perception.sync.embedded import SIGNS, joined, measure
-from pipeline.perception.sync.interface import REACH, heard_at, offsets
+from pipeline.perception.sync.interface import REACH, audio_at, offsets
 from pipeline.perception.sync.lipvoice import Axes, bands, curve, mouth
 from research.cast import person_of
 from research.truth.sync_axes import Follow, fitted
@@ -31,8 +31,8 @@ def plain(person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
     opening = np.linalg.norm(inner[:, 2] - inner[:, 6], axis=1)
     wave = sound.astype(np.float64).reshape(-1, SAMPLES_PER_FRAME)
     loudness = np.sqrt((wave**2).mean(axis=1))
-    heard = [loudness[heard_at(lag, len(opening), margin=REACH)] for lag in offsets()]
-    curve = np.array([_correlation(opening, part) for part in heard])
+    audio = [loudness[audio_at(lag, len(opening), margin=REACH)] for lag in offsets()]
+    curve = np.array([_correlation(opening, part) for part in audio])
     best = int(np.argmax(curve))
     return SyncScore(best - REACH, float(curve[best] - np.median(curve)), float(curve[best]))
 
@@ -43,11 +43,11 @@ def _correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def signs(person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
     """The phonetic signs alone, nothing fitted."""
-    seen = mouth(person.pose[start:stop])
-    if seen is None:
+    visual = mouth(person.pose[start:stop])
+    if visual is None:
         return SyncScore(0, 0.0, 0.0, 0.0)
-    heard = bands(sound, frames=len(seen) + 2 * REACH)
-    return joined((curve(seen, heard, SIGNS, margin=REACH),), frames=len(seen))
+    audio = bands(sound, frames=len(visual) + 2 * REACH)
+    return joined((curve(visual, audio, SIGNS, margin=REACH),), frames=len(visual))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class WatchingJudge:
     """An active-speaker network as published: the log-odds of its audio-visual head."""
 
     network: LoadedActiveSpeaker
-    seen: dict[str, Float32[np.ndarray, "time 128"]]
+    visual: dict[str, Float32[np.ndarray, "time 128"]]
 
     def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-        seen = self.seen[person.name][start:stop]
-        return self.network.judge(seen, person.lips(start, stop), sound, margin=REACH)
+        visual = self.visual[person.name][start:stop]
+        return self.network.judge(visual, person.lips(start, stop), sound, margin=REACH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +77,13 @@ class LightJudge:
     """The light-asd backend: whether the mouth speaks by its log-odds, what it says by axes of other people."""
 
     network: LoadedActiveSpeaker
-    seen: dict[str, Float32[np.ndarray, "time 128"]]
+    visual: dict[str, Float32[np.ndarray, "time 128"]]
     axes: dict[str, tuple[Axes, Axes]]
 
     def __call__(self, person: Person, start: int, stop: int, sound: Sound) -> SyncScore:
-        seen = self.seen[person.name][start:stop]
+        visual = self.visual[person.name][start:stop]
         network = LoadedActiveSpeaker(self.network.network, "cpu", self.axes[person.name])
-        return network.judge(seen, person.lips(start, stop), sound, margin=REACH)
+        return network.judge(visual, person.lips(start, stop), sound, margin=REACH)
 
 
 def remembered(judge: Judge) -> Judge:
@@ -111,18 +111,18 @@ def judges(cast: Sequence[Person], weights: Path, folder: Path) -> dict[str, Jud
             continue
         network = backend.load()
         assert isinstance(network, LoadedActiveSpeaker)
-        seen = {p.name: watched(network, backend.weights, p, folder) for p in cast}
+        visual = {p.name: watched(network, backend.weights, p, folder) for p in cast}
         found[f"{name}, its own log-odds"] = WatchingJudge(
-            LoadedActiveSpeaker(network.network, "cpu"), seen
+            LoadedActiveSpeaker(network.network, "cpu"), visual
         )
         if network.axes is not None:
-            both = axes_of_others({p.name: _followed(p, seen[p.name]) for p in cast})
+            both = axes_of_others({p.name: _followed(p, visual[p.name]) for p in cast})
             pairs = {p.name: (both[p.name], on_lips[p.name]) for p in cast}
-            found[name] = LightJudge(network, seen, pairs)
+            found[name] = LightJudge(network, visual, pairs)
     return {name: remembered(judge) for name, judge in found.items()}
 
 
-def _followed(person: Person, seen: Float32[np.ndarray, "time 128"] | None) -> Follow | None:
+def _followed(person: Person, visual: Float32[np.ndarray, "time 128"] | None) -> Follow | None:
     """What axes are fitted on; None without lips or voice, and for new people."""
     measures = mouth(person.pose)
     if (
@@ -131,8 +131,8 @@ def _followed(person: Person, seen: Float32[np.ndarray, "time 128"] | None) -> F
         or person.name.startswith((*resting(), *generated()))
     ):
         return None
-    heard = bands(person.sound, frames=len(person))
-    return Follow(measures, measures if seen is None else features(seen, measures), heard)
+    audio = bands(person.sound, frames=len(person))
+    return Follow(measures, measures if visual is None else features(visual, measures), audio)
 
 
 def followed(shared: Path) -> tuple[list[Follow], list[Follow]]:
@@ -141,9 +141,9 @@ def followed(shared: Path) -> tuple[list[Follow], list[Follow]]:
     backend = ActiveSpeaker("light-asd", at=shared / "weights")
     network = backend.load()
     assert isinstance(network, LoadedActiveSpeaker)
-    seen = [watched(network, backend.weights, p, kept()) for p in cast]
+    visual = [watched(network, backend.weights, p, kept()) for p in cast]
     alone = [_followed(p, None) for p in cast]
-    beside = [_followed(p, one) for p, one in zip(cast, seen, strict=True)]
+    beside = [_followed(p, one) for p, one in zip(cast, visual, strict=True)]
     return [one for one in alone if one], [one for one in beside if one]
 
 

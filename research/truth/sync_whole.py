@@ -64,11 +64,11 @@ def own_voices(cast: Sequence[Person], judge: Judge) -> list[Whole]:
         first, middle, last = REACH, len(person) // 2, len(person) - REACH
         if len(person) < SHORTEST:
             continue
-        sure = judge(person, first, last, person.heard(first, last)).confidence
+        sure = judge(person, first, last, person.audio(first, last)).confidence
         apart = None
         if middle - first >= SHORTEST_HALF:
             ends = ((first, middle), (middle, last))
-            one, other = (judge(person, *end, person.heard(*end)).shift for end in ends)
+            one, other = (judge(person, *end, person.audio(*end)).shift for end in ends)
             apart = abs(one - other)
         found.append(Whole(person.who, sure, apart))
     return found
@@ -83,7 +83,7 @@ def foreign_voices(cast: Sequence[Person], judge: Judge) -> list[Foreign]:
             apart = other.who == person.who or half_of(other.who) != half_of(person.who)
             if apart or frames < max(SHORTEST, AS_LONG * len(person)):
                 continue
-            score = judge(person, REACH, frames - REACH, other.heard(REACH, frames - REACH))
+            score = judge(person, REACH, frames - REACH, other.audio(REACH, frames - REACH))
             found.append(Foreign(person.who, score.confidence))
     return found
 
@@ -133,8 +133,8 @@ def chance_table(
             )
             for side in sides
         ]
-        told = " / ".join("none" if one is None else f"{one:.2f}" for one in limits)
-        lines.append(_row(name, told, own, foreign, limits))
+        text = " / ".join("none" if one is None else f"{one:.2f}" for one in limits)
+        lines.append(_row(name, text, own, foreign, limits))
         number = fixed.get(name)
         if number is not None:
             lines.append(_row(f"{name}, as set", f"{number:g}", own, foreign, [number] * 2))
@@ -143,7 +143,7 @@ def chance_table(
 
 def _row(
     name: str,
-    told: str,
+    text: str,
     own: Sequence[Whole],
     foreign: Sequence[Foreign],
     limits: Sequence[float | None],
@@ -157,7 +157,7 @@ def _row(
     share, bound = by_chance_told(own, foreign, len(sure), fooled)
     cells = (
         name,
-        told,
+        text,
         f"{len(sure)} of {len(own)}",
         f"{len(fooled)} of {len(foreign)}",
         share,
@@ -192,7 +192,7 @@ def offsets_as_they_came(cast: Iterable[Person], found: dict[str, Judge], *, hal
         parts = ((first, last), (first, middle), (middle, last))[: 3 if halves else 1]
         cells: list[str] = []
         for judge in found.values():
-            scores = [judge(person, *part, person.heard(*part)) for part in parts]
+            scores = [judge(person, *part, person.audio(*part)) for part in parts]
             cells.append(", ".join(f"{one.shift:+.1f} ({one.confidence:.1f})" for one in scores))
         lines.append(f"| {person.name.rpartition('.')[0]} | {' | '.join(cells)} |")
     return "\n".join(lines)

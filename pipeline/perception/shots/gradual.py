@@ -137,14 +137,14 @@ class Gradual:
 
         Where every picture is of one colour, that colour is what is shown, and only black is nothing.
         """
-        means, spreads = np.empty(len(grey)), np.empty(len(grey))
+        means, stds = np.empty(len(grey)), np.empty(len(grey))
         for first in range(0, len(grey), BLOCK):
             part = slice(first, first + BLOCK)
-            means[part], spreads[part] = (
+            means[part], stds[part] = (
                 grey[part].mean(axis=(1, 2)),
                 grey[part].std(axis=(1, 2)),
             )
-        black, flat = means < self.black, spreads < self.plain
+        black, flat = means < self.black, stds < self.plain
         return black if flat.all() else black | flat
 
     def trimmed(

@@ -100,13 +100,13 @@ class _Diarizer:
     def __call__(self, samples: Int16[np.ndarray, " samples"]) -> SpeechResult:
         sound = samples.astype(np.float32) / 32_768.0
         voiced = self.detect(sound)
-        turns, heard = self.speakers(sound, voiced)
+        turns, found_speech = self.speakers(sound, voiced)
         return SpeechResult(
             voiced=voiced,
             turns=turns,
             overlaps=(),
             music=music.find_music(sound, self.backend.music),
-            voices=heard,
+            voices=found_speech,
         )
 
     def speakers(

@@ -30,8 +30,8 @@ from pipeline.perception.sync.interface import (
     Scorer,
     SyncError,
     SyncScore,
+    audio_at,
     check,
-    heard_at,
     offsets,
     trimmed,
 )
@@ -155,9 +155,9 @@ class LoadedActiveSpeaker:
         the stated size.
         """
         check(lips, sound, margin=margin)
-        return self.judge(self.seen(lips.faces), lips, sound, margin=margin)
+        return self.judge(self.visual(lips.faces), lips, sound, margin=margin)
 
-    def seen(
+    def visual(
         self, faces: UInt8[np.ndarray, "time size size 3"] | None
     ) -> Float32[np.ndarray, "time 128"]:
         """The network's picture features per frame."""
@@ -170,25 +170,25 @@ class LoadedActiveSpeaker:
 
     def judge(
         self,
-        seen: Float32[np.ndarray, "time 128"],
+        visual: Float32[np.ndarray, "time 128"],
         lips: Lips,
         sound: Int16[np.ndarray, " samples"],
         *,
         margin: int,
     ) -> SyncScore:
         """The same from picture features that were computed before."""
-        odds = self.log_odds(seen, sound, margin=margin).mean(axis=1)
+        odds = self.log_odds(visual, sound, margin=margin).mean(axis=1)
         if self.axes is None:
             best = int(np.argmax(odds))
             confidence = float(odds[best] - np.median(odds))
             return SyncScore(best - REACH, confidence, speaking=float(odds[REACH]))
-        matched = follow(seen, lips, sound, axes=self.axes, margin=margin)
+        matched = follow(visual, lips, sound, axes=self.axes, margin=margin)
         rests = float(odds[matched.offset + REACH])
         return matched if rests >= 0.0 else replace(matched, speaking=rests)
 
     def log_odds(
         self,
-        seen: Float32[np.ndarray, "time 128"],
+        visual: Float32[np.ndarray, "time 128"],
         sound: Int16[np.ndarray, " samples"],
         *,
         margin: int,
@@ -198,21 +198,21 @@ class LoadedActiveSpeaker:
         """
         import torch
 
-        frames, ends = len(seen), trimmed(margin)
-        faces = torch.from_numpy(seen).to(self.device)[ends : frames - ends]
+        frames, ends = len(visual), trimmed(margin)
+        faces = torch.from_numpy(visual).to(self.device)[ends : frames - ends]
         cepstra = torch.from_numpy(at_frame_rate(mfcc(sound), frames=frames + 2 * margin)).to(
             self.device
         )
         with torch.inference_mode():
-            heard = self.network.sound(cepstra)
+            audio = self.network.sound(cepstra)
             shifted = torch.stack(
-                [heard[heard_at(lag, frames, margin=margin)] for lag in offsets()]
+                [audio[audio_at(lag, frames, margin=margin)] for lag in offsets()]
             )
             return self.network.log_odds(shifted, faces.expand(len(shifted), -1, -1)).cpu().numpy()
 
 
 def follow(
-    seen: Float32[np.ndarray, "time 128"],
+    visual: Float32[np.ndarray, "time 128"],
     lips: Lips,
     sound: Int16[np.ndarray, " samples"],
     *,
@@ -224,25 +224,25 @@ def follow(
     Where the joints were not found there is no second opinion, and the confidence is 0; so it is where the phonetic
     signs, which are fitted to no data, give another offset.
     """
-    heard = bands(sound, frames=len(seen) + 2 * margin)
+    audio = bands(sound, frames=len(visual) + 2 * margin)
     measures = mouth(lips.pose)
-    whole = curve(features(seen, measures), heard, axes[0], margin=margin)
-    frames = len(seen) - 2 * trimmed(margin)
+    whole = curve(features(visual, measures), audio, axes[0], margin=margin)
+    frames = len(visual) - 2 * trimmed(margin)
     if measures is None:
         return replace(joined((whole,), frames=frames), confidence=0.0)
-    found = joined((whole, curve(measures, heard, axes[1], margin=margin)), frames=frames)
-    signs = peak(curve(measures, heard, SIGNS, margin=margin)).offset
+    found = joined((whole, curve(measures, audio, axes[1], margin=margin)), frames=frames)
+    signs = peak(curve(measures, audio, SIGNS, margin=margin)).offset
     believed = abs(found.shift - signs) < MAX_DISAGREEMENT and abs(signs) < REACH
     return found if believed else replace(found, confidence=0.0)
 
 
 def features(
-    seen: Float32[np.ndarray, "time 128"], measures: Float[np.ndarray, "time 6"] | None
+    visual: Float32[np.ndarray, "time 128"], measures: Float[np.ndarray, "time 6"] | None
 ) -> Float[np.ndarray, "time 134"]:
     """Picture features, band-passed, deviation 1, beside the lips' measures; zeros where those were not found."""
-    moved = standard(band_pass(seen.astype(np.float64), sample_rate=FPS))
+    moved = standard(band_pass(visual.astype(np.float64), sample_rate=FPS))
     return np.concatenate(
-        (np.zeros((len(seen), MEASURES)) if measures is None else measures, moved), axis=1
+        (np.zeros((len(visual), MEASURES)) if measures is None else measures, moved), axis=1
     )
 
 

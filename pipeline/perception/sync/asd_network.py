@@ -318,8 +318,8 @@ class ActiveSpeakerNet(nn.Module):
         for start in range(0, len(faces_THW), at_once):
             before = min(REACH, start)
             piece = faces_THW[start - before : start + at_once + REACH]
-            seen = self.model.visualEncoder(piece[None])[0]
-            pieces.append(seen[before : before + at_once])
+            visual = self.model.visualEncoder(piece[None])[0]
+            pieces.append(visual[before : before + at_once])
         return torch.cat(pieces)
 
     def sound(self, cepstra_SK: Float[Tensor, "S K"]) -> Float[Tensor, "T D"]:

@@ -27,8 +27,8 @@ OPENS = np.array([-1.0, -1.0, 1.0, 0.0, 1.0, 1.0, -1.0])  # over the voice's ban
 SPREADS = np.array([0.0, 0.0, 0.0, -1.0, 1.0, 0.0, 0.0])
 SMOOTH = np.array([1.0, 2.0, 3.0, 2.0, 1.0]) / 9.0
 SIGNS = Axes(
-    seen=np.array([[2.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
-    heard=np.stack([np.outer(SMOOTH, signs).ravel() for signs in (OPENS, SPREADS)], axis=1),
+    visual=np.array([[2.0, 0.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]),
+    audio=np.stack([np.outer(SMOOTH, signs).ravel() for signs in (OPENS, SPREADS)], axis=1),
     weight=np.array([0.5, 0.5]),
 )
 NOTHING = SyncScore(offset=0, confidence=0.0, speaking=0.0, fine=0.0)
@@ -71,12 +71,12 @@ def measure(
 ) -> SyncScore:
     """Sync of one person and one voice; see `Embedded`."""
     check(lips, sound, margin=margin)
-    seen = mouth(lips.pose)
-    if seen is None:
+    visual = mouth(lips.pose)
+    if visual is None:
         return NOTHING
-    heard = bands(sound, frames=len(seen) + 2 * margin)
-    curves = tuple(curve(seen, heard, one, margin=margin) for one in (axes, SIGNS))
-    return joined(curves, frames=len(seen) - 2 * trimmed(margin))
+    audio = bands(sound, frames=len(visual) + 2 * margin)
+    curves = tuple(curve(visual, audio, one, margin=margin) for one in (axes, SIGNS))
+    return joined(curves, frames=len(visual) - 2 * trimmed(margin))
 
 
 def joined(curves: tuple[Float[np.ndarray, " quarter"], ...], *, frames: int) -> SyncScore:

@@ -148,7 +148,7 @@ def offsets() -> range:
     return range(-REACH, REACH + 1)
 
 
-def heard_at(offset: int, frames: int, *, margin: int) -> slice:
+def audio_at(offset: int, frames: int, *, margin: int) -> slice:
     """Where, in frames of a sound with its margin, the kept picture is heard if the sound is late
     by this much.
     """

@@ -43,12 +43,12 @@ QUARTERS = np.arange(
 class Axes:
     """Common axes of mouth and voice.
 
-    seen: weights over the mouth's features; heard: over the voice's band groups in the frames around, tap by tap;
+    visual: weights over the mouth's features; audio: over the voice's band groups in the frames around, tap by tap;
     weight: what each axis counts in the sum.
     """
 
-    seen: Float[np.ndarray, "feature axis"]
-    heard: Float[np.ndarray, "tapped axis"]
+    visual: Float[np.ndarray, "feature axis"]
+    audio: Float[np.ndarray, "tapped axis"]
     weight: Float[np.ndarray, " axis"]
 
 
@@ -68,8 +68,8 @@ class Peak:
 
 
 def curve(
-    seen: Float[np.ndarray, "time feature"],
-    heard: Float[np.ndarray, "step band"],
+    visual: Float[np.ndarray, "time feature"],
+    audio: Float[np.ndarray, "step band"],
     axes: Axes,
     *,
     margin: int,
@@ -78,9 +78,9 @@ def curve(
 
     heard: `STEPS_PER_FRAME` rows per frame of picture and per frame of `margin` on each side.
     """
-    ends, frames = trimmed(margin), len(seen)
-    watched = standard(seen[ends : frames - ends] @ axes.seen)
-    voice = around(heard) @ axes.heard
+    ends, frames = trimmed(margin), len(visual)
+    watched = standard(visual[ends : frames - ends] @ axes.visual)
+    voice = around(audio) @ axes.audio
     at = (np.arange(ends, frames - ends) + margin) * STEPS_PER_FRAME
     shifted = voice[np.clip(at + QUARTERS[:, None], 0, len(voice) - 1)]
     shifted = (shifted - shifted.mean(axis=1, keepdims=True)) / (
@@ -175,10 +175,10 @@ def bands(sound: Int16[np.ndarray, " samples"], *, frames: int) -> Float[np.ndar
     return standard(band_pass(loudness, sample_rate=FPS * STEPS_PER_FRAME))
 
 
-def around(heard: Float[np.ndarray, "step band"]) -> Float[np.ndarray, "step tapped"]:
+def around(audio: Float[np.ndarray, "step band"]) -> Float[np.ndarray, "step tapped"]:
     """Each row beside those of the frames around it, tap by tap; at the ends the last row repeats."""
-    at = np.arange(len(heard))[:, None] + np.array(TAPS) * STEPS_PER_FRAME
-    return heard[np.clip(at, 0, len(heard) - 1)].reshape(len(heard), -1)
+    at = np.arange(len(audio))[:, None] + np.array(TAPS) * STEPS_PER_FRAME
+    return audio[np.clip(at, 0, len(audio) - 1)].reshape(len(audio), -1)
 
 
 def band_pass(

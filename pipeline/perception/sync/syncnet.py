@@ -117,9 +117,9 @@ class Comparing:
 
         check(lips, sound, margin=margin)
         with torch.inference_mode():
-            seen = self._picture_points(bgr(lips.faces))
-            heard = self._sound_points(mfcc(sound), windows=len(seen) + 2 * margin)
-            return mean_distances(seen, heard, margin=margin).cpu().numpy()
+            visual = self._picture_points(bgr(lips.faces))
+            audio = self._sound_points(mfcc(sound), windows=len(visual) + 2 * margin)
+            return mean_distances(visual, audio, margin=margin).cpu().numpy()
 
     def _picture_points(self, faces: UInt8[np.ndarray, "time 224 224 3"]) -> "Tensor":
         import torch
@@ -144,18 +144,18 @@ class Comparing:
         return self.network.sound(steps[:windows, None])
 
 
-def mean_distances(seen: "Tensor", heard: "Tensor", *, margin: int) -> "Tensor":
-    """Euclidean distances averaged over time at each offset; seen (T, D), heard (about T + 2
+def mean_distances(visual: "Tensor", audio: "Tensor", *, margin: int) -> "Tensor":
+    """Euclidean distances averaged over time at each offset; visual (T, D), audio (about T + 2
     margin, D).
     """
     import torch
 
     before = max(0, REACH - margin)
     skipped = max(0, margin - REACH)
-    after = max(0, len(seen) + 2 * REACH - before - (len(heard) - skipped))
-    padded = torch.nn.functional.pad(heard[skipped:], (0, 0, before, after))
+    after = max(0, len(visual) + 2 * REACH - before - (len(audio) - skipped))
+    padded = torch.nn.functional.pad(audio[skipped:], (0, 0, before, after))
     distances = [
-        torch.nn.functional.pairwise_distance(seen, padded[lag : lag + len(seen)]).mean()
+        torch.nn.functional.pairwise_distance(visual, padded[lag : lag + len(visual)]).mean()
         for lag in range(2 * REACH + 1)
     ]
     return torch.stack(distances)

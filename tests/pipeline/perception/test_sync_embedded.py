@@ -51,9 +51,9 @@ def voice(opening: np.ndarray) -> np.ndarray:
 def measured(late: int, *, margin: int, pose: np.ndarray | None = None) -> SyncScore:
     opening = syllables(FRAMES + 80)
     start, stop = 40 - late - margin, 40 - late + FRAMES + margin
-    seen = talking(opening[40 : 40 + FRAMES]) if pose is None else pose
+    visual = talking(opening[40 : 40 + FRAMES]) if pose is None else pose
     score = Embedded().load()
-    return score(Lips(None, seen), voice(opening[start:stop]), margin=margin)
+    return score(Lips(None, visual), voice(opening[start:stop]), margin=margin)
 
 
 @pytest.mark.parametrize("late", [-15, -7, -1, 0, 1, 8, 15])
@@ -156,10 +156,10 @@ def test_on_real_footage_planted_offsets_move_the_answer_and_another_voice_lower
     score = Embedded().load()
     start, stop = 30, len(clip) - 30
     late = {
-        p: score(clip.lips(start, stop), clip.heard(start, stop, late=p), margin=15)
+        p: score(clip.lips(start, stop), clip.audio(start, stop, late=p), margin=15)
         for p in (-9, 0, 9)
     }
     assert [found.offset - late[0].offset for found in late.values()] == [-9, 0, 9]
     assert min(found.confidence for found in late.values()) > 4.0
-    foreign = score(clip.lips(start, stop), other.heard(start, stop), margin=15)
+    foreign = score(clip.lips(start, stop), other.audio(start, stop), margin=15)
     assert foreign.confidence < 4.0

@@ -20,7 +20,7 @@ from pipeline.perception.sync.lipvoice import (
     peak,
 )
 
-PLAIN = Axes(seen=np.eye(1), heard=np.eye(len(TAPS))[:, [TAPS.index(0)]], weight=np.array([1.0]))
+PLAIN = Axes(visual=np.eye(1), audio=np.eye(len(TAPS))[:, [TAPS.index(0)]], weight=np.array([1.0]))
 
 
 def wave(frames: int, *, rate: int, seed: int = 5) -> np.ndarray:
@@ -82,10 +82,10 @@ def test_a_tone_is_heard_in_the_group_around_it() -> None:
     beat = np.sin(2 * np.pi * 3.0 * np.arange(64000) / 16000.0) > 0.0
     tone = 8000 * beat * np.sin(2 * np.pi * 800.0 * np.arange(64000) / 16000.0)
     noise = np.random.default_rng(1).normal(size=64000) * 30
-    heard = bands((tone + noise).astype(np.int16), frames=100)
-    assert heard.shape == (400, len(GROUPS))
+    audio = bands((tone + noise).astype(np.int16), frames=100)
+    assert audio.shape == (400, len(GROUPS))
     shown = np.repeat(beat[::640], 4) - 0.5
-    assert np.corrcoef(shown, heard[:, 2])[0, 1] > 0.4
+    assert np.corrcoef(shown, audio[:, 2])[0, 1] > 0.4
 
 
 def test_rows_stand_beside_those_of_the_frames_around() -> None:
@@ -96,6 +96,6 @@ def test_rows_stand_beside_those_of_the_frames_around() -> None:
 
 @pytest.mark.parametrize(("axes", "features"), [(LIPS, MEASURES), (LIGHT_ASD, MEASURES + 128)])
 def test_the_fitted_axes_fit_the_features(axes: Axes, features: int) -> None:
-    assert axes.seen.shape == (features, 2)
-    assert axes.heard.shape == (len(TAPS) * len(GROUPS), 2)
+    assert axes.visual.shape == (features, 2)
+    assert axes.audio.shape == (len(TAPS) * len(GROUPS), 2)
     assert axes.weight.sum() == pytest.approx(1.0, abs=2e-3)

@@ -128,9 +128,9 @@ def test_random_weights_run_and_see_every_offset(variant: Variant, tmp_path: Pat
     sha256 = saved(NETWORKS[variant](), tmp_path / "random.model")
     backend = ActiveSpeaker(variant, at=tmp_path / "random.model", sha256=sha256)
     loaded = backend.load()
-    seen = loaded.seen(noise_faces(FACE_SIZE))
-    odds = loaded.log_odds(seen, noise_sound(FRAMES + 16), margin=8)
-    assert seen.shape == (FRAMES, 128)
+    visual = loaded.visual(noise_faces(FACE_SIZE))
+    odds = loaded.log_odds(visual, noise_sound(FRAMES + 16), margin=8)
+    assert visual.shape == (FRAMES, 128)
     assert odds.shape == (31, FRAMES - 14)
     assert np.isfinite(odds).all()
 
@@ -157,17 +157,17 @@ def test_sound_features_come_at_frame_rate_and_shift_with_the_sound(make: type[n
 @pytest.mark.parametrize("make", NETWORKS.values())
 def test_gradients_reach_every_parameter_that_the_score_depends_on(make: type[nn.Module]) -> None:
     network = make()
-    seen = network.model.visualEncoder(torch.rand(1, 6, 112, 112) * 255.0)
-    heard = network.model.audioEncoder(torch.randn(1, 24, 13))
-    network.log_odds(heard, seen).sum().backward()
+    visual = network.model.visualEncoder(torch.rand(1, 6, 112, 112) * 255.0)
+    audio = network.model.audioEncoder(torch.randn(1, 24, 13))
+    network.log_odds(audio, visual).sum().backward()
     without = {n for n, p in network.named_parameters() if p.grad is None}
     assert without == {"lossV.FC.weight", "lossV.FC.bias"}
 
 
 def test_without_lips_there_is_no_second_opinion_and_no_confidence() -> None:
-    seen = np.random.default_rng(4).normal(size=(FRAMES, 128)).astype(np.float32)
+    visual = np.random.default_rng(4).normal(size=(FRAMES, 128)).astype(np.float32)
     found = follow(
-        seen,
+        visual,
         Lips(None, np.zeros((FRAMES, 133, 3), np.float32)),
         noise_sound(FRAMES + 30),
         axes=(LIGHT_ASD, LIPS),
@@ -179,9 +179,9 @@ def test_without_lips_there_is_no_second_opinion_and_no_confidence() -> None:
 
 
 def test_picture_features_stand_beside_the_measures_of_the_lips() -> None:
-    seen = np.random.default_rng(4).normal(size=(60, 128)).astype(np.float32)
+    visual = np.random.default_rng(4).normal(size=(60, 128)).astype(np.float32)
     measures = np.random.default_rng(5).normal(size=(60, 6))
-    beside, alone = features(seen, measures), features(seen, None)
+    beside, alone = features(visual, measures), features(visual, None)
     assert beside.shape == (60, 134)
     np.testing.assert_array_equal(beside[:, :6], measures)
     assert not alone[:, :6].any()
@@ -210,17 +210,17 @@ def test_faces_of_another_size_are_refused() -> None:
 @pytest.mark.parametrize("late", [-6, 0, 9])
 def test_distances_are_least_at_the_offset_of_the_sound(late: int, margin: int) -> None:
     points = torch.randn(120, 16)
-    seen = points[40:80]
-    heard = points[40 - margin - late : 80 + margin - late]
-    curve = mean_distances(seen, heard, margin=margin)
+    visual = points[40:80]
+    audio = points[40 - margin - late : 80 + margin - late]
+    curve = mean_distances(visual, audio, margin=margin)
     assert curve.shape == (31,)
     assert int(curve.argmin()) - 15 == late
 
 
 def test_missing_sound_at_the_ends_is_zeros_as_published() -> None:
-    seen, heard = torch.ones(20, 4), torch.zeros(20, 4)
+    visual, audio = torch.ones(20, 4), torch.zeros(20, 4)
     torch.testing.assert_close(
-        mean_distances(seen, heard, margin=0), torch.full((31,), 2.0), rtol=1e-4, atol=1e-4
+        mean_distances(visual, audio, margin=0), torch.full((31,), 2.0), rtol=1e-4, atol=1e-4
     )
 
 
@@ -256,9 +256,9 @@ def test_nobody_is_believed_whom_the_phonetic_signs_contradict(seed: int) -> Non
     pose = random.normal(200.0, 4.0, (FRAMES, 133, 3)).astype(np.float32)
     pose[:, 23:91, :2] += 60.0 * random.random((68, 2)).astype(np.float32)
     pose[..., 2] = 1.0
-    seen = random.normal(size=(FRAMES, 128)).astype(np.float32)
+    visual = random.normal(size=(FRAMES, 128)).astype(np.float32)
     sound = random.integers(-9_000, 9_000, (FRAMES + 30) * 640).astype(np.int16)
-    found = follow(seen, Lips(None, pose), sound, axes=(LIGHT_ASD, LIPS), margin=15)
+    found = follow(visual, Lips(None, pose), sound, axes=(LIGHT_ASD, LIPS), margin=15)
     measures = mouth(pose)
     assert measures is not None and found.fine is not None
     signs = peak(curve(measures, bands(sound, frames=FRAMES + 30), SIGNS, margin=15)).offset

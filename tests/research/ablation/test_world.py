@@ -145,11 +145,11 @@ def test_modes_are_not_in_the_audio() -> None:
         for beat, mode in zip(clip.speech.beats, clip.modes, strict=True)
         if 2 <= beat < FRAMES - 3
     ]
-    heard = np.stack([np.append(sound, 1.0) for sound, _ in pairs])
+    voice = np.stack([np.append(sound, 1.0) for sound, _ in pairs])
     modes = np.array([mode for _, mode in pairs])
     half = len(pairs) // 2
-    weights = np.linalg.lstsq(heard[:half], np.eye(MODES)[modes[:half]], rcond=None)[0]
-    right = float(((heard[half:] @ weights).argmax(axis=1) == modes[half:]).mean())
+    weights = np.linalg.lstsq(voice[:half], np.eye(MODES)[modes[:half]], rcond=None)[0]
+    right = float(((voice[half:] @ weights).argmax(axis=1) == modes[half:]).mean())
     assert abs(right - 1.0 / MODES) < 4.0 * np.sqrt(2.0 / 9.0 / (len(pairs) - half))
 
 
@@ -158,11 +158,11 @@ def test_the_voice_tells_the_mouth_and_in_the_deaf_world_it_does_not() -> None:
     found = {}
     for name, world in (("linked", WORLD), ("deaf", DEAF)):
         many = clips(world, people=24)
-        heard = np.concatenate([np.c_[clip.audio, np.ones(FRAMES)] for clip in many])
+        voice = np.concatenate([np.c_[clip.audio, np.ones(FRAMES)] for clip in many])
         lips = np.concatenate([lip_opening(clip.pose) for clip in many])
         half = len(lips) // 2
-        weights = np.linalg.lstsq(heard[:half], lips[:half], rcond=None)[0]
-        found[name] = float(np.corrcoef(heard[half:] @ weights, lips[half:])[0, 1])
+        weights = np.linalg.lstsq(voice[:half], lips[:half], rcond=None)[0]
+        found[name] = float(np.corrcoef(voice[half:] @ weights, lips[half:])[0, 1])
     assert found["linked"] > 0.6
     assert abs(found["deaf"]) < 0.08
 

@@ -8,7 +8,7 @@ import pytest
 from research.cast import cast
 from research.truth import filters, sync_clips
 from research.truth.kept import LIBRARIES, ROOT, libraries, made_of, modules
-from research.truth.sync_clips import MADE_BY, WATCHED_BY, Person, held, keep, watched
+from research.truth.sync_clips import MADE_BY, WATCHED_BY, Person, keep, of_footage, watched
 
 
 def written(file: Path, text: str) -> Path:
@@ -85,7 +85,7 @@ def somebody(made: str = "a") -> Person:
 
 def test_kept_people_are_who_they_were(tmp_path: Path) -> None:
     keep([somebody()], tmp_path / "talk.mp4-a")
-    (again,) = held(tmp_path / "talk.mp4-a", "talk.mp4", "a")
+    (again,) = of_footage(tmp_path / "talk.mp4-a", "talk.mp4", "a")
     assert (again.name, again.made, again.who) == ("talk.mp4.0", "a", "talk")
     assert again.sound is not None
     assert np.array_equal(again.sound, np.arange(4 * 640))
@@ -97,7 +97,7 @@ class Counting:
 
     looks = 0
 
-    def seen(self, faces: np.ndarray) -> np.ndarray:
+    def visual(self, faces: np.ndarray) -> np.ndarray:
         assert faces.shape == (4, 168, 168, 3)
         self.looks += 1
         return np.full((len(faces), 128), self.looks, np.float32)

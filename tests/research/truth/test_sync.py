@@ -183,18 +183,18 @@ def follows(people: int, *, says: np.ndarray = THIRD, late: int = 0) -> list[Fol
     random = np.random.default_rng(3)
     found = list[Follow]()
     for _ in range(people):
-        heard = random.normal(size=(800, len(GROUPS)))
-        heard = np.apply_along_axis(np.convolve, 0, heard, np.hanning(17), mode="same")
-        spoken = np.roll(heard @ says, -4 * late)[::4, None]
+        audio = random.normal(size=(800, len(GROUPS)))
+        audio = np.apply_along_axis(np.convolve, 0, audio, np.hanning(17), mode="same")
+        spoken = np.roll(audio @ says, -4 * late)[::4, None]
         lips = random.normal(size=(200, MEASURES)) * 0.3
         lips[:, :4] += spoken / spoken.std()
-        found.append(Follow(lips, lips, heard / heard.std(axis=0), late=float(late)))
+        found.append(Follow(lips, lips, audio / audio.std(axis=0), late=float(late)))
     return found
 
 
 def test_canonical_axes_listen_to_the_group_that_speaks() -> None:
     axes = canonical(follows(4))
-    assert int(np.abs(axes.heard[:, 0]).argmax()) == 2 * len(GROUPS) + 2
+    assert int(np.abs(axes.audio[:, 0]).argmax()) == 2 * len(GROUPS) + 2
     assert axes.weight[0] > 0.9
 
 
@@ -207,5 +207,5 @@ def test_a_fit_without_a_sure_offset_is_refused() -> None:
 def test_a_fit_finds_the_offsets_of_its_own_people(late: int) -> None:
     axes = fitted(follows(4, says=OPENS, late=late))
     one = follows(5, says=OPENS, late=late)[-1]
-    found = peak(curve(one.seen[15:-15], one.heard, axes, margin=15))
+    found = peak(curve(one.visual[15:-15], one.audio, axes, margin=15))
     assert found.offset == pytest.approx(late, abs=0.25)
