@@ -81,6 +81,18 @@ class Spans(Settings):
     target: float = Field(
         default=10.0, description="seconds; Yang et al. 2025 reports a mean of 9.88"
     )
+    pause: float = Field(
+        default=2.0,
+        ge=0.0,
+        le=10.0,
+        description="seconds of silence across which a turn too short for a clip is joined with the voice's next one",
+    )
+    silence: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=10.0,
+        description="seconds of silence that a clip may hold at either end, where its speech is too short",
+    )
 
     @model_validator(mode="after")
     def in_order(self) -> "Spans":

@@ -131,7 +131,11 @@ def _build(settings: str) -> Flow:
             FindPeople(sampling=Sampling(every=run.survey.faces_every)),
         ),
         spans=Spans(
-            shortest=run.spans.shortest, longest=run.spans.longest, target=run.spans.target
+            shortest=run.spans.shortest,
+            longest=run.spans.longest,
+            target=run.spans.target,
+            pause=run.spans.pause,
+            silence=run.spans.silence,
         ),
         on_clip=(
             EstimatePose(pose_backend, run.pose.longest_side),

@@ -30,14 +30,23 @@ class Actor:
 
 def actors() -> tuple[Actor, ...]:
     """The rows of actors.tsv, in order. Raises CasesError where it is not there, or a row says what it may not."""
-    rows = table("actors")
+    return _actors("actors")
+
+
+def actors_of_more() -> tuple[Actor, ...]:
+    """The rows of actors_more.tsv: clips of `media/more`; where several are in view, the first of them in more.tsv."""
+    return _actors("actors_more")
+
+
+def _actors(name: str) -> tuple[Actor, ...]:
+    rows = table(name)
     try:
         return tuple(TypeAdapter(list[Actor]).validate_python(rows))
     except ValidationError as error:
         first = error.errors()[0]
         row, column = (*first["loc"], "")[:2]
         raise CasesError(
-            f"actors.tsv, row {row}, {column}: {first['input']!r}: {first['msg']}"
+            f"{name}.tsv, row {row}, {column}: {first['input']!r}: {first['msg']}"
         ) from error
 
 
@@ -62,4 +71,5 @@ def person_of(clip: str) -> str:
 
 @cache
 def _people(folder: Path) -> dict[str, str]:
-    return {Path(actor.file).stem: actor.person for actor in reversed(cast())}
+    everybody = (*cast(), *actors_of_more())
+    return {Path(actor.file).stem: actor.person for actor in reversed(everybody)}

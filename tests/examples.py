@@ -71,14 +71,14 @@ def track(
 def source(
     frames: int,
     *,
-    turns: tuple[tuple[int, int], ...],
+    turns: tuple[tuple[int, int] | tuple[int, int, int], ...],
     shots: tuple[tuple[int, int], ...] | None = None,
     tracks: tuple[Track, ...] | None = None,
     audible: tuple[int, int] | None = None,
     voiced: tuple[tuple[int, int], ...] | None = None,
     every: int = 12,
 ) -> Source:
-    """A measured source. tracks None: one person who is always in view."""
+    """A measured source. turns: start, stop, and the speaker, else 0. tracks None: one person who is always in view."""
     looks = tuple(range(0, frames, every))
     return Source(
         origin=Origin(locator="talk.mp4"),
@@ -90,9 +90,12 @@ def source(
             sound_start=0,
             sound_samples=frames * 640,
             voiced=tuple(
-                Interval(start=a, stop=b) for a, b in (turns if voiced is None else voiced)
+                Interval(start=one[0], stop=one[1]) for one in (turns if voiced is None else voiced)
             ),
-            turns=tuple(Turn(start=a, stop=b, speaker=0) for a, b in turns),
+            turns=tuple(
+                Turn(start=one[0], stop=one[1], speaker=one[2] if len(one) == 3 else 0)
+                for one in turns
+            ),
             overlaps=(),
             music=(),
             voices=BLOB,

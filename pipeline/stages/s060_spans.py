@@ -4,7 +4,7 @@ Pure: nothing is decoded here. What does not become a candidate gets its reason 
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
@@ -46,35 +46,95 @@ FACE_STEP = 1.0 / 16.0
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """Frames in which one voice speaks, and the silence beside them that nobody else's turn claims.
+
+    before, after: frames of silence that a candidate may take in at either end.
+    """
+
+    speaker: int
+    start: int
+    stop: int
+    before: int
+    after: int
+
+    def within(self, start: int, stop: int, *, least: int) -> tuple[int, int]:
+        """The frames of this voice in [start, stop): with silence up to `least` of them where they are fewer."""
+        begin, end = max(self.start, start), min(self.stop, stop)
+        short = least - (end - begin)
+        if end <= begin or short <= 0:
+            return begin, max(begin, end)
+        left = min(self.before, begin - start) if begin == self.start else 0
+        right = min(self.after, stop - end) if end == self.stop else 0
+        before = min(left, max(short - right, short // 2))
+        return begin - before, end + min(right, short - before)
+
+
+@dataclass(frozen=True, slots=True)
 class Spans:
     """Cut a source into candidates (Yang et al. 2025, section 3.2: clips of 5 to 15 s, each person independently).
 
-    shortest, longest, target: seconds.
+    shortest, longest, target: seconds. pause: seconds of silence across which two turns of one voice are joined, where
+    one of them is too short for a candidate; silence: seconds of it at either end that a candidate may hold, where
+    speech alone is too short for one. Both were set on people who are not reported: docs/truth/structure.md.
     """
 
     name: ClassVar = "spans"
-    version: ClassVar = 6
+    version: ClassVar = 7
     reads: ClassVar = frozenset({"media", "speech", "shots", "people"})
 
     shortest: float = 5.0
     longest: float = 15.0
     target: float = 10.0
+    pause: float = 2.0
+    silence: float = 1.0
 
     @property
     def least(self) -> int:
         """Frames of the shortest candidate."""
         return round(self.shortest * FPS)
 
-    def has_long_turn(self, source: Source) -> bool:
-        """Whether any turn within the sound is long enough for a clip; otherwise no picture needs decoding."""
+    def voices(self, source: Source) -> list[Voice]:
+        """The turns within the sound, in order of time; short ones joined where only a pause parts them."""
         media, speech = need(source.media, "media"), need(source.speech, "speech")
-        return any(stop - start >= self.least for _, start, stop in audible_turns(media, speech))
+        turns = sorted(audible_turns(media, speech), key=lambda one: one[1:])
+        joined: list[tuple[int, int, int]] = []
+        for turn, start, stop in turns:
+            speaker, begin, end = joined[-1] if joined else (None, 0, 0)
+            short = min(end - begin, stop - start) < self.least
+            if speaker == turn.speaker and short and start - end <= round(self.pause * FPS):
+                joined[-1] = (turn.speaker, begin, max(end, stop))
+            else:
+                joined.append((turn.speaker, start, stop))
+        return [
+            Voice(speaker, start, stop, *self.room(media, turns, start, stop))
+            for speaker, start, stop in joined
+        ]
+
+    def room(
+        self, media: Media, turns: Sequence[tuple[Turn, int, int]], start: int, stop: int
+    ) -> tuple[int, int]:
+        """Frames of silence that a candidate may take in before and after: half of what parts it from another turn."""
+        most = round(self.silence * FPS)
+        before = [max(0, start - end) // 2 for _, begin, end in turns if begin < start]
+        after = [max(0, begin - stop) // 2 for _, begin, end in turns if end > stop]
+        return (
+            min(most, *before, max(0, start - media.audible[0])),
+            min(most, *after, max(0, media.audible[1] - stop)),
+        )
+
+    def has_long_turn(self, source: Source) -> bool:
+        """Whether any voice within the sound is long enough for a clip; otherwise no picture needs decoding."""
+        return any(
+            voice.stop - voice.start + voice.before + voice.after >= self.least
+            for voice in self.voices(source)
+        )
 
     def __call__(self, source: Source) -> tuple[Clip, ...]:
         """The candidates of a source, sorted by (start, stop, person)."""
         clips = [
-            candidate(source, turn, shot, track, start, stop)
-            for turn, shot, track, start, stop in runs(source)
+            candidate(source, voice.speaker, shot, track, start, stop)
+            for voice, shot, track, start, stop in self.runs(source)
             if stop - start >= self.least
             for start, stop in self.pieces(start, stop, need(source.speech, "speech"))
         ]
@@ -96,10 +156,12 @@ class Spans:
 
     def leftovers(self, source: Source) -> list[Why | None]:
         """For each grid frame of the source why it is in no candidate, or None where it is in one."""
-        media, speech = need(source.media, "media"), need(source.speech, "speech")
+        media = need(source.media, "media")
         reasons: list[Why | None] = [Why.NO_AUDIO] * media.grid_frames
         mark(reasons, *media.audible, why=Why.NO_SPEECH)
-        for _, start, stop in audible_turns(media, speech):
+        voices = self.voices(source)
+        for voice in voices:
+            start, stop = voice.within(*media.audible, least=self.least)
             long = stop - start >= self.least
             mark(reasons, start, stop, why=Why.SHOT_TOO_SHORT if long else Why.TURN_TOO_SHORT)
         if source.shots is not None and source.people is not None:
@@ -110,18 +172,34 @@ class Spans:
         return reasons
 
     def mark_people(self, reasons: list[Why | None], source: Source) -> None:
-        """Overwrite the reasons in turns and shots that are long enough, by the people who are visible there."""
-        media, speech = need(source.media, "media"), need(source.speech, "speech")
-        for _, start, stop in audible_turns(media, speech):
+        """Overwrite the reasons in voices and shots that are long enough, by the people who are visible there."""
+        for voice in self.voices(source):
             for shot in need(source.shots, "shots").shots:
-                begin, end = max(start, shot.start), min(stop, shot.stop)
+                begin, end = voice.within(shot.start, shot.stop, least=self.least)
                 if end - begin >= self.least:
                     mark(reasons, begin, end, why=Why.NOBODY)
-        for turn, shot, _, start, stop in sorted(runs(source), key=lambda r: r[4] - r[3]):
+        for voice, shot, _, start, stop in sorted(self.runs(source), key=lambda r: r[4] - r[3]):
+            begin, end = voice.within(shot.start, shot.stop, least=self.least)
             if stop - start >= self.least:
                 mark(reasons, start, stop, why=None)
-            elif min(turn.stop, shot.stop) - max(turn.start, shot.start) >= self.least:
+            elif end - begin >= self.least:
                 mark(reasons, start, stop, why=Why.SPAN_TOO_SHORT)
+
+    def runs(self, source: Source) -> Iterator[tuple[Voice, Shot, Track, int, int]]:
+        """Every stretch of one voice, one shot and one visible person that decodes throughout, whatever its length."""
+        shots, people = need(source.shots, "shots"), need(source.people, "people")
+        for voice in self.voices(source):
+            for shot in shots.shots:
+                for track in people.tracks:
+                    if not shot.start <= track.start < shot.stop:
+                        continue
+                    seen, gone = presence(track, shot, people)
+                    begin = max(shot.start, seen)
+                    end = min(shot.stop, gone, shots.decoded_until)
+                    for part in around(begin, end, shots.undecodable):
+                        start, stop = voice.within(*part, least=self.least)
+                        if start < stop:
+                            yield voice, shot, track, start, stop
 
 
 def mark(reasons: list[Why | None], start: int, stop: int, *, why: Why | None) -> None:
@@ -135,22 +213,6 @@ def audible_turns(media: Media, speech: Speech) -> Iterator[tuple[Turn, int, int
         start, stop = max(turn.start, media.audible[0]), min(turn.stop, media.audible[1])
         if stop > start:
             yield turn, start, stop
-
-
-def runs(source: Source) -> Iterator[tuple[Turn, Shot, Track, int, int]]:
-    """Every stretch of one voice, one shot and one visible person that decodes throughout, whatever its length."""
-    media, speech = need(source.media, "media"), need(source.speech, "speech")
-    shots, people = need(source.shots, "shots"), need(source.people, "people")
-    for turn, start, stop in audible_turns(media, speech):
-        for shot in shots.shots:
-            for track in people.tracks:
-                if not shot.start <= track.start < shot.stop:
-                    continue
-                seen, gone = presence(track, shot, people)
-                begin = max(start, shot.start, seen)
-                end = min(stop, shot.stop, gone, shots.decoded_until)
-                for part in around(begin, end, shots.undecodable):
-                    yield turn, shot, track, *part
 
 
 def around(start: int, stop: int, holes: tuple[Interval, ...]) -> Iterator[tuple[int, int]]:
@@ -214,7 +276,9 @@ def cut_at_pauses(
 # ---- candidates ------------------------------------------------------------------------------------------------------
 
 
-def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, stop: int) -> Clip:
+def candidate(
+    source: Source, speaker: int, shot: Shot, track: Track, start: int, stop: int
+) -> Clip:
     """The record of one candidate, with what the source's sections say about its span."""
     media, fetched = need(source.media, "media"), need(source.fetched, "fetched")
     speech, shots = need(source.speech, "speech"), need(source.shots, "shots")
@@ -249,7 +313,7 @@ def candidate(source: Source, turn: Turn, shot: Shot, track: Track, start: int, 
         speech=ClipSpeech(
             backend=speech.backend,
             voices=speech.voices,
-            speaker=turn.speaker,
+            speaker=speaker,
             voiced=fraction(speech.voiced, start, stop),
             overlap=None if speech.overlaps is None else fraction(speech.overlaps, start, stop),
             music=None if speech.music is None else fraction(speech.music, start, stop),

@@ -137,15 +137,17 @@ def _order() -> dict[str, int]:
 def people(media: Path, cache: Path, names: tuple[str, ...]) -> Iterator[Person]:
     """Every person of the clips that are there, from the cache where the same was read in the same way before.
 
-    names: files, with `@` and the first frame where a clip is not read from its beginning.
+    media: the folder of the clips; where a clip is not in it, `more` beside it is looked into. names: files, with `@`
+    and the first frame where a clip is not read from its beginning.
     """
     for name in names:
         file, _, begin = name.partition("@")
-        if (media / file).is_file():
-            made = made_by(media / file)
+        found = media / file if (media / file).is_file() else media.with_name("more") / file
+        if found.is_file():
+            made = made_by(found)
             folder = cache / f"{name}-{made}"
             if not folder.is_dir():
-                keep(read(media / file, begin=int(begin or 0)), folder)
+                keep(read(found, begin=int(begin or 0)), folder)
             yield from of_footage(folder, name, made)
 
 

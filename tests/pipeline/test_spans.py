@@ -19,8 +19,46 @@ def test_one_voice_one_shot_one_person_is_one_candidate() -> None:
 
 
 def test_a_turn_just_under_five_seconds_is_none_and_at_five_seconds_one() -> None:
-    assert spans_of(source(200, turns=((0, 124),))) == []
-    assert spans_of(source(200, turns=((0, 125),))) == [(0, 125)]
+    bare = Spans(silence=0.0)
+    assert not bare(source(200, turns=((0, 124),)))
+    assert len(bare(source(200, turns=((0, 125),)))) == 1
+
+
+def test_a_turn_that_is_a_little_short_is_widened_by_silence_and_no_further() -> None:
+    assert spans_of(source(200, turns=((30, 150),))) == [(28, 153)]
+    assert spans_of(source(160, turns=((36, 150),))) == [(31, 156)]
+    assert spans_of(source(152, turns=((30, 152),))) == [(27, 152)]  # all of it on the one side
+    assert spans_of(source(200, turns=((60, 134),))) == []  # 74 frames and 25 at either end
+    assert spans_of(source(200, turns=((60, 135),))) == [(35, 160)]
+    assert spans_of(source(300, turns=((30, 190),))) == [(30, 190)]
+
+
+def test_silence_is_parted_between_two_voices() -> None:
+    measured = source(300, turns=((0, 100, 0), (140, 300, 1)))
+    assert spans_of(measured) == [(140, 300)]  # 20 of 40 frames of silence: 120 in all
+    assert spans_of(source(300, turns=((0, 105, 0), (145, 300, 1)))) == [(0, 125), (145, 300)]
+
+
+def test_short_turns_of_one_voice_are_joined_across_a_pause_of_two_seconds() -> None:
+    assert spans_of(source(300, turns=((0, 100), (150, 250)))) == [(0, 250)]
+    assert Spans(silence=0.0)(source(300, turns=((0, 100), (151, 250)))) == ()
+    assert spans_of(source(300, turns=((0, 100, 0), (150, 250, 1)))) == [(0, 125), (138, 263)]
+
+
+def test_long_turns_of_one_voice_stay_two() -> None:
+    assert spans_of(source(400, turns=((0, 130), (170, 400)))) == [(0, 130), (170, 400)]
+
+
+def test_another_voice_in_the_pause_keeps_two_turns_apart() -> None:
+    measured = source(300, turns=((0, 100, 0), (110, 130, 1), (140, 240, 0)))
+    assert Spans(silence=0.0)(measured) == ()
+
+
+def test_silence_is_not_taken_from_another_shot_or_from_where_nothing_decodes() -> None:
+    shots = ((0, 30), (30, 300))
+    measured = source(300, turns=((30, 150),), shots=shots, tracks=(track(0, range(30, 300, 12)),))
+    assert spans_of(measured) == [(30, 155)]
+    assert spans_of(with_holes(source(300, turns=((30, 150),)), (28, 30), (154, 160))) == []
 
 
 def test_a_cut_in_the_middle_divides_a_turn() -> None:
@@ -64,7 +102,7 @@ def test_pieces_cover_a_run_and_keep_the_limits(stop: int, data: st.DataObject) 
 def test_frames_outside_any_candidate_say_why() -> None:
     measured = source(
         500,
-        turns=((50, 150), (200, 400)),
+        turns=((50, 120), (200, 400)),
         audible=(0, 480),
         tracks=(track(0, range(204, 300, 12)),),
     )
