@@ -117,7 +117,10 @@ class ActiveSpeaker:
         from pipeline.perception.sync.checkpoint import find
 
         if self.at is None:
-            return f"no weights are set (sync.weights): name a folder with {FILES[self.name]}"
+            return (
+                f"no weights are set or fetched: csg-data weights fetch {self.name}, "
+                f"or name a folder with {FILES[self.name]} (sync.weights)"
+            )
         if find(self.at, FILES[self.name]) is None:
             return f"{self.name} has no weights at {self.at}: name a folder with {FILES[self.name]}"
         return None

@@ -67,7 +67,10 @@ class SyncNet:
         from pipeline.perception.sync.checkpoint import find
 
         if self.at is None:
-            return f"no weights are set (sync.weights): name a folder that holds {FILE}"
+            return (
+                "no weights are set or fetched: csg-data weights fetch syncnet, "
+                f"or name a folder that holds {FILE} (sync.weights)"
+            )
         if find(self.at, FILE) is None:
             return f"syncnet has no weights at {self.at}: name a folder that holds {FILE}"
         return None
