@@ -7,7 +7,7 @@ see a backend's name, never `auto`.
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.perception import speech, sync
+from pipeline.perception import speech
 from pipeline.weights import located, placed, taken_by
 
 AUTO = "auto"
@@ -44,13 +44,14 @@ def own_weights(kind: str, backend: str) -> Path | None:
 
 
 def works(kind: str, backend: str, weights: Path | None) -> bool:
-    """Whether a backend lacks nothing here; of a package's own file of weights, only the pinned one counts."""
+    """Whether a backend that is better than the last lacks nothing here. Loads no network and no library for one.
+
+    sync: its file, which is the pinned one; speech: that or the file in the package, if it is the pinned one.
+    """
     if kind == "sync":
-        return sync.BACKENDS[backend](weights=weights).missing() is None
+        return weights is not None
     made = speech.BACKENDS[backend](weights)
-    if made.missing() is not None:
-        return False
-    return not isinstance(made, speech.Segmentation) or made.is_published
+    return made.missing() is None and isinstance(made, speech.Segmentation) and made.is_published
 
 
 def how_to_better(kind: str, backend: str) -> str | None:
@@ -66,8 +67,3 @@ def sentence(kind: str, asked: str, backend: str, weights: Path | None) -> str:
     if how := how_to_better(kind, backend):
         return f"{kind}: {backend} (auto; better: {how})"
     return f"{kind}: {backend} (auto{f', {weights}' if weights else ''})"
-
-
-def sentences(asked: Mapping[str, str], taken: Mapping[str, Placed]) -> list[str]:
-    """One for each kind; asked: the names in the settings."""
-    return [sentence(kind, asked[kind], *placed) for kind, placed in taken.items()]

@@ -95,7 +95,7 @@ def reference_page() -> str:
         "```sh",
         "csg-data weights fetch light-asd                    # from its publisher, or from a folder: --from FOLDER",
         "csg-data doctor --deep                              # runs every installed backend on a second of video",
-        "csg-data compare-pose talk.mp4 --onnx rtmw.onnx     # how far the installed pose backends, and one more, are apart",
+        "csg-data compare-pose talk.mp4 --onnx rtmw.onnx     # how far pose backends are from each other",
         "```",
         "",
         "Files lie in `~/.cache/cospeech/weights`, or where COSPEECH_WEIGHTS says; there they need no further setting.",
