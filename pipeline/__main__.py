@@ -157,8 +157,11 @@ def doctor(
     if deep:
         from pipeline.audit import deep as deeply
 
-        found = list(deeply.trials(run))
-        console.print(deeply.table(found))
+        console.print("\neach installed backend, run on a second or two of the built-in sample")
+        found: list[deeply.Trial] = []
+        for each in deeply.trials(run):
+            console.print(deeply.line(each), highlight=False, soft_wrap=True)
+            found.append(each)
         raise typer.Exit(int(any(each.outcome == "fails" for each in found)))
 
 

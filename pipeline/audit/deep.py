@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.table import Table
+from rich.markup import escape
 
 from manifests import keypoints as kp
 from manifests.geometry import FPS, SAMPLES_PER_FRAME
@@ -88,18 +88,11 @@ def in_process(kind: str, name: str, folder: Path, *, patience: float = PATIENCE
     return Trial(kind, name, "fails", note, seconds)
 
 
-def table(found: list[Trial]) -> Table:
-    """The trials, a line each."""
-    drawn = Table(box=None, pad_edge=False, show_header=False, title="each backend on the sample")
-    for _ in range(3):
-        drawn.add_column()
-    drawn.add_column(justify="right")
-    drawn.add_column(overflow="fold")
-    for each in found:
-        state = f"[{COLOURS[each.outcome]}]{each.outcome}[/]"
-        seconds = f"{each.seconds:.1f} s" if each.seconds else ""
-        drawn.add_row(each.kind, each.name, state, seconds, each.note)
-    return drawn
+def line(each: Trial) -> str:
+    """One trial in a line, with rich's markup."""
+    seconds = f"{each.seconds:.1f} s" if each.seconds else ""
+    state = f"[{COLOURS[each.outcome]}]{each.outcome:13}[/]"
+    return f"{each.kind:6}  {each.name:25}  {state}  {seconds:>7}  {escape(each.note)}"
 
 
 # ---- the material ----------------------------------------------------------------------------------------------------

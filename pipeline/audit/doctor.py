@@ -138,6 +138,8 @@ def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
     if lacks is None and one.weights is not None:
         marks += f"; weights {one.weights[:12]}"
     note = f"{lacks}. {about}" if lacks else f"{about} {marks}"
+    if one.name not in ORDER.get(kind, (one.name,)):
+        note += ". Not taken by auto: docs/decisions/0016-auto.md"
     name = f"{one.name}{' (chosen)' if chosen else ''}"
     return Finding(kind, name, "missing" if lacks else "works", note)
 

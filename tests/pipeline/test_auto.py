@@ -93,7 +93,7 @@ def test_what_is_not_measured_or_did_no_better_is_taken_only_by_its_name(
     assert Run().resolved().backends["sync"] == ("embedded", None)
     assert load(None, (f"sync.backend={name}",)).resolved().backends["sync"] == (name, file)
     (finding,) = [each for each in findings(Run()) if each.name == name]
-    assert finding.state == "works"
+    assert finding.state == "works" and "Not taken by auto" in finding.note
 
 
 def test_each_better_backend_of_the_order_has_a_filter_proven_for_it_alone() -> None:
