@@ -65,21 +65,21 @@ class Shots(Settings):
     backend: Annotated[str, named(shots.BACKENDS)] = "embedded"
 
 
-class Found(Settings):
+class BackendSettings(Settings):
     """A backend that may be left to `auto`."""
 
     backend: str
     weights: Path | None = None
 
     @model_validator(mode="after")
-    def weights_have_a_user(self) -> "Found":
+    def weights_have_a_user(self) -> "BackendSettings":
         """`auto` takes what lies in the folder of weights and nothing else."""
         if self.weights is not None and self.backend == AUTO:
             raise ValueError("weights are named, so name their backend too")
         return self
 
 
-class Speech(Found):
+class Speech(BackendSettings):
     """Who listens."""
 
     backend: Annotated[str, named(speech.BACKENDS, AUTO)] = AUTO
@@ -137,7 +137,7 @@ class Pose(Settings):
         return self
 
 
-class Sync(Found):
+class Sync(BackendSettings):
     """Who compares lips and voice."""
 
     backend: Annotated[str, named(sync.BACKENDS, AUTO)] = AUTO

@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
@@ -247,3 +248,35 @@ def test_the_published_light_asd_is_taken_once_it_is_fetched(
     file = weights.get(weights.known("light-asd"), tmp_path, source=shared / "weights")
     assert settled("sync", AUTO, None) == ("light-asd", file)
     assert sync_stage(Run()).backend.load() is not None
+
+
+@pytest.mark.slow
+def test_weights_that_come_and_go_leave_no_mixed_dataset(
+    shared: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second run has every sync measurement by the new backend; the third is the first again."""
+    monkeypatch.setenv("COSPEECH_WEIGHTS", str(tmp_path / "weights"))
+    (tmp_path / "weights").mkdir()
+    listed = tmp_path / "list.csv"
+    listed.write_text(f"file\n{sample}/ada.mp4\n{sample}/ben.mp4\n")
+    run = load(None, (f"out={tmp_path}/set", f"sources={listed}", "workers=1", "dashboard=-1"))
+
+    def built() -> tuple[str, set[str], str]:
+        console = Console(record=True, width=200, file=io.StringIO())
+        assert build(run, console) == 0
+        facts = json.loads((run.out / "dataset.json").read_text())
+        rows = pq.read_table(run.out / "decisions.parquet").to_pylist()
+        by = {row["backend"] for row in rows if row["stage"] == "sync"}
+        assert facts["settings"]["sync"]["backend"] in by
+        return facts["root"], by, console.export_text()
+
+    root, by, _ = built()
+    assert by == {"embedded"}
+    file = weights.get(weights.known("light-asd"), weights.folder(), source=shared / "weights")
+    other, by, said = built()
+    assert by == {"light-asd"} and other != root
+    assert "was made with embedded, this run takes light-asd" in said
+    file.unlink()
+    again, by, said = built()
+    assert by == {"embedded"} and again == root
+    assert "was made with light-asd, this run takes embedded" in said
