@@ -138,11 +138,31 @@ def show_status(run: Run) -> None:
 
 
 @app.command()
-def doctor(config: ConfigFile = None, set_: Override = None) -> None:
+def doctor(
+    config: ConfigFile = None,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep",
+            help="Run each installed backend on a second of the built-in sample; exit 1 if one fails.",
+        ),
+    ] = False,
+    set_: Override = None,
+) -> None:
     """Say which backends work here, what the others lack and how to get it, and which filters are proven."""
     from pipeline.audit.doctor import findings, table
 
-    console.print(table(findings(settings(config, {}, set_))))
+    run = settings(config, {}, set_)
+    console.print(table(findings(run)))
+    if deep:
+        from pipeline.audit import deep as deeply
+
+        console.print("\neach installed backend, run on a second or two of the built-in sample")
+        found: list[deeply.Trial] = []
+        for each in deeply.trials(run):
+            console.print(deeply.line(each), highlight=False, soft_wrap=True)
+            found.append(each)
+        raise typer.Exit(int(any(each.outcome == "fails" for each in found)))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The commands of `csg-data` that look after what is there: verify, diff, what-if, restore, gc."""
+"""The commands of `csg-data` that look after what is there: verify, diff, what-if, restore, gc, compare-pose."""
 
 import json
 from pathlib import Path
@@ -137,4 +137,37 @@ def gc(
         console.print(line)
 
 
-ALL = (verify, diff, what_if, restore, gc)
+def compare_pose(
+    sources: Annotated[
+        str,
+        typer.Argument(help="List, folder, glob or file of clips of one person, on this machine."),
+    ],
+    config: ConfigFile = None,
+    onnx: Annotated[
+        list[Path] | None, typer.Option(help="A further model for onnx; may be repeated.")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=1, help="Of each clip, from its start.")] = 250,
+    to_json: Annotated[
+        Path | None, typer.Option("--json", help="Write everything as JSON too.")
+    ] = None,
+    set_: Override = None,
+) -> None:
+    """Run every installed pose backend over the same frames, and print how far they are from each other."""
+    from manifests.files import write_whole
+    from pipeline.audit import compare_pose as comparing
+
+    def say(text: str) -> None:
+        console.print(text, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+    run = settings(config, {"sources": sources}, set_)
+    found = comparing.compare(run, onnx or [], frames=frames, say=say)
+    console.print(comparing.tables(found))
+    if len(found.backends) == 1:
+        say("one backend alone is compared with nothing; how to get another:")
+        for name, lacks in found.absent.items():
+            say(f"  {name}: {lacks}")
+    if to_json is not None:
+        write_whole(to_json, json.dumps(comparing.to_json(found), indent=2, sort_keys=True) + "\n")
+
+
+ALL = (verify, diff, what_if, restore, gc, compare_pose)

@@ -20,9 +20,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from manifests.errors import UserError
+from pipeline.backends import AUTO, Placed, settled
 from pipeline.fetching.settings import FetchSettings
 from pipeline.perception import pose, shots, speech, sync
 from pipeline.rules import RULES, with_thresholds
+from pipeline.weights import located
 
 
 class ConfigError(UserError):
@@ -35,16 +37,17 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def named(backends: Mapping[str, Any]) -> AfterValidator:
-    """A check that a name is one of these backends."""
+def named(backends: Mapping[str, Any], *others: str) -> AfterValidator:
+    """A check that a name is one of these backends, or of the others."""
 
     def check(name: str) -> str:
-        if name in backends:
+        names = (*others, *backends)
+        if name in names:
             return name
-        near = difflib.get_close_matches(name, backends, n=1)
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise PydanticCustomError(
-            "backend", "{sentence}", {"sentence": f"{hint}there are {', '.join(backends)}"}
+            "backend", "{sentence}", {"sentence": f"{hint}there are {', '.join(names)}"}
         )
 
     return AfterValidator(check)
@@ -62,11 +65,24 @@ class Shots(Settings):
     backend: Annotated[str, named(shots.BACKENDS)] = "embedded"
 
 
-class Speech(Settings):
+class BackendSettings(Settings):
+    """A backend that may be left to `auto`."""
+
+    backend: str
+    weights: Path | None = None
+
+    @model_validator(mode="after")
+    def weights_have_a_user(self) -> "BackendSettings":
+        """`auto` takes what lies in the folder of weights and nothing else."""
+        if self.weights is not None and self.backend == AUTO:
+            raise ValueError("weights are named, so name their backend too")
+        return self
+
+
+class Speech(BackendSettings):
     """Who listens."""
 
-    backend: Annotated[str, named(speech.BACKENDS)] = "embedded"
-    weights: Path | None = None
+    backend: Annotated[str, named(speech.BACKENDS, AUTO)] = AUTO
 
 
 class Spans(Settings):
@@ -133,11 +149,10 @@ class Pose(Settings):
         return self
 
 
-class Sync(Settings):
+class Sync(BackendSettings):
     """Who compares lips and voice."""
 
-    backend: Annotated[str, named(sync.BACKENDS)] = "embedded"
-    weights: Path | None = None
+    backend: Annotated[str, named(sync.BACKENDS, AUTO)] = AUTO
 
 
 class Crop(Settings):
@@ -276,8 +291,41 @@ class Run(Settings):
         """Whether the built-in sample is asked for."""
         return self.sources == SAMPLE
 
+    @property
+    def backends(self) -> dict[str, Placed]:
+        """The backend of each kind that this run names, with its weights."""
+        kinds = {"speech": self.speech, "pose": self.pose, "sync": self.sync}
+        chosen = {kind: (s.backend, s.weights) for kind, s in kinds.items()}
+        return {"shots": (self.shots.backend, None), **chosen}
+
+    def with_backends(self) -> "Run":
+        """The run with `auto` replaced by what it stands for here, and weights by where they lie.
+
+        Raises WeightsError.
+        """
+        taken = {kind: settled(kind, *self.backends[kind]) for kind in ("speech", "pose", "sync")}
+        update = {
+            kind: getattr(self, kind).model_copy(update={"backend": name, "weights": weights})
+            for kind, (name, weights) in taken.items()
+        }
+        update["pose"] = update["pose"].model_copy(update={"detector": located(self.pose.detector)})
+        return self.model_copy(update=update)
+
     def resolved(self) -> "Run":
-        """The run with every path of its own absolute: workers may run in other folders."""
+        """The run as it starts here: backends decided, every path absolute, since workers may run in other folders."""
+        run = self.with_backends()
+        for kind in ("speech", "pose", "sync"):
+            section = getattr(run, kind)
+            places = {
+                name: path.absolute()
+                for name in ("weights", "detector")
+                if isinstance(path := getattr(section, name, None), Path)
+            }
+            run = run.model_copy(update={kind: section.model_copy(update=places)})
+        return run.with_absolute_paths()
+
+    def with_absolute_paths(self) -> "Run":
+        """The run with the paths of its own output and lists absolute."""
         paths = {
             name: path.absolute()
             for name in ("out", "work", "lock")

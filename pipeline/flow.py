@@ -110,8 +110,8 @@ class Flow:
 
 
 def build(run: Run) -> Flow:
-    """The flow of a run's settings."""
-    return _build(run.model_dump_json())
+    """The flow of a run's settings; `auto` is what it stands for on this machine. Raises WeightsError."""
+    return _build(run.with_backends().model_dump_json())
 
 
 @lru_cache(maxsize=8)
@@ -169,6 +169,7 @@ def _build(settings: str) -> Flow:
 
 def measuring(run: Run) -> dict[str, str]:
     """The chosen backend by the section of a record that it measures; other sections have no choice of backends."""
+    run = run.with_backends()
     return {
         "speech": run.speech.backend,
         "shot": run.shots.backend,
@@ -180,6 +181,7 @@ def measuring(run: Run) -> dict[str, str]:
 
 def lacking(run: Run) -> list[str]:
     """What the chosen backends lack on this machine, one sentence each; nothing where the run can begin."""
+    run = run.with_backends()
     made = {
         "shots": (run.shots.backend, shots.BACKENDS[run.shots.backend]()),
         "speech": (run.speech.backend, chosen(speech.BACKENDS, run.speech)),

@@ -116,10 +116,19 @@ def fingerprint(stage: StageFacts) -> str:
     return digest({"stage": stage.name, "version": stage.version, "parameters": describe(stage)})
 
 
+PLACES = ("at", "path")
+"""Fields of a backend that say where the file lies that its `weights` is the hash of."""
+
+
 def describe(thing: object) -> object:
-    """A value as plain data for hashing; dataclasses by class name, fields, and their backend facts."""
+    """A value as plain data for hashing; dataclasses by class name, fields, and their backend facts.
+
+    Where weights lie is left out: a file that is moved, or lies elsewhere on another machine, changes no result.
+    """
     if dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         facts = {f.name: describe(getattr(thing, f.name)) for f in dataclasses.fields(thing)}
+        if isinstance(getattr(thing, "weights", None), str):
+            facts.update((name, None) for name in PLACES if name in facts)
         for fact in ("name", "version", "weights", "sure_from"):
             if isinstance(value := getattr(thing, fact, None), str | int | float):
                 facts.setdefault(fact, value)

@@ -28,6 +28,14 @@ settings.register_profile("steady", deadline=None, derandomize=True, max_example
 settings.load_profile("steady")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def no_weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """An empty folder of weights: what a developer has fetched decides no test."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COSPEECH_WEIGHTS", str(tmp_path_factory.mktemp("weights")))
+        yield
+
+
 @pytest.fixture
 def site() -> "Iterator[Site]":
     """A web server on loopback that says what a test tells it to."""

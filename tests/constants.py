@@ -60,6 +60,7 @@ EXCEPTIONS: dict[str, tuple[str, ...]] = {
     "csg-data weights list": ("known_issues/test_tables_are_squeezed_without_a_terminal.py",),
     "csg-data sample": ("pipeline/test_sample.py", "-k", "command"),
     "csg-data settings": ("pipeline/test_config.py",),
+    "csg-data compare-pose": ("pipeline/audit/test_compare_pose.py",),
     "csg-model systems": ("models/test_commands.py", "-k", "systems"),
     "csg-model prepare": ("models/test_commands.py", "-k", "prepared"),
     "stage fetch": ("pipeline/fetching/test_known.py", "known_issues/test_unreachable_source_is_dropped.py"),

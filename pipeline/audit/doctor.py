@@ -5,12 +5,14 @@ import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Group
 from rich.table import Table
 
 from pipeline import flow
+from pipeline.backends import ORDER
 from pipeline.config import Run
 from pipeline.fetching import web_missing
 from pipeline.perception import pose, shots, speech, sync
@@ -18,6 +20,7 @@ from pipeline.perception.faces import FaceDetector
 from pipeline.perception.shots import ShotDetector
 from pipeline.rules import RULES
 from pipeline.stages.s090_sync import MeasureSync
+from pipeline.weights import WeightsError, faults, folder, taken_by
 
 State = Literal["works", "missing", "unproven", "partly", "proven"]
 COLOURS: dict[State, str] = {
@@ -41,7 +44,29 @@ class Finding:
 
 def findings(run: Run) -> list[Finding]:
     """Everything the doctor looks at, nothing of it changed."""
-    return [*machine(), *backends(run), *filters(run), *corrections(run)]
+    taken = without_damaged(run)
+    chosen = [*backends(taken), *filters(taken), *corrections(taken)]
+    return [*machine(), *damaged(), *chosen]
+
+
+def without_damaged(run: Run) -> Run:
+    """The run as it would start; where weights are damaged, with which no run begins, as if they were not there."""
+    try:
+        return run.with_backends()
+    except WeightsError:
+        return run.model_copy(
+            update={
+                kind: section.model_copy(update={"backend": ORDER[kind][-1], "weights": None})
+                for kind, section in (("speech", run.speech), ("sync", run.sync))
+                if section.weights is None
+            }
+        )
+
+
+def damaged() -> Iterator[Finding]:
+    """Files in the folder of weights that are not the pinned ones."""
+    for weights, fault in faults():
+        yield Finding("weights", weights.name, "missing", fault)
 
 
 def machine() -> Iterator[Finding]:
@@ -73,17 +98,33 @@ def gpu() -> Finding:
 
 def backends(run: Run) -> Iterator[Finding]:
     """Every perception backend; the chosen ones are marked."""
+    for kind, one, chosen in made(run):
+        yield backend(kind, one, chosen=chosen)
+
+
+def made(run: Run) -> Iterator[tuple[str, "Backend", bool]]:
+    """Every perception backend by its kind, with the weights that lie here, and whether this run takes it."""
     for name, make in shots.BACKENDS.items():
-        yield backend("shots", make(), chosen=name == run.shots.backend)
-    yield backend("people", FaceDetector(), chosen=True)
+        yield "shots", make(), name == run.shots.backend
+    yield "people", FaceDetector(), True
     kinds = (("speech", speech.BACKENDS, run.speech), ("pose", pose.BACKENDS, run.pose))
-    for kind, made, settings in kinds:
-        for name, make in made.items():
-            chosen = name == settings.backend
-            yield backend(kind, flow.chosen(made, settings) if chosen else make(), chosen=chosen)
+    for kind, backends_of, settings in kinds:
+        for name, make in backends_of.items():
+            if chosen := name == settings.backend:
+                yield kind, flow.chosen(backends_of, settings), chosen
+            else:
+                file = file_of(kind, name)
+                yield kind, make() if file is None else make(file), chosen
     for name, make in sync.BACKENDS.items():
         chosen = name == run.sync.backend
-        yield backend("sync", make(weights=run.sync.weights if chosen else None), chosen=chosen)
+        file = run.sync.weights if chosen else file_of("sync", name)
+        yield "sync", make(weights=file), chosen
+
+
+def file_of(kind: str, backend: str) -> Path | None:
+    """The weights of a backend in this machine's folder, whatever their bytes; None where there are none."""
+    weights = taken_by(f"{kind}.weights", backend)
+    return None if weights is None or not (file := folder() / weights.file).is_file() else file
 
 
 Backend = ShotDetector | FaceDetector | speech.SpeechBackend | pose.PoseBackend | sync.SyncBackend
@@ -97,6 +138,8 @@ def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
     if lacks is None and one.weights is not None:
         marks += f"; weights {one.weights[:12]}"
     note = f"{lacks}. {about}" if lacks else f"{about} {marks}"
+    if one.name not in ORDER.get(kind, (one.name,)):
+        note += ". Not taken by auto: docs/decisions/0016-auto.md"
     name = f"{one.name}{' (chosen)' if chosen else ''}"
     return Finding(kind, name, "missing" if lacks else "works", note)
 

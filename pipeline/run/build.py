@@ -14,6 +14,7 @@ from pipeline.config import ConfigError, Run
 from pipeline.fetching.opt_outs import read_opt_outs
 from pipeline.flow import Flow, lacking
 from pipeline.flow import build as build_flow
+from pipeline.run.chosen import changed_backends, taken_line
 from pipeline.run.drive import Callbacks, Gathered, measure, silent_hosts
 from pipeline.run.finish import Done, finish, identity_file, is_trial
 from pipeline.run.ledger import Ledger
@@ -41,11 +42,12 @@ def build(run: Run, console: Console, *, flow: Flow | None = None) -> int:
 
     flow: another one than that of the settings.
     """
-    run = run.resolved()
+    asked, run = run, run.resolved()
     check(run, own_flow=flow is None)
+    taken = taken_line(asked, run) if flow is None else None
     try:
         with interruptible(), locked(run.work_folder):
-            return Building(run, flow or build_flow(run), console).run()
+            return Building(run, flow or build_flow(run), console, taken).run()
     except (Outage, SourcesUnreachable) as error:
         print_reason(console, f"stopped: {error}; nothing was committed, what was measured is kept")
         return STOPPED
@@ -104,6 +106,8 @@ class Building:
     run_: Run
     flow: Flow
     console: Console
+    taken: str | None = None
+    """Which backends the run takes, in one line."""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
@@ -124,8 +128,14 @@ class Building:
             self.print(last.said)
             return last.code
         refuse_trial(run.out, listing.sources, trial=is_trial(run))
+        taken = () if self.taken is None else (self.taken,)
+        self.print(taken)
+        for line in changed_backends(run) if taken else ():
+            self.warn(line)
         progress, gathered, done = self.rounds(listing.sources)
-        said = report(run, done, gathered, progress, [*notes(counts), *unmatched(run, gathered)])
+        said = report(
+            run, done, gathered, progress, [*taken, *notes(counts), *unmatched(run, gathered)]
+        )
         self.print(said)
         code = DONE if done.finished.clips else NOTHING_KEPT
         key = None if gathered.failures else self.key(listing)

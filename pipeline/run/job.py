@@ -22,5 +22,10 @@ class Job:
 
 
 def flow_digest(flow: Flow) -> str:
-    """Hash of all that decides what a flow measures, libraries included: equal where two machines measure alike."""
-    return digest([describe(stage) for stage in flow.stages])
+    """Hash of all that decides what a flow measures, libraries included: equal where two machines measure alike.
+
+    A machine on which the file of a backend's weights is not there answers otherwise than one on which it is.
+    """
+    backends = [getattr(stage, "backend", None) for stage in flow.stages]
+    lacks = [b is not None and b.missing() is not None for b in backends]
+    return digest([[describe(stage) for stage in flow.stages], lacks])

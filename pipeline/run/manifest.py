@@ -39,8 +39,14 @@ HOW = {
     "silent_seconds",
 }
 """What of a run's settings says how, not what: no part of the dataset or of its root hash."""
-NO_PART = {**dict.fromkeys(HOW, True), "fetch": {"breaker_after": True, "breaker_pause": True}}
-"""The same for pydantic, with what of the section `fetch` is of this kind."""
+NO_PART = {
+    **dict.fromkeys(HOW, True),
+    "fetch": {"breaker_after": True, "breaker_pause": True},
+    "speech": {"weights": True},
+    "pose": {"weights": True, "detector": True},
+    "sync": {"weights": True},
+}
+"""The same for pydantic, with what of other sections is of this kind: where weights lie; a stage has their hash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from rich.console import Console
 from pipeline.config import Run
 from pipeline.flow import Flow
 from pipeline.flow import build as build_flow
+from pipeline.run.chosen import taken_line
 from pipeline.run.ledger import Ledger
 from pipeline.run.plan import Plan, plan
 from pipeline.stage import describe
@@ -19,7 +20,9 @@ SHOWN = 10
 
 def state(run: Run, *, flow: Flow | None = None) -> Iterator[str]:
     """The state in lines. Nothing is measured, fetched or changed."""
-    run = run.resolved()
+    asked, run = run, run.resolved()
+    if flow is None:
+        yield taken_line(asked, run)
     flow = flow or build_flow(run)
     if run.sample:
         listed = run.work_folder / "sample" / "sources.csv"

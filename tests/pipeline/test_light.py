@@ -28,6 +28,7 @@ for backends in (pose.BACKENDS, shots.BACKENDS, speech.BACKENDS, sync.BACKENDS):
         backend = make()
         assert isinstance(backend.version, str)
         backend.weights
+        backend.missing()
 """
 TABLES = """
 from manifests import tables
@@ -39,7 +40,7 @@ assert tables.CLIPS.names
     "code",
     [
         pytest.param(FLOW, id="the flow and the fingerprint of every stage"),
-        pytest.param(EVERY_BACKEND, id="version and weights of every backend"),
+        pytest.param(EVERY_BACKEND, id="version, weights and lack of every backend"),
         pytest.param("import pipeline.__main__", id="the command"),
         pytest.param(TABLES, id="the columns of the manifests"),
     ],

@@ -67,7 +67,7 @@ class OnnxPose:
 
     def missing(self) -> str | None:
         """None where onnxruntime is installed, offers the device, and the files are there."""
-        what = "an RTMPose, DWPose or RTMW export with 133 joints"
+        what = "csg-data weights fetch dwpose, or any RTMPose, DWPose or RTMW export of 133 joints"
         own = sessions.lacking(self.path, device=self.device, what=what, setting="pose.weights")
         return own or (self.people.missing() if self.people else None)
 

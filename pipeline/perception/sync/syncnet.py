@@ -16,6 +16,7 @@ from jaxtyping import Float, Float32, Int16, UInt8
 from pipeline.packages import version_of
 from pipeline.perception.sync.interface import REACH, Lips, Scorer, SyncError, SyncScore, check
 from pipeline.perception.sync.mfcc import STEPS_PER_FRAME, mfcc
+from pipeline.perception.sync.weights_file import find
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,10 +65,11 @@ class SyncNet:
 
     def missing(self) -> str | None:
         """None where the weights file is there."""
-        from pipeline.perception.sync.checkpoint import find
-
         if self.at is None:
-            return f"no weights are set (sync.weights): name a folder that holds {FILE}"
+            return (
+                "no weights are set or fetched: csg-data weights fetch syncnet, "
+                f"or name a folder that holds {FILE} (sync.weights)"
+            )
         if find(self.at, FILE) is None:
             return f"syncnet has no weights at {self.at}: name a folder that holds {FILE}"
         return None
@@ -76,7 +78,7 @@ class SyncNet:
         """The network with its weights, on a device. Raises SyncError without the published
         weights.
         """
-        from pipeline.perception.sync.checkpoint import fill, find
+        from pipeline.perception.sync.checkpoint import fill
         from pipeline.perception.sync.syncnet_network import SyncNetwork
 
         file = find(self.at, FILE)
