@@ -62,7 +62,7 @@ def lost(source: Source, reasons: Sequence[Why | None]) -> Lost:
     found: Counter[tuple[str, str]] = Counter()
     for frame in np.flatnonzero(voiced).tolist():
         why = reasons[frame]
-        if why in STRUCTURE:
+        if why is not None and why in STRUCTURE:
             found[str(why), cause(frame, why, media, speech)] += 1
     return Lost(
         Path(source.origin.locator).name,
