@@ -122,7 +122,8 @@ class Pose(Settings):
 
 
 class Sync(Settings):
-    """Who compares lips and voice."""
+    """Who compares lips and voice. weights: a file, or a folder that holds it, such as the model that
+    `csg-model train syncnet` made."""
 
     backend: Annotated[str, named(sync.BACKENDS)] = "embedded"
     weights: Path | None = None
