@@ -98,5 +98,5 @@ def write_talking(folder: Path) -> Path:
         (2, 60, "train", "bea"),
         (3, 48, "train", "bea"),
     )
-    held = ((4, 52, "val", "cid"), (5, 44, "val", "dan"))
+    held = ((4, 60, "val", "cid"), (5, 44, "val", "dan"))
     return write_dataset(folder, [made(*row) for row in (*rows, *held)])

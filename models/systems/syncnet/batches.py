@@ -64,8 +64,9 @@ class Windows:
         mirrored = random.random() < 0.5
         shown = self.faces.rows(entry, begin, span + WINDOW)
         heard = sound_rows(self.cepstra, entry, begin + late, span + WINDOW)
-        faces = np.stack([shown[at : at + WINDOW] for at in starts - begin])
-        sounds = np.stack([sound_window(heard, at) for at in starts - begin])
+        at = [int(start) - begin for start in starts]
+        faces = np.stack([shown[each : each + WINDOW] for each in at])
+        sounds = np.stack([sound_window(heard, each) for each in at])
         return faces[:, :, :, ::-1] if mirrored else faces, sounds, starts.astype(np.int64)
 
 
