@@ -32,10 +32,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     given = parser.parse_args()
     whole, trained = Motions.open(given.dataset), Motions.open(given.trained_on, "train")
-    seen, people = (
-        {entry.id for entry in trained.entries},
-        Motions.open(given.trained_on).identities,
-    )
+    seen, people = {entry.id for entry in trained.entries}, trained.identities
     parts = {
         "trained on": whole.where(lambda entry: entry.id in seen),
         "unseen people": whole.where(lambda entry: entry.identity not in people),

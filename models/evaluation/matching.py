@@ -20,7 +20,7 @@ CHANCE: Mapping[str, float] = {
 MEANING: Mapping[str, str] = {
     "own_over_shifted": f"one window: own voice fits better than itself {NEAREST} to {REACH} frames off",
     "own_over_foreign": "a clip: own voice fits better than another person's",
-    "offset_within_1": f"a clip: offset found to the frame, of {2 * REACH + 1}",
+    "offset_within_1": f"a clip: offset found within one frame, of {2 * REACH + 1}",
 }
 
 
