@@ -46,11 +46,18 @@ class Config:
     shift: int = 5
     mixture: Mixture = field(default_factory=Mixture)
     validation_frames: int = 250
+    calibration: int = 16
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
         """Refuse what cannot be compared."""
-        for name, least in (("size", 16), ("frames", 1), ("shift", 1), ("validation_frames", 40)):
+        for name, least in (
+            ("size", 16),
+            ("frames", 1),
+            ("shift", 1),
+            ("validation_frames", 40),
+            ("calibration", 0),
+        ):
             range_checked(name, getattr(self, name), least)
 
 

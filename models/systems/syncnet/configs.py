@@ -22,6 +22,7 @@ class Config:
     reach: int = 15
     apart: int = 2
     validation_frames: int = 250
+    calibration: int = 16
     training: Training = field(default_factory=Training)
 
     def __post_init__(self) -> None:
@@ -32,6 +33,7 @@ class Config:
             ("reach", 1),
             ("apart", 1),
             ("validation_frames", 40),
+            ("calibration", 0),
         ):
             range_checked(name, getattr(self, name), least)
         if self.windows * self.training.batch_size // self.training.accumulate < 2:

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from models.__main__ import main
 from models.data import lips
 from models.data.dataset import Dataset
-from models.data.order import Place
+from models.data.order import Order, Place
 from models.systems import light_asd, syncnet, system_of
 from models.systems import lips as shared
 from models.systems.light_asd.batches import FOREIGN, OWN, SHIFTED, STILL, Stretches
@@ -36,7 +36,7 @@ SMALL = {
 }
 RUN = (
     *("training.steps=2", "training.batch_size=2", "training.threads=1", "training.tracker=none", "size=32"),
-    *("validation_frames=44", "training.save=2"),
+    *("validation_frames=44", "training.save=2", "calibration=1"),
 )  # fmt: skip
 OWN_RUN = {"syncnet": ("windows=2",), "light-asd": ("frames=8",)}
 
@@ -280,6 +280,27 @@ def test_light_asd_is_validated_as_the_filter_scores(
     np.testing.assert_allclose(found.own.T, odds, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_calibrated_networks_do_in_use_what_they_did_in_training(
+    dataset: Dataset, name: str
+) -> None:
+    phase = phase_of(
+        name, dataset, calibration=1, training=replace(SMALL[name].training, batch_size=3)
+    )
+    torch.manual_seed(0)
+    networks = phase.networks()
+    network = networks["network"]
+    batch = phase.batch(Order(0, phase.samples).batch(0, 3))
+    with torch.no_grad():
+        trained = float(sum(phase.losses(networks, batch).values()))
+        network.eval()
+        before = float(sum(phase.losses(networks, batch).values()))
+        phase.calibrate(networks)
+        after = float(sum(phase.losses(networks, batch).values()))
+    assert not network.training
+    assert abs(after - trained) < 0.3 * abs(before - trained)
+
+
 def test_others_are_other_people_and_a_short_voice_is_heard_over_and_over(dataset: Dataset) -> None:
     phase = phase_of("syncnet", dataset)
     for entry in dataset.motions.entries:
@@ -324,7 +345,7 @@ def test_the_filter_reads_the_export_by_its_own_hash(runs: dict[str, Path], name
     loaded = backend.load()
     (checkpoint,) = (runs[name] / "lips" / "checkpoints").iterdir()
     trained = load_file(checkpoint / "networks.safetensors")
-    for key, tensor in loaded.network.state_dict().items():
+    for key, tensor in loaded.network.named_parameters():
         assert torch.equal(tensor, trained[f"network.{key}"])
     size = backend.face_size
     shown = Lips(np.zeros((40, size, size, 3), np.uint8), np.zeros((40, 133, 3), np.float32))

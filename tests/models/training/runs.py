@@ -85,10 +85,16 @@ def small(system: str, workers: int = 0, steps: int = STEPS) -> Any:
         "csg405": lambda: replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training),
         "toy": lambda: replace(toy.small(), codec=first, animation=second),
         "syncnet": lambda: replace(
-            syncnet.tiny(), size=32, windows=2, reach=5, validation_frames=40, training=few
+            syncnet.tiny(),
+            size=32,
+            windows=2,
+            reach=5,
+            validation_frames=40,
+            calibration=1,
+            training=few,
         ),
         "light-asd": lambda: replace(
-            light_asd.tiny(), size=32, frames=8, validation_frames=40, training=few
+            light_asd.tiny(), size=32, frames=8, validation_frames=40, calibration=1, training=few
         ),
     }[system]()
 
