@@ -207,12 +207,11 @@ CLIP_RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Why.NOT_SPEAKER, "sync", "sync.speaking", ">=", 0.0, "the backend's own score",
-        "below 0 the lips are at rest, somebody else speaks: docs/truth.md", proven=("light-asd",),
-        misses="every foreign voice over a talking mouth; no listener at rest, but those are four people only",
+        "below 0 the voice is not this mouth's, or the lips are at rest: docs/truth.md", proven=("light-asd",),
     ),
     Rule(
-        Why.OUT_OF_SYNC, "sync", "sync.confidence", ">=", 3.0, "the backend's own score",
-        "LatentSync's rule for SyncNet", proven=(),
+        Why.OUT_OF_SYNC, "sync", "sync.apart", "<=", 2.0, "frames, where sure",
+        "sound up to 90 ms early is accepted (ITU-R BT.1359-1, annex 1); what could be moved was", proven=(),
     ),
     Rule(
         Why.OUTSIDE_FRAME, "framing", "framing.outside", "<=", 0.45, "ratio of the box",

@@ -89,7 +89,8 @@ def main() -> None:
     alone = {names[0] for names in more.values() if len(names) == 1}
     paired = {person_of(clip) for clip in clips("sync/pairs")}
     folds = dealt(more.values(), alone, paired)
-    before = {actor.person for actor in cast()} - set(folds)
+    spoke = {person_of(clip) for clip in (*clips("sync/speakers"), *clips("speech/single"))}
+    before = ({actor.person for actor in cast()} | spoke) - set(folds)
     print("person\tfold")
     for person in sorted(before):
         print(f"{person}\tfit")

@@ -97,9 +97,13 @@ class Spans:
     def voices(self, source: Source) -> list[Voice]:
         """The turns within the sound, in order of time; short ones joined where only a pause parts them."""
         media, speech = need(source.media, "media"), need(source.speech, "speech")
-        turns = sorted(audible_turns(media, speech), key=lambda one: one[1:])
+        return self.voices_of(speech.turns, media.audible)
+
+    def voices_of(self, turns: Sequence[Turn], audible: tuple[int, int]) -> list[Voice]:
+        """The same of any turns. audible: first frame with sound and the frame after the last."""
+        within = sorted(audible_turns(turns, audible), key=lambda one: one[1:])
         joined: list[tuple[int, int, int]] = []
-        for turn, start, stop in turns:
+        for turn, start, stop in within:
             speaker, begin, end = joined[-1] if joined else (None, 0, 0)
             short = min(end - begin, stop - start) < self.least
             if speaker == turn.speaker and short and start - end <= round(self.pause * FPS):
@@ -107,20 +111,24 @@ class Spans:
             else:
                 joined.append((turn.speaker, start, stop))
         return [
-            Voice(speaker, start, stop, *self.room(media, turns, start, stop))
+            Voice(speaker, start, stop, *self.room(within, audible, start, stop))
             for speaker, start, stop in joined
         ]
 
     def room(
-        self, media: Media, turns: Sequence[tuple[Turn, int, int]], start: int, stop: int
+        self,
+        turns: Sequence[tuple[Turn, int, int]],
+        audible: tuple[int, int],
+        start: int,
+        stop: int,
     ) -> tuple[int, int]:
         """Frames of silence that a candidate may take in before and after: half of what parts it from another turn."""
         most = round(self.silence * FPS)
         before = [max(0, start - end) // 2 for _, begin, end in turns if begin < start]
         after = [max(0, begin - stop) // 2 for _, begin, end in turns if end > stop]
         return (
-            min(most, *before, max(0, start - media.audible[0])),
-            min(most, *after, max(0, media.audible[1] - stop)),
+            min(most, *before, max(0, start - audible[0])),
+            min(most, *after, max(0, audible[1] - stop)),
         )
 
     def has_long_turn(self, source: Source) -> bool:
@@ -207,10 +215,12 @@ def mark(reasons: list[Why | None], start: int, stop: int, *, why: Why | None) -
     reasons[start:stop] = [why] * max(0, stop - start)
 
 
-def audible_turns(media: Media, speech: Speech) -> Iterator[tuple[Turn, int, int]]:
+def audible_turns(
+    turns: Sequence[Turn], audible: tuple[int, int]
+) -> Iterator[tuple[Turn, int, int]]:
     """Each turn with its frames inside the sound."""
-    for turn in speech.turns:
-        start, stop = max(turn.start, media.audible[0]), min(turn.stop, media.audible[1])
+    for turn in turns:
+        start, stop = max(turn.start, audible[0]), min(turn.stop, audible[1])
         if stop > start:
             yield turn, start, stop
 

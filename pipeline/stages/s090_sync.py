@@ -11,6 +11,8 @@ from pipeline.stage import Frames, need
 
 # Frames of sound heard on each side of the picture, so that a late or early voice can be found: SyncNet's ±15.
 MARGIN = 15
+LATEST = 2
+"""Frames by which stored sound may surely be late or early: what `least_shift` leaves in place, and no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class MeasureSync:
     """
 
     name: ClassVar = "sync"
-    version: ClassVar = 2
+    version: ClassVar = 3
     reads: ClassVar = frozenset({"media", "span", "person", "pose"})
     writes: ClassVar = "sync"
 
@@ -63,5 +65,6 @@ class MeasureSync:
             confidence=score.confidence,
             speaking=score.speaking,
             shifted=score.offset if moves else 0,
+            late=score.offset if sure and not moves else 0,
         )
         return clip.model_copy(update={"sync": section})

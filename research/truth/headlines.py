@@ -98,78 +98,63 @@ def _turns(rows: list[Record], backend: str) -> Headline:
     )
 
 
-SYNC_BACKENDS = {
-    "embedded": "embedded",
-    "light-asd": "light-asd",
-    "lr-asd": "lr-asd, its own log-odds",
-}
-"""The backends by their names in the tables."""
+SYNC_BACKENDS = ("embedded", "light-asd")
+"""The backends that decide, by their names in the tables."""
 
 
 def sync(text: str) -> tuple[Headline, ...]:
-    """Offsets, who speaks, and the two rules."""
+    """Foreign voices, offsets, and faces at rest."""
     clips, people = _found(r"(\d+) clips of (\d+) people with their own voice", text)
     footage = f"{clips} clips, {people} people"
-    chance = row_with(
-        table_below(text, "Sure by chance", first="backend"), {"backend": "light-asd, as set"}
-    )
-    moved = row_with(
-        table_below(text, "Voices moved by 3 to 15 frames (`out_of_sync`)", first="backend"),
-        {"backend": "light-asd"},
-    )
-    return (
-        *_answers(
-            text,
-            "The whole clip, the mean of its halves: to the frame",
-            "offset of a whole clip, right to the frame",
-            footage,
-        ),
-        Headline(
-            "sync `light-asd`",
-            "sure by chance: share of its sure offsets, at the confidence from which sound is moved",
-            f"own voices sure {chance['own voices sure']}, foreign {chance['foreign voices sure']}",
-            f"at most {chance['95 % bound']} (95 % bound)",
-        ),
-        *_answers(
-            text,
-            "The speaker beside a face at rest",
-            "which of two faces speaks, the other at rest",
-            footage,
-        ),
-        *_answers(
-            text,
-            "The speaker beside another who talks",
-            "which of two faces speaks, the other talking too",
-            footage,
-        ),
-        _listener(text),
-        Headline(
-            "`out_of_sync`, `light-asd`",
-            "voices moved by 3 to 15 frames, where confident",
-            _cases(*reversed(moved["in sync (0 or 1 frame) + moved (3 to 15)"].split(" + "))),
-            f"{_precision(moved['confident: precision'], moved['recall 2'])}, coverage {moved['coverage']}",
-        ),
-    )
+    found: list[Headline] = []
+    for backend in SYNC_BACKENDS:
+        voice = row_with(
+            table_below(text, "Another's voice (`not_the_speaker`)", first="backend"),
+            {"backend": backend, "voice": "another person"},
+        )
+        found.append(
+            Headline(
+                f"`not_the_speaker`, `{backend}`",
+                "another person's voice over a talking mouth, 5 s",
+                f"{_cases(*reversed(voice['own + foreign'].split(' + ')))}, {people} people",
+                _precision(voice["precision"], voice["recall"]),
+            )
+        )
+    far = "Voices 10 frames off and more (`out_of_sync`, or moved)"
+    for row in table_below(text, far, first="backend"):
+        found.append(
+            Headline(
+                f"`out_of_sync` or moved, `{row['backend']}`",
+                "voices moved by 10 to 25 frames, 5 s",
+                f"{_cases(*reversed(row['cases at 0 + at 10 and more'].split(' + ')))}, {people} people",
+                _precision(row["acted on: precision"], row["recall"]),
+            )
+        )
+    for backend in SYNC_BACKENDS:
+        rows = table_below(text, "Planted offsets", first="backend")
+        if not any(row["backend"] == backend for row in rows):
+            continue
+        every = row_with(rows, {"backend": backend, "planted, frames": "all"})
+        found.append(
+            Headline(
+                f"sync `{backend}`",
+                "offset within one frame of what was planted, where sure",
+                footage,
+                f"{every['right within one frame, where sure']}, sure {every['sure']}",
+            )
+        )
+    return tuple(found)
 
 
-def _answers(text: str, heading: str, measured: str, footage: str) -> tuple[Headline, ...]:
-    rows = table_below(text, heading, first="backend")
-    said: list[str] = []
-    for backend, name in SYNC_BACKENDS.items():
-        row = row_with(rows, {"backend": name})
-        said.append(f"`{backend}` {row['right, all (95 % interval over people)']}")
-    return (Headline("sync, by backend", measured, footage, "; ".join(said)),)
-
-
-def _listener(text: str) -> Headline:
-    heading = "A listener: a face at rest beside another's voice (`not_the_speaker`)"
-    row = row_with(table_below(text, heading, first="backend"), {"backend": "light-asd"})
-    return Headline(
-        "`not_the_speaker`, `light-asd`",
-        "a face at rest beside another's voice",
-        _cases(*reversed(row["speakers + listeners"].split(" + "))),
-        _precision(row["precision at 0"], row["recall"]),
+def structure(text: str) -> tuple[Headline, ...]:
+    """What is lost of the speech of people no number was set on."""
+    reported = text.partition("People of `report`")[2]
+    clips, people, seconds, lost = _found(
+        r"(\d+) clips of (\d+) people, ([\d.]+) s of speech: ([\d.]+ \([\d.]+ to [\d.]+\)) lost",
+        reported,
     )
+    footage = f"{clips} clips, {people} people, {seconds} s"
+    return (Headline("spans", "speech of one continuous speaker lost to structure", footage, lost),)
 
 
 def shots(text: str) -> tuple[Headline, ...]:
@@ -293,6 +278,7 @@ HEADLINES: dict[str, Callable[[str], tuple[Headline, ...]]] = {
     "filters": filters,
     "picture_rate": picture_rate,
     "speech": speech,
+    "structure": structure,
     "sync": sync,
     "shots": shots,
     "tracking": tracking,

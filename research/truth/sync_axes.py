@@ -25,7 +25,7 @@ EDGE = 15  # frames at both ends of a clip that are not fitted on, so that every
 class Follow:
     """A mouth and its voice over a whole clip.
 
-    lips: for the signs; seen: for the fit; late: frames by which the voice is late, None where that is not sure.
+    lips: for the signs; visual: for the fit; late: frames by which the voice is late, None where that is not sure.
     """
 
     lips: Float[np.ndarray, "time 6"]
@@ -35,16 +35,17 @@ class Follow:
 
 
 def fitted(people: Sequence[Follow]) -> Axes:
-    """Axes over `seen`, from people whose offsets are found on the way."""
-    known = [replace(one, late=_late(one.lips, one.audio, SIGNS)) for one in people]
+    """Axes over `visual`, from people whose offsets are found on the way."""
+    known = [replace(one, late=late_of(one.lips, one.audio, SIGNS)) for one in people]
     axes = canonical(known)
     for _ in range(ROUNDS):
-        known = [replace(one, late=_late(one.visual, one.audio, axes)) for one in people]
+        known = [replace(one, late=late_of(one.visual, one.audio, axes)) for one in people]
         axes = canonical(known)
     return axes
 
 
-def _late(visual: np.ndarray, audio: np.ndarray, axes: Axes) -> float | None:
+def late_of(visual: np.ndarray, audio: np.ndarray, axes: Axes) -> float | None:
+    """Frames by which a whole clip's voice is late by some axes; None where they are not sure."""
     found = peak(curve(visual[EDGE:-EDGE], audio, axes, margin=EDGE))
     return found.offset if found.clear * np.sqrt(len(visual) - 2 * EDGE) >= SURE else None
 

@@ -57,7 +57,8 @@ def resting() -> tuple[str, ...]:
 
 # What makes a person's data, as places in the project.
 MADE_BY = (
-    *("manifests", "pipeline/media", "pipeline/perception/faces", "pipeline/perception/pose"),
+    *("manifests/geometry.py", "manifests/keypoints.py", "pipeline/media"),
+    *("pipeline/perception/faces", "pipeline/perception/pose"),
     *("pipeline/perception/people", "pipeline/perception/sessions.py", "pipeline/run/frames.py"),
     *("pipeline/stages/s060_spans.py", "pipeline/stages/s070_pose.py"),
     "research/truth/sync_clips.py",

@@ -36,6 +36,7 @@ def cases(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     head = "file\tperson\tview\tshows\tmoves\tstart\tstop"
     actors = ["\t".join((*actor, "0", "8.4")) for actor in ACTORS]
     (folder / "actors.tsv").write_text("\n".join([head, *actors]) + "\n")
+    (folder / "actors_more.tsv").write_text(f"{head}\n")
     monkeypatch.setenv("COSPEECH_CASES", str(folder))
     return folder
 

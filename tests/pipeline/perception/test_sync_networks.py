@@ -152,7 +152,7 @@ def test_own_weights_without_a_stated_hash_are_refused(tmp_path: Path, content: 
 def test_own_weights_give_the_published_score_and_are_never_sure(tmp_path: Path) -> None:
     save(light_asd(), tmp_path / "light-asd.model", name="light-asd")
     own = ActiveSpeaker("light-asd", at=tmp_path)
-    assert own.sure_from is None and ActiveSpeaker("light-asd").sure_from == 2.0
+    assert own.sure_from is None and ActiveSpeaker("light-asd").sure_from == 0.8
     assert own.load().axes is None
     found = own.load()(lips(FACE_SIZE), noise_sound(FRAMES + 30), margin=15)
     assert np.isfinite(found.speaking)

@@ -1,4 +1,6 @@
-"""How the truth about sync is counted: thresholds from other people, intervals over people, axes from other people."""
+"""How the truth about sync is counted: people apart, cases of foreign voices and planted offsets, axes of others."""
+
+import dataclasses
 
 import numpy as np
 import pytest
@@ -6,173 +8,112 @@ import pytest
 from pipeline.perception.sync import SyncScore
 from pipeline.perception.sync.embedded import OPENS
 from pipeline.perception.sync.lipvoice import GROUPS, MEASURES, curve, peak
+from research.folds import dealt, groups
 from research.recordings import alike
-from research.truth.sync import (
-    HOP,
-    Answered,
-    Case,
-    Filtered,
-    answered,
-    choices,
-    filtered,
-    interval,
-    share,
-    threshold,
-)
+from research.truth import sync
+from research.truth.sync import Case, Person, Stretch, auc, dropped, planted, precision, voices
 from research.truth.sync_axes import Follow, canonical, fitted
-from research.truth.sync_clips import Person, half_of, who
-from research.truth.sync_judges import FOLDS, folds_of
-from research.truth.sync_whole import Foreign, Whole, by_chance, foreign_voices, limit
+from research.truth.sync_clips import who
+from research.truth.sync_fit import PARTS, parted
 
 
-@pytest.fixture
-def names(faces: list[str]) -> list[str]:
-    """Everybody who talks."""
-    return sorted({who(face) for face in faces})
-
-
-@pytest.fixture
-def sides(names: list[str]) -> list[list[str]]:
-    """Both halves of them."""
-    return [[name for name in names if half_of(name) == side] for side in (0, 1)]
-
-
-def still(name: str, frames: int = 150) -> Person:
+def still(name: str, frames: int = 250) -> Person:
     """A face that does nothing, with silence."""
     pose = np.zeros((frames, 133, 3), np.float32)
     return Person(name, pose, np.zeros((0, 0, 0, 3), np.uint8), np.zeros(frames * 640, np.int16))
 
 
-def cases(names: list[str], sure: float, *, right: bool, times: int = 5) -> list[Case]:
-    return [Case(name, right, sure) for name in names for _ in range(times)]
+def numbered(name: str, frames: int = 250) -> Person:
+    """A face whose sound says which sample it is, within a period of int16."""
+    sound = (np.arange(frames * 640) // 640).astype(np.int16)
+    return dataclasses.replace(still(name, frames), sound=sound)
 
 
-def test_the_halves_are_equal_but_for_one_person(sides: list[list[str]]) -> None:
-    assert abs(len(sides[0]) - len(sides[1])) <= 1
+def says(offset: float, *, sure: float = 5.0, speaking: float = 1.0) -> SyncScore:
+    return SyncScore(round(offset), sure, speaking, offset)
 
 
-def test_two_clips_of_what_may_be_one_person_are_one_person(
-    faces: list[str], names: list[str]
-) -> None:
+def test_two_clips_of_what_may_be_one_person_are_one_person(faces: list[str]) -> None:
     pair = [f"{clip}.mp4.0" for clip in sorted(alike())]
     assert pair == ["pair-a.mp4.0", "pair-b.mp4.0"]
     assert set(pair) <= set(faces)
     assert len({who(face) for face in pair}) == 1
-    folds = folds_of(faces)
-    assert folds[pair[0]] == folds[pair[1]]
-    assert len(names) == len(faces) - 1
-
-
-def test_no_person_is_in_two_folds(faces: list[str], names: list[str]) -> None:
-    folds = folds_of(faces)
-    people = {(who(face), fold) for face, fold in folds.items()}
-    assert len(people) == len(names)
-    assert set(folds.values()) == set(range(FOLDS))
-
-
-def test_nobody_is_their_own_foil() -> None:
-    cast = [still(f"{clip}.mp4.0") for clip in sorted(alike())]
-    cases = choices(cast, cast, lambda *_: SyncScore(0, 1.0, 1.0), hop=HOP, each=2)
-    assert cases == []
-
-
-def test_a_threshold_is_the_lowest_from_which_enough_are_right(sides: list[list[str]]) -> None:
-    some = cases(sides[0][:4], 3.0, right=True) + cases(sides[0][:4], 1.0, right=False)
-    assert threshold(some) == 3.0
-
-
-def test_one_lucky_person_sets_no_threshold(sides: list[list[str]]) -> None:
-    some = cases(sides[0][:1], 3.0, right=True, times=50)
-    assert threshold(some + cases(sides[0][1:5], 1.0, right=False)) is None
-
-
-def test_a_threshold_is_used_on_the_other_half_of_the_people_only(sides: list[list[str]]) -> None:
-    good = cases(sides[0], 3.0, right=True) + cases(sides[0], 1.0, right=False)
-    other = cases(sides[1], 2.0, right=False) + cases(sides[1], 4.0, right=False)
-    found: Answered = answered(good + other)
-    assert found.limits == (None, 3.0)
-    assert {one.sure for one in found.kept} == {4.0}
-    assert not any(one.right for one in found.kept)
-
-
-def test_a_case_without_a_sure_reference_is_not_asked(sides: list[list[str]]) -> None:
-    some = [Case(n, True, 3.0, known=3.0) for side in sides for n in side]
-    vague = [Case(n, False, 3.0, known=0.0) for side in sides for n in side]
-    found = answered(some + vague)
-    assert len(found.asked) == len(found.kept) == len(some)
-
-
-def test_the_interval_is_over_people_and_not_over_cases() -> None:
-    few = cases(["a"], 1.0, right=True, times=100) + cases(["b"], 1.0, right=False, times=100)
-    assert interval(few, share) == (0.0, 1.0)
-
-
-def test_a_filter_is_fitted_on_one_half_and_counted_on_the_other(names: list[str]) -> None:
-    values = [
-        Filtered(name, fault, value)
-        for name in names
-        for fault, value in ((True, 0.0), (True, 0.5), (False, 2.0), (False, 3.0))
-    ]
-    cells = filtered(values).split(" | ")
-    assert cells[0] == "38 + 38"
-    assert cells[1:4] == ["1.00", "1.000", "1.000"]
-
-
-def test_of_what_is_sure_as_much_is_chance_as_foreign_voices_are_sure() -> None:
-    own = [Whole(name, 3.0, 0.1) for name in "abcd"] + [Whole("e", 0.5, None)]
-    foreign = [
-        Foreign(name, 3.5 if name == "a" else 0.1) for name in "abcdefghij" for _ in range(2)
-    ]
-    assert by_chance(own, foreign, 3.0) == pytest.approx(0.1 / 0.8)
-    assert by_chance(own, foreign, 0.5) == pytest.approx(0.1)
-    assert by_chance(own, [], 0.5) != by_chance(own, [], 0.5)  # not a number
-
-
-def test_each_face_counts_alike_however_many_voices_it_was_given() -> None:
-    own = [Whole(name, 3.0, 0.1) for name in "abcd"]
-    fooled = [Foreign(name, 3.5) for name in "abc"]
-    assert by_chance(own, fooled + [Foreign("d", 0.1)] * 97, 3.0) == pytest.approx(0.75)
-
-
-def test_the_limit_is_the_lowest_above_which_chance_is_rare() -> None:
-    own = [
-        Whole(name, sure, 0.1)
-        for name, sure in zip("abcde", (5.0, 4.0, 3.0, 2.0, 1.0), strict=True)
-    ]
-    foreign = [Foreign("a", 1.5)] * 10 + [Foreign("a", 0.1)] * 90
-    assert limit(own, foreign) == 2.0
-    assert limit(own, [Foreign("a", 6.0)]) is None
-    assert limit(own, []) is None
-
-
-def test_few_people_set_no_limit() -> None:
-    own = [Whole(name, 5.0, 0.1) for name in "aabb"]
-    assert limit(own, [Foreign("a", 0.0)]) is None
-
-
-def test_a_voice_is_foreign_only_to_another_person_and_as_long_as_the_clip() -> None:
-    pair = [still(f"{clip}.mp4.0", 150) for clip in sorted(alike())]
-    long, short = still("talker-00.mp4.0", 200), still("talker-01.mp4.0", 109)
-    cast = [*pair, long, short]
-    made = foreign_voices(cast, lambda *_: SyncScore(0, 1.0, 1.0))
-    wanted = [
-        face.who
-        for face in cast
-        for voice in cast
-        if voice.who != face.who
-        and half_of(voice.who) == half_of(face.who)
-        and len(voice) >= 0.9 * len(face)
-    ]
-    assert [one.person for one in made] == wanted and wanted
-
-
-def test_people_who_are_added_change_nobodys_fold(faces: list[str]) -> None:
-    more = ["made.mp4@250.0", "listener.mp4.0"]
-    assert folds_of(faces).items() <= folds_of([*faces, *more]).items()
 
 
 def test_a_later_stretch_of_a_clip_is_of_the_same_person() -> None:
     assert who("made.mp4@250.0") == who("made.mp4.0") == "desk"
+
+
+def test_who_shares_a_clip_or_a_person_shares_a_fold() -> None:
+    together = [("a",), ("b", "c"), ("c", "d"), ("e",), ("f",)]
+    assert groups(together) == [("a",), ("b", "c", "d"), ("e",), ("f",)]
+    folds = dealt(together, alone={"a", "e", "f"}, reported={"d"})
+    assert {folds[name] for name in "bcd"} == {"report"}
+    assert sorted(folds[name] for name in "aef") in (
+        ["fit", "fit", "report"],
+        ["fit", "report", "report"],
+    )
+
+
+def test_people_who_are_added_to_the_reported_change_no_other_fold() -> None:
+    alone = {"a", "b", "c", "d"}
+    before = dealt([(name,) for name in "abcd"], alone, set())
+    after = dealt([*((name,) for name in "abcd"), ("x", "y")], alone, {"x"})
+    assert before.items() <= after.items()
+
+
+def test_each_part_of_the_people_is_of_people() -> None:
+    cast = [still(f"{clip}.mp4.0") for clip in (*sorted(alike()), "talker-00", "talker-01")]
+    parts = parted(cast)
+    assert set(parts) == {one.who for one in cast} and set(parts.values()) <= set(range(PARTS))
+
+
+def test_a_foreign_voice_is_of_somebody_else_or_of_another_time() -> None:
+    cast = [numbered("pair-a.mp4.0"), numbered("talker-02.mp4.0"), numbered("talker-03.mp4.0")]
+    cast.append(numbered("talker-02.mp4@250.0"))
+    begins: list[tuple[str, int]] = []
+
+    def judge(person: Person, start: int, stop: int, sound: np.ndarray) -> SyncScore:
+        begins.append((person.who, int(sound[15 * 640])))
+        return says(0.0)
+
+    made = voices(cast, judge, {"talker-02": "w", "talker-03": "w"})
+    kinds = {one.kind for one in made if one.who == "talker-02"}
+    assert kinds == {sync.OWN, sync.ANYONE, sync.SAME_SEX, sync.EARLIER}
+    assert {one.kind for one in made if one.who == "talker-03"} == kinds - {sync.EARLIER}
+    assert len(begins) == len(made)
+
+
+def test_precision_weighs_own_and_foreign_voices_alike() -> None:
+    own = [Case("a", sync.OWN, says(0.0, speaking=-1.0))] + [Case("a", sync.OWN, says(0.0))] * 99
+    foreign = [Case("b", sync.ANYONE, says(0.0, speaking=-1.0))] * 2
+    foreign += [Case("b", sync.ANYONE, says(0.0))] * 2
+    assert dropped([*own, *foreign], sync.ANYONE) == 0.5
+    assert precision([*own, *foreign], sync.ANYONE) == pytest.approx(0.5 / 0.51)
+    assert auc([*own, *foreign], sync.ANYONE, lambda score: score.speaking) == pytest.approx(0.745)
+    assert precision(own[1:], sync.ANYONE) != precision(own[1:], sync.ANYONE)  # not a number
+
+
+def test_a_planted_offset_is_counted_from_what_other_stretches_say() -> None:
+    cast = [numbered("talker-00.mp4.0"), numbered("talker-00.mp4@250.0")]
+
+    def judge(person: Person, start: int, stop: int, sound: np.ndarray) -> SyncScore:
+        late = start - 15 - int(sound[0])
+        return says(late + 4.0)  # the recording came four frames late
+
+    found = planted(cast, judge, 1.0)
+    assert found and all(one.error == pytest.approx(0.0) for one in found if one.error is not None)
+    assert {one.late for one in found} >= {-5, 0, 5}
+    assert all(one.error is None for one in found if one.late > 11)
+
+
+def test_a_recording_of_one_stretch_has_no_planted_offset() -> None:
+    assert planted([numbered("talker-00.mp4.0", 200)], lambda *_: says(0.0), 1.0) == []
+
+
+def test_a_stretch_knows_where_in_the_file_it_begins() -> None:
+    one = Stretch(still("talker-00.mp4@250.0"), 15)
+    assert (one.recording, one.begin) == ("talker-00.mp4", 265)
 
 
 THIRD = np.eye(len(GROUPS))[2]

@@ -1,6 +1,9 @@
 """Speech of one continuous speaker that is lost to structure: which seconds become no candidate, and by which cause.
 
-    python -m research.structure [--shared FOLDER] [--fold fit|report|both] [--set speech.backend=…]
+    python -m research.truth.structure [--shared FOLDER] [--fold fit|report] [--set speech.backend=…]
+
+Then, of recordings of several people with reference turns, how much of what may become a candidate holds another's
+voice: what joining and widening must not raise.
 
 Clips in which one person alone speaks, by eye (`speech/single` of lists.tsv; `people` 1 in more.tsv), of the length of
 the shortest candidate and more. Each is measured as a source (sound, shots, people) and cut into candidates; a voiced
@@ -18,24 +21,27 @@ from pathlib import Path
 import numpy as np
 
 from manifests.errors import run_command
-from manifests.geometry import FPS
-from manifests.record import Media, Source, Speech, Why
+from manifests.geometry import FPS, SAMPLES_PER_FRAME
+from manifests.record import Media, Source, Speech, Turn, Why
 from pipeline.config import Run, load
 from pipeline.flow import build
 from pipeline.perception.resampling import bootstrap_statistic
+from pipeline.perception.speech.embedded import Embedded
 from pipeline.run.job import Job
 from pipeline.run.listing import sources_of
 from pipeline.run.step import source_provider
 from pipeline.run.walk import walk_source
 from pipeline.stage import need
-from pipeline.stages.s060_spans import audible_turns
+from pipeline.stages.s060_spans import Spans, Voice, audible_turns
 from pipeline.validation.footage import linked, shared_folder
 from research.cases import clips
 from research.cast import person_of
 from research.folds import FOLDS, Fold, fold_of, people_of_more
+from research.recordings import read
 
 STRUCTURE = (Why.TURN_TOO_SHORT, Why.SHOT_TOO_SHORT, Why.SPAN_TOO_SHORT)
 DRAWS = 1000
+WORK = Path("work/structure")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def cause(frame: int, why: Why, media: Media, speech: Speech) -> str:
     """Why the turn around a voiced frame is too short; for other reasons nothing more is known."""
     if why is not Why.TURN_TOO_SHORT:
         return "picture"
-    turns = sorted(audible_turns(media, speech), key=lambda one: one[1])
+    turns = sorted(audible_turns(speech.turns, media.audible), key=lambda one: one[1])
     at = next((n for n, (_, start, stop) in enumerate(turns) if start <= frame < stop), None)
     if at is None:
         return "alone"
@@ -153,20 +159,91 @@ def table(rows: Sequence[Lost]) -> str:
     return "\n".join(lines)
 
 
+# ---- several people --------------------------------------------------------------------------------------------------
+
+References = dict[str, list[tuple[float, float, str]]]
+
+
+def references(folder: Path) -> References:
+    """Start, stop in seconds and speaker of each reference turn, by recording, of the RTTM files of a folder."""
+    found: References = {}
+    for path in sorted(folder.glob("*.rttm")):
+        for line in path.read_text("utf-8").splitlines():
+            _, name, _, start, seconds, _, _, speaker, *_ = line.split()
+            found.setdefault(name, []).append(
+                (float(start), float(start) + float(seconds), speaker)
+            )
+    return {name: turns for name, turns in found.items() if (folder / f"{name}.wav").is_file()}
+
+
+def others(voice: Voice, turns: Sequence[tuple[float, float, str]], least: int) -> tuple[int, int]:
+    """Frames of a voice, with its silence where it is short, and of these with anybody but its main speaker."""
+    start, stop = voice.within(voice.start - voice.before, voice.stop + voice.after, least=least)
+    names = sorted({speaker for _, _, speaker in turns})
+    speaking = np.zeros((len(names), stop - start), bool)
+    for begin, end, speaker in turns:
+        first, last = round(begin * FPS) - start, round(end * FPS) - start
+        speaking[names.index(speaker), max(0, first) : max(0, last)] = True
+    main = int(speaking.sum(axis=1).argmax())
+    return stop - start, int(np.delete(speaking, main, axis=0).any(axis=0).sum())
+
+
+def several(folder: Path, spans: Sequence[tuple[str, Spans]]) -> str:
+    """A row for each way to cut: seconds that may become candidates, and how much of them holds another's voice."""
+    lines = ["| turns are | candidates | s | with another voice |", "|---|---|---|---|"]
+    listen = Embedded().load()
+    heard: list[tuple[list[Turn], int, list[tuple[float, float, str]]]] = []
+    for name, turns in references(folder).items():
+        sound = read(folder / f"{name}.wav")
+        found = listen(sound).turns
+        heard.append(
+            (
+                [
+                    Turn(start=round(a * FPS), stop=round(b * FPS), speaker=speaker)
+                    for a, b, speaker in found
+                ],
+                len(sound) // SAMPLES_PER_FRAME,
+                turns,
+            )
+        )
+    for label, cut in spans:
+        counts = [
+            frames
+            for turns, length, reference in heard
+            for voice in cut.voices_of(turns, (0, length))
+            if (frames := others(voice, reference, cut.least))[0] >= cut.least
+        ]
+        total, foreign = sum(all_ for all_, _ in counts), sum(some for _, some in counts)
+        lines.append(
+            f"| {label} | {len(counts)} | {total / FPS:.1f} | {foreign / max(total, 1):.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def section(
+    shared: Path, folds: Sequence[Fold] = FOLDS, work: Path = WORK, settings: Sequence[str] = ()
+) -> str:
+    """Markdown: what structure loses of single speakers, and what it lets in of several. settings: of the run."""
+    parts: list[str] = []
+    for fold in folds:
+        with linked(singles(shared, (fold,))) as folder:
+            given = (f"sources={folder}", f"work={work}", f"out={work / 'none'}", *settings)
+            parts += [f"## People of `{fold}`", table(list(measured(load(None, given))))]
+    ways = (("as they are", Spans(pause=0.0, silence=0.0)), ("joined and widened", Spans()))
+    return "\n\n".join((*parts, "## Several people", several(shared / "media" / "audio", ways)))
+
+
 def main() -> None:
-    """Print the tables."""
+    """Print the section."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=shared_folder())
-    parser.add_argument("--fold", choices=(*FOLDS, "both"), default="both")
-    parser.add_argument("--work", type=Path, default=Path("work/structure"), help="measurements")
+    parser.add_argument(
+        "--fold", choices=FOLDS, action="append", help="of people; both where not named"
+    )
+    parser.add_argument("--work", type=Path, default=WORK, help="measurements")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     given = parser.parse_args()
-    folds: tuple[Fold, ...] = FOLDS if given.fold == "both" else (given.fold,)
-    for fold in folds:
-        with linked(singles(given.shared, (fold,))) as folder:
-            given_settings = (f"sources={folder}", f"work={given.work}", *given.settings)
-            run = load(None, (f"out={given.work / 'none'}", *given_settings))
-            print(f"## People of `{fold}`\n\n{table(list(measured(run)))}\n")
+    print(section(given.shared, given.fold or FOLDS, given.work, given.settings))
 
 
 if __name__ == "__main__":
