@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -27,6 +27,8 @@ COLUMNS = (
     *("pose_offset", "pose_size", "flac_offset", "flac_size"),
 )
 
+USE = "use"
+"""What a clip may serve for; datasets of before have no such column, and all their clips serve for all."""
 
 SIDE = 512
 """Pixels of the crop that poses are measured in here: Yang et al. 2025, section 3.2."""
@@ -53,6 +55,12 @@ class Entry:
     shard: str
     pose: tuple[int, int]  # offset and size in bytes
     flac: tuple[int, int]
+    use: str = "all"
+
+    @property
+    def measured_on(self) -> bool:
+        """Whether models may be measured on it; else it is for training only."""
+        return self.use != "train"
 
 
 @dataclass(frozen=True)
@@ -67,21 +75,32 @@ class Motions:
     files: Files
 
     @classmethod
-    def open(cls, folder: Path | str | Folder, *splits: str) -> "Motions":
-        """The clips of these splits, or all. folder: a path or a URL. Raises DatasetError."""
+    def open(
+        cls, folder: Path | str | Folder, *splits: str, use: Literal["all", "any"] | None = None
+    ) -> "Motions":
+        """The clips of these splits, or of the whole dataset. folder: a path or a URL. Raises DatasetError.
+
+        use: `all`, without those that are for training only; `any`, with them; None: without them of `val` and `test`
+        where these are named.
+        """
         place = Folder.of(folder)
         if not place.has("clips.parquet"):
             raise DatasetError(f"{place} is no dataset: it has no clips.parquet")
         wanted = [("split", "in", list(splits))] if splits else None
         table = place / "clips.parquet"
         try:
-            if lacking := set(COLUMNS) - set(pq.read_schema(place.source("clips.parquet")).names):
+            there = pq.read_schema(place.source("clips.parquet")).names
+            if lacking := set(COLUMNS) - set(there):
                 raise DatasetError(f"{table} has no column {min(lacking)!r}")
+            columns = [*COLUMNS, *({USE} & set(there))]
             source = place.source("clips.parquet")
-            rows = pq.read_table(source, columns=list(COLUMNS), filters=wanted).sort_by("id")
+            rows = pq.read_table(source, columns=columns, filters=wanted).sort_by("id")
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{table} cannot be read: {one_line(error)}") from error
-        return cls(place, entries_of(rows), Files(place))
+        whole = cls(place, entries_of(rows), Files(place))
+        if use is None:
+            return whole.where(lambda e: e.measured_on or e.split == "train" or not splits)
+        return whole if use == "any" else whole.where(lambda entry: entry.measured_on)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -243,12 +262,22 @@ class Motions:
 def entries_of(rows: pa.Table) -> list[Entry]:
     """The rows of clips.parquet."""
     columns = [rows[name].to_pylist() for name in COLUMNS]
+    uses = rows[USE].to_pylist() if USE in rows.column_names else [None] * len(rows)
     return [
         Entry(
-            clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size)
+            clip,
+            revision,
+            split,
+            identity,
+            locator,
+            frames,
+            shard,
+            (pose, size),
+            (flac, flac_size),
+            use or "all",
         )
-        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size in zip(
-            *columns, strict=True
+        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size, use in zip(
+            *columns, uses, strict=True
         )
     ]
 
