@@ -33,6 +33,7 @@ class Made:
     pose: np.ndarray | None = None
     sound: np.ndarray | None = None
     movie: bool = False
+    use: str | None = None
     id: str = field(default="", kw_only=True)
 
     @property
@@ -139,6 +140,7 @@ def row_of(clip: Made, placed: dict[str, Member]) -> dict[str, object]:
     row: dict[str, object] = {
         "id": clip.clip,
         "split": clip.split,
+        "use": clip.use,
         "identity": f"speaker:{clip.identity}",
         "locator": f"{clip.identity}.mp4",
         "frames": clip.frames,
