@@ -20,7 +20,7 @@ from manifests.record import Why
 from pipeline.audit.columns import Texts, empty, numbers
 from pipeline.audit.errors import DatasetError
 from pipeline.audit.intervals import count_by_rank
-from pipeline.audit.whatif import WhatIf, thresholds_in, what_if
+from pipeline.audit.whatif import WhatIf, sentence, thresholds_in, what_if
 from pipeline.config import ConfigError
 from pipeline.rules import RULES, RuleError, with_thresholds, with_training_only
 from pipeline.stages.s060_spans import Spans
@@ -144,7 +144,10 @@ def test_a_threshold_of_a_rule_for_training_only_drops_nothing(tmp_path: Path) -
     films = recorded([(Thing(source(200, turns=((0, 200),))), (Thing(made),))], rules)
     found = what_if(written(films, rules, tmp_path), {"upper_body_missing": 0.9})
     assert (found.lost, found.clips, found.after.kept) == ({}, 1, 200)
-    assert [new.threshold for _, new in found.moved] == [0.9]
+    assert list(map(sentence, found.moved)) == [
+        "if upper_body_missing asked for posture.upper_body >= 0.9, not 0.5 ratio of frames; "
+        "what fails is kept, for training only"
+    ]
 
 
 def test_a_source_that_would_be_dropped_takes_its_clips_with_it(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from manifests.record import Clip, Decision, Identity, Synthetic, Verdict, Why
 from pipeline import flow
+from pipeline.audit.look import use_in_words
 from pipeline.config import Run, load
 from pipeline.fetching.opt_outs import OptOuts
 from pipeline.identities import Frozen
@@ -160,3 +161,9 @@ def test_candidates_carry_what_the_list_says_of_their_source() -> None:
         )
         found = flow.build(Run()).candidates(marked)
         assert found and {each.origin.synthetic for each in found} == {mark}
+
+
+def test_a_contact_sheet_says_what_a_clip_may_not_serve_for() -> None:
+    assert use_in_words(of("ada", 0)) == "split train"
+    marked = of("ada", 0, synthetic="dubbed").model_copy(update={"use": "train"})
+    assert use_in_words(marked) == "split train, for training only, dubbed"

@@ -77,7 +77,7 @@ def test_a_dataset_of_before_shows_no_difference_but_its_own(case: Case) -> None
 
 def test_a_mark_in_the_list_reaches_tables_and_card_and_measures_nothing_again(case: Case) -> None:
     before = clips_of(case)
-    marked = str(before["locator"].mode()[0])
+    marked = str(before["locator"][before["split"] == "train"].mode()[0])
     rows = list(csv.DictReader(case.listed.read_text().splitlines()))
     with case.listed.open("w", newline="") as stream:
         table = csv.writer(stream)
@@ -91,7 +91,8 @@ def test_a_mark_in_the_list_reaches_tables_and_card_and_measures_nothing_again(c
     sources = pd.read_parquet(case.out / "sources.parquet").set_index("locator")
     assert Counter(sources["synthetic"].dropna()) == {"generated": 1}
     made = after[after["synthetic"] == "generated"]
-    assert set(made["use"]) == set(made["split"]) == ({"train"} if len(made) else set())
+    assert set(made["use"]) == set(made["split"]) == {"train"}
+    assert f"of them {len(made)} generated. " in read(case, "README.md")
     assert set(after["use"][after["synthetic"].isna()]) == {"all"}
     in_train = (before["locator"] == marked) & (before["split"] == "train")
     assert set(made.index) == set(before.index[in_train])
