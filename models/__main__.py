@@ -84,7 +84,7 @@ def systems(
     """List the systems, their configurations and phases; of one, also every setting with its value."""
     import yaml
 
-    from models.systems.base import Importer
+    from models.systems.base import Generating, Importer
     from models.training.settings import plain
 
     for name in SYSTEMS if system is None else [system]:
@@ -98,10 +98,10 @@ def systems(
             console.print(f"  import: {found.published}", soft_wrap=True, highlight=False)
         if system is not None:
             first = next(iter(found.configs))
-            for title, values in (
-                (f"settings of training, --config {first}", found.configs[first]()),
-                ("settings of generate and evaluate", found.generation()),
-            ):
+            settings = {f"settings of training, --config {first}": found.configs[first]()}
+            if isinstance(found, Generating):
+                settings["settings of generate and evaluate"] = found.generation()
+            for title, values in settings.items():
                 console.print(f"\n{title}\n", soft_wrap=True, highlight=False)
                 console.print(
                     yaml.safe_dump(plain(values), sort_keys=False, default_flow_style=None),
@@ -159,7 +159,8 @@ def train(
     warm_start: Annotated[
         Path | None,
         typer.Option(
-            help="Weights to begin with: a trained or imported model, or a checkpoint (run/…/checkpoints/step-…)."
+            help="Weights to begin with: a trained or imported model, a checkpoint (run/…/checkpoints/step-…), or, for "
+            "syncnet and light-asd, a file in the published layout."
         ),
     ] = None,
     set_: TrainingSettings = None,

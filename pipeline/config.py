@@ -150,7 +150,8 @@ class Pose(Settings):
 
 
 class Sync(BackendSettings):
-    """Who compares lips and voice."""
+    """Who compares lips and voice. weights: a file, or a folder that holds it, such as the model that
+    `csg-model train syncnet` made."""
 
     backend: Annotated[str, named(sync.BACKENDS, AUTO)] = AUTO
 

@@ -15,8 +15,11 @@ from pydantic import BaseModel
 
 from manifests.errors import UserError
 from manifests.record import Why
+from pipeline.weights import KNOWN
 
 Comparator = Literal[">=", "<="]
+PUBLISHED = {weights.name: weights.sha256 for weights in KNOWN}
+"""The SHA-256 of the weights that a backend of published weights was proven with, by its name."""
 
 
 class RuleError(UserError):
@@ -68,8 +71,13 @@ class Rule:
         where = "all backends" if "*" in self.proven else ", ".join(self.proven) or "none: unproven"
         return f"{where}; misses {self.misses}" if self.misses else where
 
-    def proven_for(self, backend: str) -> bool:
-        return "*" in self.proven or backend in self.proven
+    def proven_for(self, backend: str, weights: str | None = None) -> bool:
+        """Whether the rule acts on what a backend measures. weights: SHA-256; None: those it was proven with.
+
+        A backend of published weights is proven with these alone, not with weights of one's own.
+        """
+        own = weights is not None and weights != PUBLISHED.get(backend, weights)
+        return "*" in self.proven or (backend in self.proven and not own)
 
 
 NUMBER = (int, float)

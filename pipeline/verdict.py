@@ -65,7 +65,7 @@ def first_drop(subject: Source | Clip, rules: Iterable[Rule]) -> Rule | None:
 
 def verdict_of(rule: Rule, backend: Backend, value: float | None) -> Verdict:
     """The verdict of a rule on a value that a backend measured."""
-    if not rule.proven_for(backend.name):
+    if not rule.proven_for(backend.name, backend.weights):
         return Verdict.UNKNOWN
     if rule.passes(value):
         return Verdict.KEPT

@@ -18,8 +18,10 @@ import pyarrow.parquet as pq
 import soundfile
 from av.error import FFmpegError
 from jaxtyping import Float32, Int16, UInt8
+from pydantic import ValidationError
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
+from manifests.record import Clip
 from models.data.files import DatasetError, Files, Folder, array_in
 
 COLUMNS = (
@@ -171,18 +173,35 @@ class Motions:
         if not self.entries:
             raise DatasetError(f"{self.folder} has no clips")
         entry = self.entries[0]
-        rows = pq.read_table(
-            self.folder.source("clips.parquet"),
-            columns=["json_offset", "json_size"],
-            filters=[("id", "=", entry.id)],
-        ).to_pylist()
-        content = self.files.read(entry.shard, rows[0]["json_offset"], rows[0]["json_size"])
         try:
-            return str(json.loads(content)["pose"]["backend"]["name"])
+            return str(json.loads(self._json(0))["pose"]["backend"]["name"])
         except (ValueError, KeyError, TypeError) as error:
             raise DatasetError(
                 f"{entry.shard}: {entry.id}.json names no pose backend: {error!r}"
             ) from error
+
+    def record(self, number: int) -> Clip:
+        """All that is on record of one clip. Raises DatasetError."""
+        try:
+            return Clip.model_validate_json(self._json(number))
+        except ValidationError as error:
+            entry, (first, *_) = self.entries[number], error.errors()
+            where = ".".join(map(str, first["loc"]))
+            raise DatasetError(
+                f"{entry.shard}: {entry.id}.json is no record of a clip: {where}: {first['msg']}"
+            ) from error
+
+    def _json(self, number: int) -> bytes:
+        entry = self.entries[number]
+        return self.files.read(entry.shard, *self._records[entry.id])
+
+    @cached_property
+    def _records(self) -> dict[str, tuple[int, int]]:
+        """Clip to (offset, size) of its record in its motion shard; read once."""
+        columns = ["id", "json_offset", "json_size"]
+        rows = pq.read_table(self.folder.source("clips.parquet"), columns=columns)
+        lists = (rows[name].to_pylist() for name in columns)
+        return {clip: (offset, size) for clip, offset, size in zip(*lists, strict=True)}
 
     def picture(self, number: int, frame: int) -> UInt8[np.ndarray, "side side 3"] | None:
         """One RGB frame of a clip's video, of the dataset's crop; None where it has no `video/` shards. Raises

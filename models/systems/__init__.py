@@ -26,6 +26,16 @@ SYSTEMS: dict[str, Listing] = {
         "audio and one skeleton to a skeleton sequence, by a diffusion transformer",
         "Yang et al. 2025, Democratizing High-Fidelity Co-Speech Gesture Video Generation (arXiv:2507.06812)",
     ),
+    "syncnet": Listing(
+        "models.systems.syncnet.system:SYSTEM",
+        "a face and a voice to how well they fit and at which offset, for sync.weights of csg-data",
+        "Chung & Zisserman 2016, Out of time: automated lip sync in the wild (doi:10.1007/978-3-319-54427-4_19)",
+    ),
+    "light-asd": Listing(
+        "models.systems.light_asd.system:SYSTEM",
+        "a face and a voice to whether that face speaks it, for sync.weights of csg-data",
+        "Liao et al. 2023, A Light Weight Model for Active Speaker Detection (arXiv:2303.04439)",
+    ),
 }
 """By the name that commands and trained folders use."""
 

@@ -1,4 +1,4 @@
-"""What a system is: named configurations, the phases that train it, and a loader that gives a generator."""
+"""What a system is: named configurations and the phases that train it; one that makes motion also loads a generator."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,8 +10,8 @@ from models.infer.generator import Generator, Motion, Person
 from models.training.phase import Batch, Group, Losses, Networks, Objective, Phase
 
 __all__ = [
-    "Batch", "Dataset", "Exports", "Generator", "Group", "Importer", "Losses", "Motion", "Networks", "Objective",
-    "Person", "Phase", "System",
+    "Batch", "Dataset", "Exports", "Generating", "Generator", "Group", "Importer", "Losses", "Motion",
+    "Networks", "Objective", "Person", "Phase", "System",
 ]  # fmt: skip
 
 Exports = Mapping[str, Path]
@@ -22,15 +22,11 @@ Exports = Mapping[str, Path]
 class System(Protocol):
     """One row of `models.systems.SYSTEMS` names an object of this kind.
 
-    configs: functions without arguments that give a frozen nested dataclass. generation: the class of the settings of
-    generating, a dataclass of which all have defaults, `device` among them.
+    configs: functions without arguments that give a frozen nested dataclass.
     """
 
     @property
     def configs(self) -> Mapping[str, Callable[[], Any]]: ...
-
-    @property
-    def generation(self) -> type: ...
 
     def phases(self, config: Any) -> tuple[str, ...]:
         """Names in the order in which they are trained. The export of the last one is the model."""
@@ -46,6 +42,17 @@ class System(Protocol):
     ) -> Phase:
         """A phase on a dataset in which its families are prepared. Raises UserError."""
         ...
+
+
+@runtime_checkable
+class Generating(System, Protocol):
+    """A system that makes motion, for `generate` and `evaluate`; what others export is read elsewhere.
+
+    generation: the class of the settings of generating, a dataclass of which all have defaults, `device` among them.
+    """
+
+    @property
+    def generation(self) -> type: ...
 
     def load(self, folder: Path, generation: Any) -> Generator:
         """The generator in a folder that the last phase exported. Raises UserError."""

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.infer.generator import Generator
-from models.systems import UnknownSystem, system_of
+from models.systems import SYSTEMS, UnknownSystem, system_of
+from models.systems.base import Generating
 from models.systems.folder import ModelError, model_folder
 from models.training.settings import overridden
 
@@ -19,4 +20,8 @@ def load_generator(folder: Path, assignments: Sequence[str] = ()) -> Generator:
         system = system_of(saved.system)
     except UnknownSystem as error:
         raise ModelError(f"{folder}: {error}") from error
+    if not isinstance(system, Generating):
+        raise ModelError(
+            f"{folder} holds a trained {saved.system}, which makes no motion: it goes from {SYSTEMS[saved.system].does}"
+        )
     return system.load(folder, overridden(system.generation(), assignments))

@@ -100,6 +100,8 @@ def start_of(given: Path | None, phase: str, *, last: bool) -> Path | None:
     """What a phase's weights begin with in a run, a model or a checkpoint; None where it has nothing for it."""
     if given is None:
         return None
+    if given.is_file():  # published weights, of systems whose export has their layout
+        return given if last else None
     if checkpoint.NAME.fullmatch(given.name):
         return given if given.parent.parent.name == phase else None
     own = given / phase / "model"

@@ -213,7 +213,9 @@ def settings_of(phase: Phase, settings: Mapping[str, Any], weights: Path | None)
 
 
 def digest_of(folder: Path) -> str:
-    """SHA-256 over the files of a folder, by name. Raises SettingsError where there are none."""
+    """SHA-256 over the files of a folder, by name, or of one file. Raises SettingsError where there are none."""
+    if folder.is_file():
+        return sha256_of(folder)
     files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
     if not files:
         raise SettingsError(f"{folder} is no folder with weights")

@@ -147,9 +147,10 @@ def backend(kind: str, one: Backend, *, chosen: bool) -> Finding:
 def filters(run: Run) -> Iterator[Finding]:
     """Which rules act with the backends of this run, and which would with others."""
     used = flow.measuring(run)
+    weights = {"sync": sync.BACKENDS[run.sync.backend](weights=run.sync.weights).weights}
     for rule in RULES:
         name = used.get(rule.section, "")
-        if rule.proven_for(name):
+        if rule.proven_for(name, weights.get(rule.section)):
             where = f"with {name}" if name else "always"
             misses = f"; misses {rule.misses}" if rule.misses else ""
             state: State = "partly" if rule.misses else "proven"
@@ -157,7 +158,8 @@ def filters(run: Run) -> Iterator[Finding]:
                 "filter", rule.why, state, f"acts {where}{misses}; number from: {rule.source}"
             )
         else:
-            acts = f"; acts with {', '.join(rule.proven)}" if rule.proven else ""
+            own = " and its published weights" if name in rule.proven else ""
+            acts = f"; acts with {', '.join(rule.proven)}{own}" if rule.proven else ""
             note = f"reports unknown and acts on nothing{acts}: {rule.source}"
             yield Finding("filter", rule.why, "unproven", note)
 

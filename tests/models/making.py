@@ -23,7 +23,10 @@ HIDDEN = range(8, 14)
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """One clip as it is to be written. pose, sound, movie: instead of what the seed gives."""
+    """One clip as it is to be written. pose, sound, film, record: instead of what the seed gives.
+
+    record: the JSON of the clip, else little more than its pose backend.
+    """
 
     seed: int
     frames: int = 30
@@ -34,6 +37,9 @@ class Made:
     sound: np.ndarray | None = None
     movie: bool = False
     use: str | None = None
+    synthetic: str | None = None
+    film: np.ndarray | None = None
+    record: str | None = None
     id: str = field(default="", kw_only=True)
 
     @property
@@ -127,11 +133,11 @@ def members_of(clip: Made) -> list[tuple[str, bytes]]:
     array, sound = io.BytesIO(), io.BytesIO()
     np.save(array, clip.poses())
     soundfile.write(sound, clip.voice(), SAMPLE_RATE, format="FLAC")
-    facts = json.dumps({"id": clip.clip, "pose": {"backend": {"name": "mediapipe"}}}).encode()
+    facts = json.dumps({"id": clip.clip, "pose": {"backend": {"name": "mediapipe"}}})
     return [
         (f"{clip.clip}.pose.npy", array.getvalue()),
         (f"{clip.clip}.flac", sound.getvalue()),
-        (f"{clip.clip}.json", facts),
+        (f"{clip.clip}.json", (clip.record or facts).encode()),
     ]
 
 
@@ -141,6 +147,7 @@ def row_of(clip: Made, placed: dict[str, Member]) -> dict[str, object]:
         "id": clip.clip,
         "split": clip.split,
         "use": clip.use,
+        "synthetic": clip.synthetic,
         "identity": f"speaker:{clip.identity}",
         "locator": f"{clip.identity}.mp4",
         "frames": clip.frames,
@@ -156,10 +163,10 @@ def row_of(clip: Made, placed: dict[str, Member]) -> dict[str, object]:
 
 def movie_of(clip: Made, folder: Path) -> dict[str, object]:
     """Where a clip's video lies, written now; empty without one."""
-    if not clip.movie:
+    if not clip.movie and clip.film is None:
         return {"video_shard": "", "mp4_offset": 0, "mp4_size": 0}
     name, film = f"video/{clip.split}-{clip.shard}-000.tar", folder / ".film.mp4"
-    write_video(film, iter(pictures(clip.frames)))
+    write_video(film, iter(pictures(clip.frames) if clip.film is None else clip.film))
     (member,) = write_tar(folder / name, name, [(f"{clip.clip}.mp4", film.read_bytes())])
     film.unlink()
     return {"video_shard": name, "mp4_offset": member.offset, "mp4_size": member.size}

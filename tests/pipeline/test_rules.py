@@ -11,6 +11,7 @@ from pipeline import flow
 from pipeline.config import Run
 from pipeline.rules import (
     CLIP_RULES,
+    PUBLISHED,
     RULES,
     SOURCE_RULES,
     Rule,
@@ -173,6 +174,25 @@ def test_silence_is_dropped_by_the_voice_detector_it_was_shown_with(
     rows = decide(silent.model_copy(update={"speech": speech}), SOURCE_RULES, VERSIONS)
     assert next(row for row in rows if row.stage == "speech").verdict is verdict
     assert (dropped(rows) is None) is (verdict is Verdict.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    ("weights", "verdict"),
+    [
+        (PUBLISHED["light-asd"], Verdict.DROPPED),
+        (None, Verdict.DROPPED),
+        ("0" * 64, Verdict.UNKNOWN),
+    ],
+)
+def test_a_rule_acts_with_the_weights_it_was_shown_with_and_not_with_ones_own(
+    weights: str | None, verdict: Verdict
+) -> None:
+    spoken = clip()
+    assert spoken.sync is not None
+    backend = Backend(name="light-asd", version="4", weights=weights)
+    sync = spoken.sync.model_copy(update={"backend": backend, "speaking": -3.0})
+    rows = decide(spoken.model_copy(update={"sync": sync}), CLIP_RULES, VERSIONS)
+    assert next(row for row in rows if row.measurement == "sync.speaking").verdict is verdict
 
 
 @given(

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.data.audio import encoder_of
 from models.data.dataset import Dataset
 from models.data.features import Recipe, audio_features, pose_features
-from models.systems.base import System
+from models.systems.base import Generating
 from models.systems.csg405.checkpoints import imported
 from models.systems.csg405.configs import CONFIGS, Config
 from models.systems.csg405.generator import GenerationSettings, SkeletonGenerator
@@ -53,4 +53,4 @@ class Csg405:
         imported(checkpoint, statistics, config).save(folder)
 
 
-SYSTEM: System = Csg405(CONFIGS)
+SYSTEM: Generating = Csg405(CONFIGS)

@@ -29,7 +29,8 @@ def _lr_asd(*, weights: Path | None = None) -> SyncBackend:
     return ActiveSpeaker("lr-asd", at=weights)
 
 
-# Each takes `weights`: the weights file, or a folder that holds it under its published name.
+# Each takes `weights`: the weights file, or a folder that holds it under its published name or, of one's own
+# training, as `<backend>.model` with the JSON that states its hash (checkpoint.py).
 BACKENDS: dict[str, Callable[..., SyncBackend]] = {
     "embedded": _embedded,
     "syncnet": _syncnet,

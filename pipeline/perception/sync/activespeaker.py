@@ -46,7 +46,7 @@ from pipeline.perception.sync.lipvoice import (
     standard,
 )
 from pipeline.perception.sync.mfcc import STEPS_PER_FRAME, mfcc
-from pipeline.perception.sync.weights_file import find
+from pipeline.perception.sync.weights_file import find, own_file, stated
 
 if TYPE_CHECKING:
     from pipeline.perception.sync.asd_network import ActiveSpeakerNet
@@ -82,7 +82,9 @@ class ActiveSpeaker:
     """Light-ASD (Liao et al. 2023, arXiv:2303.04439) or LR-ASD (Liao et al. 2025), weights
     fine-tuned on TalkSet.
 
-    at: the weights file or a folder that holds it under its published name; sha256: what the file must have.
+    at: the weights file or a folder that holds it, under its published name or as `light-asd.model`; sha256: what the
+    file must have; None: what the JSON beside it states, else the published. With weights of one's own (`csg-model
+    train light-asd`) it is the published score alone, as for lr-asd: the axes were fitted to the published features.
 
     light-asd. Confidence: as of `Embedded`, of picture features and of joints; 0 where the phonetic signs, which were
     fitted to no data, give an offset that is a frame or more away. Speaking: as of `Embedded`, where the
@@ -100,8 +102,8 @@ class ActiveSpeaker:
 
     @property
     def sure_from(self) -> float | None:
-        """See `SURE_FROM`."""
-        return SURE_FROM.get(self.name)
+        """See `SURE_FROM`; None with weights of one's own, which nobody has measured."""
+        return SURE_FROM.get(self.name) if self.published else None
 
     @property
     def version(self) -> str:
@@ -111,7 +113,17 @@ class ActiveSpeaker:
     @property
     def weights(self) -> str:
         """SHA-256 that the weights file must have."""
-        return self.sha256 or SHA256[self.name]
+        return self.sha256 or stated(self.file) or SHA256[self.name]
+
+    @property
+    def published(self) -> bool:
+        """Whether the weights are the published ones."""
+        return self.weights == SHA256[self.name]
+
+    @property
+    def file(self) -> Path | None:
+        """The weights file, where there is one."""
+        return find(self.at, FILES[self.name], own_file(self.name))
 
     def missing(self) -> str | None:
         """None where the weights file is there."""
@@ -120,23 +132,22 @@ class ActiveSpeaker:
                 f"no weights are set or fetched: csg-data weights fetch {self.name}, "
                 f"or name a folder with {FILES[self.name]} (sync.weights)"
             )
-        if find(self.at, FILES[self.name]) is None:
+        if self.file is None:
             return f"{self.name} has no weights at {self.at}: name a folder with {FILES[self.name]}"
         return None
 
     def load(self, device: str = "cpu") -> Scorer:
-        """The network with its weights, on a device. Raises SyncError without the published
-        weights.
+        """The network with its weights, on a device. Raises SyncError without weights of the right
+        hash.
         """
         from pipeline.perception.sync.asd_network import light_asd, lr_asd
         from pipeline.perception.sync.checkpoint import fill
 
-        file = find(self.at, FILES[self.name])
-        if file is None:
+        if (file := self.file) is None:
             raise SyncError(str(self.missing()))
         network = light_asd() if self.name == "light-asd" else lr_asd()
         fill(network, file, sha256=self.weights)
-        axes = (LIGHT_ASD, LIPS) if self.name == "light-asd" else None
+        axes = (LIGHT_ASD, LIPS) if self.name == "light-asd" and self.published else None
         return LoadedActiveSpeaker(network.eval().requires_grad_(False).to(device), device, axes)
 
 

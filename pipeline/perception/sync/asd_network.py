@@ -308,6 +308,14 @@ class ActiveSpeakerNet(nn.Module):
         self.lossAV = Head()
         self.lossV = Head()  # read from the picture alone; it helped training
 
+    def forward(
+        self, faces_BTHW: Float[Tensor, "B T H W"], cepstra_BSK: Float[Tensor, "B S K"]
+    ) -> tuple[Float[Tensor, "B T 2"], Float[Tensor, "B T 2"]]:
+        """Logits (not speaking, speaking) per frame, of sound and picture and of the picture alone."""
+        picture = self.model.visualEncoder(faces_BTHW)
+        heard = self.model.audioEncoder(cepstra_BSK)
+        return self.lossAV(self.model.join(heard, picture)), self.lossV(picture)
+
     def picture(
         self, faces_THW: Float[Tensor, "T H W"], *, at_once: int = 64
     ) -> Float[Tensor, "T D"]:

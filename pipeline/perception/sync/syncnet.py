@@ -1,9 +1,10 @@
-"""SyncNet as published: lips and sound as points in one space, near each other where they belong
+"""SyncNet: lips and sound as points in one space, near each other where they belong
 together.
 
 Chung & Zisserman 2016, "Out of time: automated lip sync in the wild", and the released
-syncnet_v2.model. Its weights are fetched from their publisher by the user; here the network is
-built, filled and driven the way the published scores are made.
+syncnet_v2.model. Its weights are fetched from their publisher by the user, or trained on the user's
+own clips (`csg-model train syncnet`); here the network is built, filled and driven the way the
+published scores are made.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from jaxtyping import Float, Float32, Int16, UInt8
 from pipeline.packages import version_of
 from pipeline.perception.sync.interface import REACH, Lips, Scorer, SyncError, SyncScore, check
 from pipeline.perception.sync.mfcc import STEPS_PER_FRAME, mfcc
-from pipeline.perception.sync.weights_file import find
+from pipeline.perception.sync.weights_file import find, own_file, stated
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -39,8 +40,9 @@ WINDOW = 5  # frames of picture in one point; as much sound: 20 cepstra
 class SyncNet:
     """The network and scores of syncnet_v2.
 
-    at: the weights file or a folder that holds it under its published name; sha256: what the file
-    must have. Confidence: median less minimum of the mean distances over the offsets (Sync-C;
+    at: the weights file or a folder that holds it, under its published name or as `syncnet.model`;
+    sha256: what the file must have; None: what the JSON beside it states, else the published.
+    Confidence: median less minimum of the mean distances over the offsets (Sync-C;
     published use keeps 3 and above). Speaking: the same number, since a voice that fits the mouth
     at no offset has a flat curve. `sure_from` is None until somebody measures it with the weights.
     """
@@ -51,7 +53,7 @@ class SyncNet:
     sure_from: float | None = field(default=None, init=False)
 
     at: Path | None = None
-    sha256: str = SHA256
+    sha256: str | None = None
 
     @property
     def version(self) -> str:
@@ -61,7 +63,13 @@ class SyncNet:
     @property
     def weights(self) -> str:
         """SHA-256 that the weights file must have."""
-        return self.sha256
+        return self.sha256 or stated(self.file) or SHA256
+
+    @property
+    def file(self) -> Path | None:
+        """The weights file, where there is one."""
+
+        return find(self.at, FILE, own_file(self.name))
 
     def missing(self) -> str | None:
         """None where the weights file is there."""
@@ -70,22 +78,21 @@ class SyncNet:
                 "no weights are set or fetched: csg-data weights fetch syncnet, "
                 f"or name a folder that holds {FILE} (sync.weights)"
             )
-        if find(self.at, FILE) is None:
+        if self.file is None:
             return f"syncnet has no weights at {self.at}: name a folder that holds {FILE}"
         return None
 
     def load(self, device: str = "cpu") -> Scorer:
-        """The network with its weights, on a device. Raises SyncError without the published
-        weights.
+        """The network with its weights, on a device. Raises SyncError without weights of the right
+        hash.
         """
         from pipeline.perception.sync.checkpoint import fill
         from pipeline.perception.sync.syncnet_network import SyncNetwork
 
-        file = find(self.at, FILE)
-        if file is None:
+        if (file := self.file) is None:
             raise SyncError(str(self.missing()))
         network = SyncNetwork()
-        fill(network, file, sha256=self.sha256)
+        fill(network, file, sha256=self.weights)
         return Comparing(network.eval().requires_grad_(False).to(device), device)
 
 

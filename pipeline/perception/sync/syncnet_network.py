@@ -65,6 +65,12 @@ class SyncNetwork(nn.Module):
             *_seen(256, 512, 6, padding=0),
         )
 
+    def forward(
+        self, faces: Float[Tensor, "window 3 5 224 224"], cepstra: Float[Tensor, "heard 1 13 20"]
+    ) -> tuple[Float[Tensor, "window 1024"], Float[Tensor, "heard 1024"]]:
+        """Points of pictures and of sounds, each as below."""
+        return self.picture(faces), self.sound(cepstra)
+
     def sound(self, cepstra: Float[Tensor, "window 1 13 20"]) -> Float[Tensor, "window 1024"]:
         """One point per window of 20 cepstra at 100 Hz."""
         return self.netfcaud(self.netcnnaud(cepstra).flatten(1))

@@ -26,7 +26,8 @@ FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(["models.systems.csg405.system", "models.systems.run"])
 STEPS = 24
 SYSTEMS = ("csg405", "toy")
-"""The systems that are trained here; `small` has a configuration of each."""
+"""The systems that are trained on the dataset made here; `small` has a configuration of each, and of those that need
+faces (`tests/models/talking.py`)."""
 
 
 def write_dataset(folder: Path, *, clips: int = 6) -> Path:
@@ -69,6 +70,7 @@ def write_dataset(folder: Path, *, clips: int = 6) -> Path:
 
 def small(system: str, workers: int = 0, steps: int = STEPS) -> Any:
     """A configuration that is trained in a second. steps: of the last phase."""
+    from models.systems import light_asd, syncnet
     from models.systems.csg405.configs import Size, tiny
     from models.training.settings import Training
     from tests.models.systems import toy
@@ -78,9 +80,22 @@ def small(system: str, workers: int = 0, steps: int = STEPS) -> Any:
         workers=workers, tracker="none",
     )  # fmt: skip
     first, second = replace(training, steps=9, log=2), replace(training, accumulate=2, log=4)
+    few = replace(training, steps=min(steps, 4), batch_size=2, save=1, validate=4, ema_decay=0.0)
     return {
         "csg405": lambda: replace(tiny(), size=Size(16, 1, 2, 32), frames=20, training=training),
         "toy": lambda: replace(toy.small(), codec=first, animation=second),
+        "syncnet": lambda: replace(
+            syncnet.tiny(),
+            size=32,
+            windows=2,
+            reach=5,
+            validation_frames=40,
+            calibration=1,
+            training=few,
+        ),
+        "light-asd": lambda: replace(
+            light_asd.tiny(), size=32, frames=8, validation_frames=40, calibration=1, training=few
+        ),
     }[system]()
 
 

@@ -21,7 +21,7 @@ from pipeline.perception.sync.activespeaker import (
     mouths,
 )
 from pipeline.perception.sync.asd_network import light_asd, lr_asd
-from pipeline.perception.sync.checkpoint import fill
+from pipeline.perception.sync.checkpoint import fill, read, save
 from pipeline.perception.sync.embedded import SIGNS
 from pipeline.perception.sync.fitted import LIGHT_ASD, LIPS
 from pipeline.perception.sync.lipvoice import bands, curve, mouth, peak
@@ -118,6 +118,51 @@ def test_absent_weights_are_named(tmp_path: Path) -> None:
     assert "syncnet_v2.model" in str(backend.missing())
     with pytest.raises(SyncError, match=r"syncnet_v2\.model"):
         backend.load()
+
+
+# ---- weights of one's own ---------------------------------------------------------------
+
+
+def test_own_weights_are_known_by_the_hash_that_lies_beside_them(tmp_path: Path) -> None:
+    sha256 = save(light_asd(), tmp_path / "light-asd.model", name="light-asd")
+    assert sha256 == hashlib.sha256((tmp_path / "light-asd.model").read_bytes()).hexdigest()
+    for at in (tmp_path, tmp_path / "light-asd.model"):
+        backend = ActiveSpeaker("light-asd", at=at)
+        assert backend.missing() is None
+        assert backend.weights == sha256
+        assert len(backend.load().network.state_dict()) == 192
+
+
+def test_own_weights_that_were_changed_are_refused(tmp_path: Path) -> None:
+    save(light_asd(), tmp_path / "light-asd.model", name="light-asd")
+    torch.save(light_asd().state_dict(), tmp_path / "light-asd.model")
+    with pytest.raises(SyncError, match=r"has SHA-256 .*light-asd\.model\.json states"):
+        ActiveSpeaker("light-asd", at=tmp_path).load()
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", "{}", '{"sha256": 3}'])
+def test_own_weights_without_a_stated_hash_are_refused(tmp_path: Path, content: str | None) -> None:
+    save(light_asd(), tmp_path / "light-asd.model", name="light-asd")
+    beside = tmp_path / "light-asd.model.json"
+    beside.unlink() if content is None else beside.write_text(content)
+    with pytest.raises(SyncError, match="the published weights have efc37583"):
+        ActiveSpeaker("light-asd", at=tmp_path).load()
+
+
+def test_own_weights_give_the_published_score_and_are_never_sure(tmp_path: Path) -> None:
+    save(light_asd(), tmp_path / "light-asd.model", name="light-asd")
+    own = ActiveSpeaker("light-asd", at=tmp_path)
+    assert own.sure_from is None and ActiveSpeaker("light-asd").sure_from == 2.0
+    assert own.load().axes is None
+    found = own.load()(lips(FACE_SIZE), noise_sound(FRAMES + 30), margin=15)
+    assert np.isfinite(found.speaking)
+
+
+@pytest.mark.parametrize("content", [b"", b"words", b"PK\x03\x04", b"\x80\x02}q\x00."])
+def test_a_file_that_holds_no_network_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "some.model").write_bytes(content)
+    with pytest.raises(SyncError, match=r"^some\.model does not fit ActiveSpeakerNet: .+$"):
+        read(light_asd(), tmp_path / "some.model")
 
 
 # ---- active speakers --------------------------------------------------------------------
