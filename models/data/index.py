@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 from manifests.record import Clip
+from manifests.shards import ShardError, from_json
 from models.data.files import DatasetError, Files, Folder, array_in
 
 COLUMNS = (
@@ -29,8 +30,8 @@ COLUMNS = (
     *("pose_offset", "pose_size", "flac_offset", "flac_size"),
 )
 
-USE = "use"
-"""What a clip may serve for; datasets of before have no such column, and all their clips serve for all."""
+LATER = ("use", "synthetic")
+"""Columns that datasets of before do not have: all their clips serve for all, and none is marked."""
 
 SIDE = 512
 """Pixels of the crop that poses are measured in here: Yang et al. 2025, section 3.2."""
@@ -58,6 +59,7 @@ class Entry:
     pose: tuple[int, int]  # offset and size in bytes
     flac: tuple[int, int]
     use: str = "all"
+    synthetic: str | None = None  # dubbed or generated
 
     @property
     def measured_on(self) -> bool:
@@ -94,7 +96,7 @@ class Motions:
             there = pq.read_schema(place.source("clips.parquet")).names
             if lacking := set(COLUMNS) - set(there):
                 raise DatasetError(f"{table} has no column {min(lacking)!r}")
-            columns = [*COLUMNS, *({USE} & set(there))]
+            columns = [*COLUMNS, *(name for name in LATER if name in there)]
             source = place.source("clips.parquet")
             rows = pq.read_table(source, columns=columns, filters=wanted).sort_by("id")
         except (pa.ArrowException, OSError) as error:
@@ -183,9 +185,12 @@ class Motions:
     def record(self, number: int) -> Clip:
         """All that is on record of one clip. Raises DatasetError."""
         try:
-            return Clip.model_validate_json(self._json(number))
-        except ValidationError as error:
-            entry, (first, *_) = self.entries[number], error.errors()
+            return from_json(self._json(number))
+        except (ShardError, ValidationError) as error:
+            entry = self.entries[number]
+            if isinstance(error, ShardError):
+                raise DatasetError(f"{entry.shard}: {entry.id}.json: {error}") from error
+            first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise DatasetError(
                 f"{entry.shard}: {entry.id}.json is no record of a clip: {where}: {first['msg']}"
@@ -281,24 +286,17 @@ class Motions:
 def entries_of(rows: pa.Table) -> list[Entry]:
     """The rows of clips.parquet."""
     columns = [rows[name].to_pylist() for name in COLUMNS]
-    uses = rows[USE].to_pylist() if USE in rows.column_names else [None] * len(rows)
+    none = [None] * len(rows)
+    later = [rows[name].to_pylist() if name in rows.column_names else none for name in LATER]
     return [
         Entry(
-            clip,
-            revision,
-            split,
-            identity,
-            locator,
-            frames,
-            shard,
-            (pose, size),
-            (flac, flac_size),
-            use or "all",
+            clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size),
+            use or "all", synthetic,
         )
-        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size, use in zip(
-            *columns, uses, strict=True
+        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size, use, synthetic in zip(
+            *columns, *later, strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def decoded_frames(movie: bytes, what: str) -> Iterator[UInt8[np.ndarray, "side side 3"]]:
