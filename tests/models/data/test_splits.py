@@ -70,3 +70,14 @@ def test_a_person_who_only_has_such_clips_cannot_be_evaluated_on(motions: Motion
     with pytest.raises(DatasetError, match=r"no clip .*1 for training only: --use any takes them"):
         evaluated(motions, ["speaker:bea"], None)
     assert seeds(evaluated(motions, ["speaker:bea"], None, "any")[1]) == {2}
+
+
+def test_what_is_dubbed_or_generated_is_no_pair_of_lips_and_voice(tmp_path: Path) -> None:
+    marked = Made(6, 36, "train", "fay", use="train", synthetic="dubbed")
+    opened = Dataset.open(write_dataset(tmp_path / "set", (*CLIPS, marked)))
+    assert seeds(opened.training) == {0, 1, 2, 6}
+    assert seeds(opened.real().training) == {0, 1, 2}
+    assert seeds(opened.real().motions) == set(range(7))
+    only = Dataset.open(write_dataset(tmp_path / "only", (marked,)))
+    with pytest.raises(DatasetError, match="dubbed and generated clips only to train on"):
+        only.real()
