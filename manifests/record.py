@@ -21,6 +21,10 @@ SCHEMA_VERSION = 1
 Box = tuple[float, float, float, float]
 Affine = tuple[tuple[float, float, float], tuple[float, float, float]]
 SplitName = Literal["train", "val", "test"]
+Use = Literal["all", "train"]
+"""What a clip may serve for: `all`, or `train`, training alone."""
+Synthetic = Literal["dubbed", "generated"]
+"""`dubbed`: another voice than the one that these lips spoke; `generated`: a picture, or lips, that a model made."""
 
 
 class Record(BaseModel):
@@ -30,7 +34,7 @@ class Record(BaseModel):
 
 
 class Why(StrEnum):
-    """Every reason for which something is not in the dataset, in the order of the flow.
+    """Every reason for which something is not in the dataset, or for training only, in the order of the flow.
 
     The order is the precedence of the accounting: a frame that several candidates covered takes the reason that lies
     furthest along the flow, since that candidate came nearest to being kept.
@@ -83,6 +87,8 @@ class Why(StrEnum):
     # identity and split
     DUPLICATE = "duplicate"
     BOTH_SIDES = "identity_on_two_sides"
+    SYNTHETIC = "synthetic"
+    HELD_OUT = "person_held_out"
     # run
     FAILED = "failed"
 
@@ -117,6 +123,9 @@ class Origin(Record):
     licence: str | None = None
     title: str | None = None
     language: str | None = None
+    synthetic: Synthetic | None = Field(
+        default=None, description="dubbed or generated, as the list says; None: real, or not known"
+    )
 
 
 class Page(Record):
@@ -335,6 +344,7 @@ class ClipOrigin(Record):
     licence: str | None
     title: str | None
     language: str | None
+    synthetic: Synthetic | None = None
 
 
 class ClipMedia(Record):
@@ -531,15 +541,24 @@ class Clip(Record):
     crop: Crop | None = None
     identity: Identity | None = None
     split: SplitName | None = None
+    use: Use = Field(
+        default="all",
+        description="train: kept for training only, and never in val or test; decisions.parquet says by which rule",
+    )
 
 
 # ---- decisions -------------------------------------------------------------------------------------------------------
 
 
 class Verdict(StrEnum):
-    """What a rule says of a subject; `unknown`: the rule is not proven for the backend, and acts on nothing."""
+    """What a rule says of a subject.
+
+    training_only: kept, for training only, since a rule drops it that the setting `training_only` names; unknown: the
+    rule is not proven for the backend, and acts on nothing.
+    """
 
     KEPT = "kept"
+    TRAINING_ONLY = "training_only"
     DROPPED = "dropped"
     UNKNOWN = "unknown"
     FAILED = "failed"

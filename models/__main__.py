@@ -315,6 +315,10 @@ def evaluate(
         str | None,
         typer.Option(help="test, val, train or all.  \\[default: people left out, else test]"),
     ] = None,
+    use: Annotated[
+        str,
+        typer.Option(help="all: clips that serve for all; any: also those for training only."),
+    ] = "all",
     clips: Annotated[
         int | None,
         typer.Option(min=1, help="At most so many, chosen evenly over people.  \\[default: all]"),
@@ -344,6 +348,7 @@ def evaluate(
 
     if split is not None:
         one_of("--split", split, ["test", "val", "train", "all"])
+    one_of("--use", use, ["all", "any"])
     fresh(out)
     folders = named(model)
     generators = {
@@ -351,8 +356,11 @@ def evaluate(
         for name, folder in folders.items()
     }
     without = {name for each in generators.values() for name in each.facts.get("without", ())}
-    training, held_out = evaluated(Motions.open(data), sorted(without), split)
-    facts = {
+    training, held_out, left_out = evaluated(
+        Motions.open(data), sorted(without), split, "any" if use == "any" else "all"
+    )
+    facts = {"left out, for training only": f"{left_out} clips"} if left_out else {}
+    facts |= {
         f"{name}: {what}": value
         for name, each in generators.items()
         for what, value in (

@@ -23,7 +23,7 @@ from manifests.errors import UserError
 from pipeline.backends import AUTO, Placed, settled
 from pipeline.fetching.settings import FetchSettings
 from pipeline.perception import pose, shots, speech, sync
-from pipeline.rules import RULES, with_thresholds
+from pipeline.rules import RULES, with_thresholds, with_training_only
 from pipeline.weights import located
 
 
@@ -276,6 +276,11 @@ class Run(Settings):
     rules: dict[str, FiniteFloat] = Field(
         default={}, description="thresholds moved, by the name of the reason"
     )
+    training_only: tuple[str, ...] = Field(
+        default=(),
+        description="rules, by the name of the reason, that keep what they would drop, for training only: those on "
+        "how the person is seen, such as upper_body_missing and close_up",
+    )
 
     @field_validator("out", "work", "lock", mode="before")
     @classmethod
@@ -372,7 +377,7 @@ def load(file: Path | None, overrides: tuple[str, ...] = ()) -> Run:
         run = Run.model_validate(settings)
     except ValidationError as error:
         raise ConfigError("settings: " + "; ".join(sentences(error))) from error
-    with_thresholds(RULES, run.rules)
+    with_training_only(with_thresholds(RULES, run.rules), run.training_only)
     return run
 
 

@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeVar
 
-from manifests.record import Backend, Clip, Decision, Source
+from manifests.record import Backend, Clip, ClipOrigin, Decision, Source, Synthetic
 from pipeline.config import Pose, Run, Speech
 from pipeline.media.encoding import Encoding
 from pipeline.perception import pose, shots, speech, sync
 from pipeline.perception.faces import Sampling
-from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds
+from pipeline.rules import CLIP_RULES, SOURCE_RULES, Rule, with_thresholds, with_training_only
 from pipeline.stage import Named, SourceStage, SpanStage, SurveyStage
 from pipeline.stages.s010_fetch import FetchSource
 from pipeline.stages.s020_probe import Probe
@@ -45,7 +45,7 @@ from pipeline.stages.s110_crop import CropClip
 from pipeline.stages.s120_identity import Identify
 from pipeline.stages.s130_split import Splitting
 from pipeline.stages.s140_pack import Packing
-from pipeline.verdict import decide
+from pipeline.verdict import decide, synthetic_row
 
 Made = TypeVar("Made")
 SURVEY = "survey"
@@ -95,7 +95,10 @@ class Flow:
         """The candidates of a measured source; none of a clip, or where nobody was looked for."""
         if isinstance(subject, Clip) or subject.people is None:
             return ()
-        return self.spans(subject)
+        return tuple(
+            clip.model_copy(update={"origin": marked(clip.origin, subject.origin.synthetic)})
+            for clip in self.spans(subject)
+        )
 
     @property
     def steps(self) -> tuple[str, ...]:
@@ -104,9 +107,16 @@ class Flow:
         return (*sources, *(stage.name for stage in self.on_clip))
 
     def decide(self, subject: Source | Clip) -> tuple[Decision, ...]:
-        """Every rule whose measurement the subject carries, in the order of the rules."""
-        rules = self.clip_rules if isinstance(subject, Clip) else self.source_rules
-        return decide(subject, rules, self.versions)
+        """Every rule whose measurement the subject carries, in the order of the rules, and what its list says."""
+        if isinstance(subject, Source):
+            return decide(subject, self.source_rules, self.versions)
+        listed = synthetic_row(subject, stage=(self.fetch.name, self.fetch.version))
+        return (*decide(subject, self.clip_rules, self.versions), *listed)
+
+
+def marked(origin: ClipOrigin, synthetic: Synthetic | None) -> ClipOrigin:
+    """Where a clip comes from, with what its list says of how it was made."""
+    return origin.model_copy(update={"synthetic": synthetic})
 
 
 def build(run: Run) -> Flow:
@@ -161,7 +171,7 @@ def _build(settings: str) -> Flow:
         ),
         pack=Packing(shard_mib=run.pack.shard_mib),
         source_rules=with_thresholds(SOURCE_RULES, run.rules),
-        clip_rules=with_thresholds(CLIP_RULES, run.rules),
+        clip_rules=with_training_only(with_thresholds(CLIP_RULES, run.rules), run.training_only),
         face_size=sync_backend.face_size,
         face_margin=sync_backend.face_margin,
     )

@@ -6,7 +6,7 @@ reason's name (`rules: {static: 0.06}`), and no pixel is read again for that.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Literal
@@ -35,7 +35,8 @@ class Rule:
     what it drops 0.99 has the fault; "*": all), or for which nothing has to be shown, since the number is counted and
     not estimated. For any other backend the verdict is `unknown`, which acts on nothing. misses: what passes all the
     same, where less than 0.97 of the faults are dropped, too few people say so, or a threshold set on other people does
-    worse. docs/truth.md has the cases, and what thresholds are worth on people they were not set on.
+    worse. docs/truth.md has the cases, and what thresholds are worth on people they were not set on. training_only:
+    what it would drop is kept for training only, as the setting of that name says.
     """
 
     why: Why
@@ -47,6 +48,7 @@ class Rule:
     source: str
     proven: tuple[str, ...] = ()
     misses: str = ""
+    training_only: bool = False
 
     @property
     def section(self) -> str:
@@ -228,15 +230,42 @@ RULES = SOURCE_RULES + CLIP_RULES
 
 def with_thresholds(rules: tuple[Rule, ...], thresholds: Mapping[str, float]) -> tuple[Rule, ...]:
     """The rules with some thresholds moved, by the name of their reason. Raises RuleError for an unknown name."""
-    known = [str(rule.why) for rule in RULES]
     for name in thresholds:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise RuleError(
-                f"rules: no rule is called {name!r}; {hint}there are {', '.join(known)}"
-            )
+        check_name("rules", name, RULES)
     return tuple(
         replace(rule, threshold=thresholds[str(rule.why)]) if str(rule.why) in thresholds else rule
         for rule in rules
     )
+
+
+ON_VIEW = frozenset({"person", "posture", "framing"})
+"""Sections that say how a person is seen: what fails there may still show a mouth that speaks its voice."""
+
+
+def with_training_only(rules: tuple[Rule, ...], names: Collection[str]) -> tuple[Rule, ...]:
+    """The rules, of which some keep what they would drop, for training only. names: of their reasons.
+
+    Raises RuleError for a name that is no rule's, or of a rule that is not about how the person is seen.
+    """
+    allowed = [rule for rule in RULES if rule.section in ON_VIEW]
+    for name in names:
+        check_name("training_only", name, RULES)
+        if name not in {str(rule.why) for rule in allowed}:
+            raise RuleError(
+                f"training_only: {name} is not about how the person is seen; allowed are "
+                + ", ".join(str(rule.why) for rule in allowed)
+            )
+    return tuple(
+        replace(rule, training_only=True) if str(rule.why) in names else rule for rule in rules
+    )
+
+
+def check_name(setting: str, name: str, rules: Iterable[Rule]) -> None:
+    """Raises RuleError, with the name that was meant, where no rule has this one."""
+    known = [str(rule.why) for rule in rules]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise RuleError(
+            f"{setting}: no rule is called {name!r}; {hint}there are {', '.join(known)}"
+        )

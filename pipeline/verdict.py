@@ -67,7 +67,9 @@ def verdict_of(rule: Rule, backend: Backend, value: float | None) -> Verdict:
     """The verdict of a rule on a value that a backend measured."""
     if not rule.proven_for(backend.name, backend.weights):
         return Verdict.UNKNOWN
-    return Verdict.KEPT if rule.passes(value) else Verdict.DROPPED
+    if rule.passes(value):
+        return Verdict.KEPT
+    return Verdict.TRAINING_ONLY if rule.training_only else Verdict.DROPPED
 
 
 def backend_of(section: BaseModel) -> Backend:
@@ -90,7 +92,7 @@ def judge(subject: Source | Clip, rule: Rule, section: BaseModel, *, version: in
         comparator=rule.comparator,
         threshold=rule.threshold,
         verdict=verdict,
-        reason=rule.why if verdict is Verdict.DROPPED else None,
+        reason=rule.why if verdict in (Verdict.DROPPED, Verdict.TRAINING_ONLY) else None,
     )
 
 
@@ -137,6 +139,31 @@ def section_of(subject: Source | Clip, rule: Rule) -> BaseModel | None:
 def dropped(decisions: Sequence[Decision]) -> Decision | None:
     """The first decision that drops, or None: what a subject is dropped for."""
     return next((d for d in decisions if d.verdict in (Verdict.DROPPED, Verdict.FAILED)), None)
+
+
+def synthetic_row(clip: Clip, *, stage: StageVersion) -> tuple[Decision, ...]:
+    """The row of a clip that its list calls dubbed or generated, which is no truth to measure by; none of any other."""
+    if clip.origin.synthetic is None:
+        return ()
+    row = decision(
+        clip,
+        stage=stage,
+        backend=OWN,
+        measurement="origin.synthetic",
+        value=None,
+        unit="",
+        comparator="",
+        threshold=None,
+        verdict=Verdict.TRAINING_ONLY,
+        reason=Why.SYNTHETIC,
+        detail=clip.origin.synthetic,
+    )
+    return (row,)
+
+
+def for_training_only(decisions: Iterable[Decision]) -> bool:
+    """Whether a subject is kept for training only."""
+    return any(d.verdict is Verdict.TRAINING_ONLY for d in decisions)
 
 
 OWN = Backend(name="cospeech", version="1")

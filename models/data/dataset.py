@@ -1,6 +1,6 @@
 """A dataset as a phase sees it: clips to train on, clips to validate on, families of arrays that are computed ahead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -53,6 +53,16 @@ class Dataset:
     def family(self, recipe: Recipe) -> Features:
         """A family of all clips. Raises NotPrepared where it is not computed."""
         return open_features(self.motions, recipe.family, self.features)
+
+    def real(self) -> "Dataset":
+        """The same without dubbed and generated clips, whose lips do not speak their voice. Raises DatasetError."""
+        training = self.training.where(lambda entry: entry.synthetic is None)
+        if not len(training):
+            raise DatasetError(
+                f"{self.motions.folder} has dubbed and generated clips only to train on"
+            )
+        validation = self.validation.where(lambda entry: entry.synthetic is None)
+        return replace(self, training=training, validation=validation)
 
     @cached_property
     def facts(self) -> dict[str, object]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import numpy as np
@@ -22,6 +22,7 @@ from pydantic import ValidationError
 
 from manifests.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 from manifests.record import Clip
+from manifests.shards import ShardError, from_json
 from models.data.files import DatasetError, Files, Folder, array_in
 
 COLUMNS = (
@@ -29,6 +30,8 @@ COLUMNS = (
     *("pose_offset", "pose_size", "flac_offset", "flac_size"),
 )
 
+LATER = ("use", "synthetic")
+"""Columns that datasets of before do not have: all their clips serve for all, and none is marked."""
 
 SIDE = 512
 """Pixels of the crop that poses are measured in here: Yang et al. 2025, section 3.2."""
@@ -55,6 +58,13 @@ class Entry:
     shard: str
     pose: tuple[int, int]  # offset and size in bytes
     flac: tuple[int, int]
+    use: str = "all"
+    synthetic: str | None = None  # dubbed or generated
+
+    @property
+    def measured_on(self) -> bool:
+        """Whether models may be measured on it; else it is for training only."""
+        return self.use != "train"
 
 
 @dataclass(frozen=True)
@@ -69,21 +79,32 @@ class Motions:
     files: Files
 
     @classmethod
-    def open(cls, folder: Path | str | Folder, *splits: str) -> "Motions":
-        """The clips of these splits, or all. folder: a path or a URL. Raises DatasetError."""
+    def open(
+        cls, folder: Path | str | Folder, *splits: str, use: Literal["all", "any"] | None = None
+    ) -> "Motions":
+        """The clips of these splits, or of the whole dataset. folder: a path or a URL. Raises DatasetError.
+
+        use: `all`, without those that are for training only; `any`, with them; None: without them of `val` and `test`
+        where these are named.
+        """
         place = Folder.of(folder)
         if not place.has("clips.parquet"):
             raise DatasetError(f"{place} is no dataset: it has no clips.parquet")
         wanted = [("split", "in", list(splits))] if splits else None
         table = place / "clips.parquet"
         try:
-            if lacking := set(COLUMNS) - set(pq.read_schema(place.source("clips.parquet")).names):
+            there = pq.read_schema(place.source("clips.parquet")).names
+            if lacking := set(COLUMNS) - set(there):
                 raise DatasetError(f"{table} has no column {min(lacking)!r}")
+            columns = [*COLUMNS, *(name for name in LATER if name in there)]
             source = place.source("clips.parquet")
-            rows = pq.read_table(source, columns=list(COLUMNS), filters=wanted).sort_by("id")
+            rows = pq.read_table(source, columns=columns, filters=wanted).sort_by("id")
         except (pa.ArrowException, OSError) as error:
             raise DatasetError(f"{table} cannot be read: {one_line(error)}") from error
-        return cls(place, entries_of(rows), Files(place))
+        whole = cls(place, entries_of(rows), Files(place))
+        if use is None:
+            return whole.where(lambda e: e.measured_on or e.split == "train" or not splits)
+        return whole if use == "any" else whole.where(lambda entry: entry.measured_on)
 
     def __len__(self) -> int:
         return len(self.entries)
@@ -164,9 +185,12 @@ class Motions:
     def record(self, number: int) -> Clip:
         """All that is on record of one clip. Raises DatasetError."""
         try:
-            return Clip.model_validate_json(self._json(number))
-        except ValidationError as error:
-            entry, (first, *_) = self.entries[number], error.errors()
+            return from_json(self._json(number))
+        except (ShardError, ValidationError) as error:
+            entry = self.entries[number]
+            if isinstance(error, ShardError):
+                raise DatasetError(f"{entry.shard}: {entry.id}.json: {error}") from error
+            first = error.errors()[0]
             where = ".".join(map(str, first["loc"]))
             raise DatasetError(
                 f"{entry.shard}: {entry.id}.json is no record of a clip: {where}: {first['msg']}"
@@ -262,14 +286,17 @@ class Motions:
 def entries_of(rows: pa.Table) -> list[Entry]:
     """The rows of clips.parquet."""
     columns = [rows[name].to_pylist() for name in COLUMNS]
+    none = [None] * len(rows)
+    later = [rows[name].to_pylist() if name in rows.column_names else none for name in LATER]
     return [
         Entry(
-            clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size)
+            clip, revision, split, identity, locator, frames, shard, (pose, size), (flac, flac_size),
+            use or "all", synthetic,
         )
-        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size in zip(
-            *columns, strict=True
+        for clip, revision, split, identity, locator, frames, shard, pose, size, flac, flac_size, use, synthetic in zip(
+            *columns, *later, strict=True
         )
-    ]
+    ]  # fmt: skip
 
 
 def decoded_frames(movie: bytes, what: str) -> Iterator[UInt8[np.ndarray, "side side 3"]]:

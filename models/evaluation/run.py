@@ -17,6 +17,7 @@ from models.data.features import Features, Recipe, audio_features, pose_features
 from models.data.files import Folder
 from models.data.index import Motions
 from models.data.skeleton import Skeleton
+from models.data.splits import usable
 from models.data.statistics import statistics_of
 from models.evaluation.baselines import FIT_CLIPS, Baseline, fitted
 from models.evaluation.choice import evenly
@@ -118,7 +119,9 @@ def evaluate(
     entrants |= {name: Entrant.baseline(each, voices) for name, each in baselines.items()}
     features = Folder.of(settings.features or training.folder / "features")
     folder = features.local or out.resolve().with_name(f"{out.name}.encoders")
-    encoder = motion_encoder(training, chosen, folder, epochs=settings.epochs, width=settings.width)
+    encoder = motion_encoder(
+        usable(training), chosen, folder, epochs=settings.epochs, width=settings.width
+    )
     if isinstance(encoder, NotMeasured):
         say(f"FGD is not measured: {encoder.reason}")
     say(f"{len(entrants)} generators on {len(chosen)} of {len(clips)} clips")

@@ -1,5 +1,7 @@
 """The dataset card: README.md of a dataset, written from what the run measured and nothing else."""
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from manifests.geometry import FPS
@@ -46,6 +48,7 @@ def card(run: Run, flow: Flow, facts: Facts) -> str:
             split_line(side, [c for c in clips if c.split == side])
             for side in ("train", "val", "test")
         ],
+        *training_lines(clips),
         "",
         "## Where every second went",
         "",
@@ -100,10 +103,28 @@ def split_line(side: str, clips: list[Clip]) -> str:
     return f"| {side} | {len(clips)} | {seconds:.1f} | {speakers} |"
 
 
+def training_lines(clips: Sequence[Clip]) -> list[str]:
+    """What is for training only, and what is dubbed or generated; nothing where all is for everything."""
+    trained = [clip for clip in clips if clip.use == "train"]
+    if not trained:
+        return []
+    marks = Counter(clip.origin.synthetic for clip in trained if clip.origin.synthetic)
+    seconds = sum(clip.span.frames for clip in trained) / FPS
+    words = (
+        ", ".join(f"{marks[mark]} {mark}" for mark in sorted(marks)) or "none dubbed or generated"
+    )
+    return [
+        "",
+        f"For training only (`use` is `train`): {len(trained)} clips, {seconds:.1f} s, of them {words}. "
+        "None of them is in val or test; `decisions.parquet` says by which rule, with the verdict `training_only`.",
+    ]
+
+
 def rule_line(rule: Rule) -> str:
     """One row of the filters."""
     return (
-        f"| {rule.why} | `{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "
+        f"| {rule.why}{' (for training only)' if rule.training_only else ''} | "
+        f"`{rule.measurement}` {rule.comparator} {rule.threshold:g} | {rule.unit} | "
         f"{rule.source} | {rule.proven_text} |"
     )
 

@@ -166,6 +166,7 @@ def words(clip: Clip, unknown: Sequence[str], wide: int) -> Picture:
         f"{clip.id}   {clip.origin.locator}   frames {clip.span.start}-{clip.span.stop} of the source",
         f"identity {clip.identity.group if clip.identity else '-'}   voice {clip.speech.speaker}"
         f" speaks {clip.speech.voiced:.2f} of the time   person {clip.person.number} of {clip.person.in_view} in view",
+        use_in_words(clip),
         "sync not measured" if sync is None else
         f"sync by {sync.backend.name}: offset {sync.offset:+d} frames, confidence {sync.confidence:.2f},"
         f" speaking {sync.speaking:.2f}, sound moved by {sync.shifted} frames",
@@ -176,6 +177,12 @@ def words(clip: Clip, unknown: Sequence[str], wide: int) -> Picture:
         plain = line.encode("ascii", "replace").decode()
         draw_text(picture, plain, at=(8, LINE * (number + 1) - 2))
     return picture
+
+
+def use_in_words(clip: Clip) -> str:
+    """The split, and what the clip may not serve for."""
+    use = "" if clip.use == "all" else ", for training only"
+    return f"split {clip.split or '-'}{use}{f', {mark}' if (mark := clip.origin.synthetic) else ''}"
 
 
 def strip(kept: Kept, wide: int) -> Picture:

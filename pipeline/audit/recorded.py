@@ -91,7 +91,7 @@ class Recorded:
         """Which rows drop their subject. rules: the dataset's own, in their order, with any thresholds."""
         drops = self.rows.drops.copy()
         for place, (old, new) in enumerate(zip(self.rules, rules, strict=True)):
-            if old.threshold != new.threshold:
+            if old.threshold != new.threshold and not new.training_only:
                 rows = np.flatnonzero((self.rows.rule == place) & self.rows.acts)
                 value = self.rows.value[rows]
                 passes = (

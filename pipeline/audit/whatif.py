@@ -155,7 +155,8 @@ def sentence(moved: tuple[Rule, Rule]) -> str:
     asked = (
         f"{new.measurement} {new.comparator} {new.threshold:g}, not {old.threshold:g} {old.unit}"
     )
-    return f"if {new.why} asked for {asked}"
+    kept = "; what fails is kept, for training only" if new.training_only else ""
+    return f"if {new.why} asked for {asked}{kept}"
 
 
 def table(before: Funnel, after: Funnel) -> Table:

@@ -5,10 +5,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from manifests import tables
 from manifests.files import write_whole
-from manifests.record import SCHEMA_VERSION, Clip, Decision, Source, Verdict, Why
+from manifests.record import SCHEMA_VERSION, Clip, Decision, Source, Synthetic, Verdict, Why
 from manifests.shards import FAMILIES
 from pipeline.audit.account import Account, account, account_whole
 from pipeline.audit.card import card
@@ -212,6 +213,11 @@ def dataset_facts(
             "splits": {
                 side: sum(clip.split == side for clip in packed.clips)
                 for side in ("train", "val", "test")
+            },
+            "training_only": sum(clip.use == "train" for clip in packed.clips),
+            "synthetic": {
+                mark: sum(clip.origin.synthetic == mark for clip in packed.clips)
+                for mark in get_args(Synthetic)
             },
             "identities": len({clip.identity.group for clip in packed.clips if clip.identity}),
             "frames": total.frames,

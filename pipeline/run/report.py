@@ -2,6 +2,7 @@
 
 import io
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -9,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from manifests.geometry import FPS
-from manifests.record import SplitName, Why
+from manifests.record import Clip, SplitName, Verdict, Why
 from pipeline.audit.account import Account
 from pipeline.config import Run
 from pipeline.run.drive import Gathered
@@ -42,6 +43,7 @@ def report(
     sides = {side: sum(clip.split == side for clip in finished.clips) for side in SIDES}
     words = ", ".join(f"{side} {count}" for side, count in sides.items())
     lines.append(f"{len(finished.clips)} clips ({words}) in {run.out}")
+    lines += training_only(finished.clips, gathered)
     lines.append(f"root {finished.root}")
     if not finished.clips:
         lines.append(f"nothing was kept of {finished.sources} sources; the table above says why")
@@ -55,6 +57,24 @@ def per_person(people: Account) -> str:
         f"candidates, per person: {people.person_frames / FPS:.2f} s, kept {people.person_kept / FPS:.2f} s, "
         f"dropped {', '.join(drops) or 'none'}"
     )
+
+
+def training_only(clips: Sequence[Clip], gathered: Gathered) -> list[str]:
+    """How many of the clips are for training only, and by which rules; a clip may be so by several."""
+    trained = {clip.id: clip for clip in clips if clip.use == "train"}
+    if not trained:
+        return []
+    reasons = Counter(
+        (outcome.subject.id, row.reason)
+        for outcome in gathered.outcomes
+        if isinstance(outcome.subject, Clip) and outcome.subject.id in trained
+        for row in outcome.decisions
+        if row.verdict is Verdict.TRAINING_ONLY and row.reason
+    )
+    by_rule = Counter(reason for _, reason in reasons)
+    words = ", ".join(f"{reason} {by_rule[reason]}" for reason in sorted(by_rule))
+    seconds = sum(clip.span.frames for clip in trained.values()) / FPS
+    return [f"for training only: {len(trained)} clips, {seconds:.2f} s: {words}"]
 
 
 def failures(run: Run, gathered: Gathered) -> list[str]:

@@ -10,7 +10,7 @@ from pipeline.identities import Frozen
 from pipeline.run.drive import Gathered
 from pipeline.stage import Named
 from pipeline.store import Store
-from pipeline.verdict import OWN, decision
+from pipeline.verdict import OWN, decision, for_training_only
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,10 @@ class Settled:
 def settle(
     flow: Flow, gathered: Gathered, store: Store, frozen: Frozen, opt_outs: OptOuts
 ) -> Settled:
-    """Opt-outs of clips, duplicates, identity and split. Raises CorruptBlob."""
+    """Opt-outs of clips, duplicates, identity and split. Raises CorruptBlob.
+
+    Of a person who is in val or test, clips for training only are left out: to learn from them would leak the person.
+    """
     drops: dict[tuple[str, str], Decision] = {}
 
     def leave_out(clip: Clip, stage: Named, why: Why, detail: str | None = None) -> None:
@@ -43,14 +46,22 @@ def settle(
         if (first := unique.setdefault(clip.id, clip)) is not clip:
             leave_out(clip, flow.identity, Why.DUPLICATE, first.origin.locator)
     grouping = flow.identity(tuple(unique.values()), store, frozen.voices)
-    assigned = flow.split.assign(frames_by_group(grouping.clips), frozen.sides)
+    people = frames_by_group(clip for clip in grouping.clips if clip.use == "all")
+    trained = sorted(frames_by_group(grouping.clips).keys() - people.keys())
+    assigned = flow.split.assign(people, frozen.sides, trained)
     kept: list[Clip] = []
     for clip in grouping.clips:
         tied = grouping.tied.get(clip.id, ())
         if len({assigned.side(name) for name in tied}) > 1:
             leave_out(clip, flow.split, Why.BOTH_SIDES)
         elif clip.identity is not None:
-            kept.append(clip.model_copy(update={"split": assigned.side(clip.identity.group)}))
+            side = assigned.side(clip.identity.group)
+            if clip.use == "train" and side != "train":
+                leave_out(
+                    clip, flow.split, Why.HELD_OUT, f"for training only, its person is in {side}"
+                )
+            else:
+                kept.append(clip.model_copy(update={"split": side}))
     return Settled(
         tuple(kept),
         drops,
@@ -60,8 +71,12 @@ def settle(
 
 
 def survivors(gathered: Gathered) -> list[Clip]:
-    """Every clip that no rule dropped, in an order that does not depend on the run's."""
-    clips = (o.subject for o in gathered.outcomes if isinstance(o.subject, Clip) and o.alive)
+    """Every clip that no rule dropped, with its use, in an order that does not depend on the run's."""
+    clips = (
+        o.subject.model_copy(update={"use": "train" if for_training_only(o.decisions) else "all"})
+        for o in gathered.outcomes
+        if isinstance(o.subject, Clip) and o.alive
+    )
     return sorted(clips, key=lambda clip: (clip.id, clip.origin.locator))
 
 

@@ -22,7 +22,7 @@ from pipeline.run.walk import Outcome
 
 MAY_DROP = frozenset(
     {rule.why for rule in RULES}
-    | {Why.LICENCE, Why.OPTED_OUT, Why.DUPLICATE, Why.BOTH_SIDES}
+    | {Why.LICENCE, Why.OPTED_OUT, Why.DUPLICATE, Why.BOTH_SIDES, Why.HELD_OUT}
     | {Why.TURN_TOO_SHORT, Why.SHOT_TOO_SHORT, Why.SPAN_TOO_SHORT}
 )
 """Reasons that are decisions over measurements or over what the user has written down."""

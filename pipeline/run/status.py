@@ -73,7 +73,7 @@ def made_with(dataset: Path, run: Run, flow: Flow) -> Iterator[str]:
     now = {stage.name: describe(stage) for stage in flow.stages if stage.name != flow.fetch.name}
     for name in dict.fromkeys([*stages, *now]):
         yield from differences(name, stages.get(name), json.loads(json.dumps(now.get(name))))
-    before = {rule["why"]: rule for rule in rules}
+    before = {rule["why"]: {"training_only": False, **rule} for rule in rules}
     for rule in (*flow.source_rules, *flow.clip_rules):
         described = json.loads(json.dumps(describe(rule)))
         yield from differences(f"rules.{rule.why}", before.get(str(rule.why)), described)

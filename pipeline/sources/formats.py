@@ -18,6 +18,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "licence": ("licence", "license"),
     "title": ("title",),
     "language": ("language", "lang"),
+    "synthetic": ("synthetic",),
 }
 NAMES = {alias: name for name, aliases in COLUMNS.items() for alias in aliases}
 FACTS = tuple(name for name in COLUMNS if name not in ("locator", "id"))

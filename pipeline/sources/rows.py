@@ -5,8 +5,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
-from manifests.record import Origin
+from manifests.record import Origin, Synthetic
 from pipeline.sources.counts import Counts
 from pipeline.sources.errors import SourceListError
 from pipeline.sources.formats import COLUMNS, FACTS, NAMES, Row
@@ -96,18 +97,20 @@ class ListPlace:
             allowed = ", ".join((*COLUMNS["locator"], *COLUMNS["id"]))
             raise RowError(f"no locator among {sorted(row.cells)}; allowed columns: {allowed}")
         facts = {name: values[name] for name in FACTS if name in values}
+        if (mark := facts.pop("synthetic", "none").lower()) != "none":
+            facts["synthetic"] = checked_mark(mark)
         return self.resolve(parse(locator), locator, facts)
 
     def resolve(self, address: Address, text: str, facts: Mapping[str, str]) -> Located:
         """An address looked up beside the list. A list behind a URL may not name files of this machine."""
         if address.kind is not Kind.LOCAL:
             check_opener(address)
-            return Located(Origin(locator=address.spelling, **facts), address)
+            return Located(origin_of(address.spelling, facts), address)
         if self.address.kind is not Kind.LOCAL:
             if address.is_absolute:
                 raise RowError(f"a list behind a URL names URLs or paths beside it, got {text!r}")
             found = beside(self.address, address.path)
-            return Located(Origin(locator=found.spelling, **facts), found)
+            return Located(origin_of(found.spelling, facts), found)
         return self.local_source(address, facts)
 
     def local_source(self, address: Address, facts: Mapping[str, str]) -> Located:
@@ -118,7 +121,7 @@ class ListPlace:
         path = address.path if address.is_absolute else posixpath.normpath(f"{home}/{address.path}")
         self.refuse_blob(path)
         found = local(path, share=self.shares.of(path))
-        return Located(Origin(locator=locator, **facts), found)
+        return Located(origin_of(locator, facts), found)
 
     def refuse_blob(self, path: str) -> None:
         """Raises OwnOutput for a file that lies in a work folder under the name of its bytes."""
@@ -129,6 +132,19 @@ class ListPlace:
             self.works[folder] = is_own_folder(Path(folder))
         if self.works[folder]:
             raise OwnOutput(one_line(folder))
+
+
+def origin_of(locator: str, facts: Mapping[str, str]) -> Origin:
+    """A source as its list has it."""
+    return Origin.model_validate({"locator": locator, **facts})
+
+
+def checked_mark(mark: str) -> str:
+    """What a list says of how a video was made. Raises RowError."""
+    allowed = get_args(Synthetic)
+    if mark not in allowed:
+        raise RowError(f"synthetic is none, {' or '.join(allowed)}, got {shortened(mark, SHOWN)!r}")
+    return mark
 
 
 def beside(address: Address, path: str) -> Address:

@@ -2,12 +2,13 @@
 
 A side that was given is never taken back: it is frozen under the group's name. A new group goes where the salted hash
 of its name says. In a small set the hash may leave a side empty; there new groups are moved until each side has one.
+A new group that only has clips for training goes to train, and changes nothing for the others.
 """
 
 import hashlib
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -48,8 +49,14 @@ class Splitting:
     test: float = 0.05
     mode: Mode = "auto"
 
-    def assign(self, groups: Mapping[str, int], frozen: Mapping[str, SplitName]) -> Assigned:
-        """Give each group a side; those in `frozen` keep theirs. groups: frames kept by name, in any order.
+    def assign(
+        self,
+        groups: Mapping[str, int],
+        frozen: Mapping[str, SplitName],
+        trained: Collection[str] = (),
+    ) -> Assigned:
+        """Give each group a side; those in `frozen` keep theirs. groups: frames kept by name, in any order. trained:
+        further groups, which only have clips for training.
 
         A set of as many groups as there are sides, none of them frozen, has somebody on every side, unless `hashed`.
         """
@@ -61,6 +68,7 @@ class Splitting:
                 if side not in sides.values():
                     moved = self.filling(side, sides, groups, frozen)
                     sides.update({group: side for group in moved})
+        sides |= {group: frozen.get(group, "train") for group in trained}
         return Assigned(sides, {**frozen, **sides}, self.notes(sides, frozen))
 
     def side(self, group: str) -> SplitName:

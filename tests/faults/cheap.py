@@ -30,7 +30,7 @@ from manifests.record import (
 )
 from pipeline.config import Run
 from pipeline.flow import Flow
-from pipeline.rules import CLIP_RULES, SOURCE_RULES, with_thresholds
+from pipeline.rules import CLIP_RULES, SOURCE_RULES, with_thresholds, with_training_only
 from pipeline.stage import Frames, need
 from pipeline.stages.s010_fetch import FetchSource
 from pipeline.stages.s020_probe import Probe
@@ -69,7 +69,7 @@ def flow(run: Run) -> Flow:
         split=Splitting(salt=run.split.salt, mode=run.split.mode),
         pack=Packing(shard_mib=1),
         source_rules=with_thresholds(SOURCE_RULES, SMALL),
-        clip_rules=with_thresholds(CLIP_RULES, run.rules),
+        clip_rules=with_training_only(with_thresholds(CLIP_RULES, run.rules), run.training_only),
         face_size=None,
         face_margin=0.0,
     )

@@ -36,6 +36,8 @@ class Made:
     pose: np.ndarray | None = None
     sound: np.ndarray | None = None
     movie: bool = False
+    use: str | None = None
+    synthetic: str | None = None
     film: np.ndarray | None = None
     record: str | None = None
     id: str = field(default="", kw_only=True)
@@ -144,6 +146,8 @@ def row_of(clip: Made, placed: dict[str, Member]) -> dict[str, object]:
     row: dict[str, object] = {
         "id": clip.clip,
         "split": clip.split,
+        "use": clip.use,
+        "synthetic": clip.synthetic,
         "identity": f"speaker:{clip.identity}",
         "locator": f"{clip.identity}.mp4",
         "frames": clip.frames,

@@ -19,11 +19,13 @@ from models.data.skeleton import LEGS
 from tests.conftest import ROOT
 from tests.models.making import (
     CLIPS,
+    Made,
     released_layout,
     save_network,
     smooth_pose,
     voice,
     write_checkpoint,
+    write_dataset,
     write_statistics,
 )
 
@@ -230,6 +232,22 @@ def test_one_short_clip_is_evaluated_and_no_encoder_is_trained_for_it(
     assert "FGD encoder: none" in text and "interval: none" in text
     assert "| fgd | set | all | it takes 2 windows of 64 frames, there are none |" in text
     assert "[" not in text.split("\n\n")[1]
+
+
+def test_an_evaluation_says_how_many_clips_for_training_only_are_left_out(
+    said: Said, model: Path, tmp_path: Path
+) -> None:
+    clips = (*CLIPS, Made(7, 40, "test", "eve", use="train"))
+    folder = write_dataset(tmp_path / "set", clips)
+    line = ["evaluate", "--model", model, "--data", folder, "-s", "steps=1", "--epochs", "0"]
+    assert said(*line, "--out", tmp_path / "table") == (0, "")
+    text = (tmp_path / "table" / "metrics.md").read_text()
+    assert "left out, for training only: 1 clips" in text and "clips: 1" in text
+    assert said(*line, "--use", "any", "--out", tmp_path / "any") == (0, "")
+    text = (tmp_path / "any" / "metrics.md").read_text()
+    assert "left out" not in text and "clips: 2" in text
+    code, words = said(*line, "--use", "none", "--out", tmp_path / "none")
+    assert code == 2 and "--use" in words
 
 
 def test_features_are_prepared_ahead_by_ranks_and_processes(

@@ -79,6 +79,7 @@ def test_the_printed_settings_load_again(tmp_path: Path) -> None:
         ("rules.static=.nan", "rules.static: input should be a finite number"),
         ("spans.shortest=-3", "spans.shortest: input should be greater than or equal to 1, got -3"),
         ("spans.longest=6", "longest be twice shortest at least, got 5, 10, 6"),
+        ("training_only=close_up", "training_only: input should be a valid tuple, got 'close_up'"),
         ("crop.size=0", "crop.size: input should be greater than or equal to 64, got 0"),
     ],
 )

@@ -17,8 +17,9 @@ from pipeline.rules import (
     Rule,
     RuleError,
     with_thresholds,
+    with_training_only,
 )
-from pipeline.verdict import Refusal, decide, dropped, first_drop, refused
+from pipeline.verdict import Refusal, decide, dropped, first_drop, for_training_only, refused
 from tests.examples import clip, source, track
 
 VERSIONS = flow.build(Run()).versions
@@ -228,3 +229,34 @@ def test_an_unknown_rule_is_refused_with_the_names_that_there_are() -> None:
 def test_a_refusal_drops_with_its_reason_and_its_words() -> None:
     row = refused(source(10, turns=()), Refusal(Why.NOT_MEDIA, "no streams"), stage=("probe", 1))
     assert (row.reason, row.detail, row.verdict) == (Why.NOT_MEDIA, "no streams", Verdict.DROPPED)
+
+
+def test_a_rule_for_training_only_keeps_what_it_would_drop_and_stops_nothing() -> None:
+    bare = clip()
+    assert bare.posture is not None
+    bare = bare.model_copy(
+        update={"posture": bare.posture.model_copy(update={"upper_body": 0.2, "stillness": 0.001})}
+    )
+    rules = with_training_only(CLIP_RULES, ["upper_body_missing"])
+    rows = decide(bare, rules, VERSIONS)
+    found = {row.reason: row.verdict for row in rows if row.reason}
+    assert found == {
+        Why.UPPER_BODY_MISSING: Verdict.TRAINING_ONLY,
+        Why.STATIC: Verdict.DROPPED,
+    }
+    assert for_training_only(rows) and not for_training_only(decide(bare, CLIP_RULES, VERSIONS))
+    row, rule = dropped(rows), first_drop(bare, rules)
+    assert row is not None and rule is not None and row.reason is rule.why is Why.STATIC
+
+
+def test_only_rules_on_how_the_person_is_seen_may_keep_for_training() -> None:
+    seen = {"person", "posture", "framing"}
+    for rule in RULES:
+        if rule.section in seen:
+            assert with_training_only((rule,), [str(rule.why)])[0].training_only
+        else:
+            with pytest.raises(RuleError, match=f"training_only: {rule.why} is not about how"):
+                with_training_only(RULES, [str(rule.why)])
+    with pytest.raises(RuleError, match=r"training_only: .*'closeup'; did you mean close_up\?"):
+        with_training_only(RULES, ["closeup"])
+    assert with_training_only(RULES, ()) == RULES

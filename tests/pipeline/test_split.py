@@ -258,3 +258,20 @@ def test_shares_of_more_than_one_are_one_sentence() -> None:
         ConfigError, match=r"val and test are 1 at most together, got 0\.6 and 0\.5"
     ):
         load(None, ("split.val=0.6", "split.test=0.5"))
+
+
+# ---- people with clips for training only -----------------------------------------------------------------------------
+
+
+@given(groups=PEOPLE, trained=st.sets(st.text(max_size=8), max_size=9), mode=st.sampled_from(MODES))
+def test_who_only_has_clips_for_training_is_in_train_and_moves_nobody(
+    groups: dict[str, int], trained: set[str], mode: Mode
+) -> None:
+    split, trained = Splitting(val=0.25, test=0.25, mode=mode), trained - groups.keys()
+    alone, found = split.assign(groups, {}), split.assign(groups, {}, sorted(trained))
+    assert {group: found.sides[group] for group in groups} == alone.sides
+    assert all(found.side(group) == "train" for group in trained)
+
+
+def test_who_was_held_out_stays_so_with_clips_for_training_alone() -> None:
+    assert FLOW.assign({}, {"voice:1": "val"}, ["voice:1"]).side("voice:1") == "val"

@@ -20,9 +20,9 @@ from manifests.record import Why
 from pipeline.audit.columns import Texts, empty, numbers
 from pipeline.audit.errors import DatasetError
 from pipeline.audit.intervals import count_by_rank
-from pipeline.audit.whatif import WhatIf, thresholds_in, what_if
+from pipeline.audit.whatif import WhatIf, sentence, thresholds_in, what_if
 from pipeline.config import ConfigError
-from pipeline.rules import RULES, RuleError, with_thresholds
+from pipeline.rules import RULES, RuleError, with_thresholds, with_training_only
 from pipeline.stages.s060_spans import Spans
 from tests.examples import clip, source
 from tests.pipeline.judged import (
@@ -136,6 +136,18 @@ def test_what_could_not_be_measured_passes_no_threshold(tmp_path: Path) -> None:
 def test_a_rule_that_acts_on_nothing_drops_nothing_at_any_threshold(tmp_path: Path) -> None:
     found = what_if(one_clip(tmp_path, {}), {"out_of_sync": 1e9, "music_under_speech": -1.0})
     assert (found.lost, found.after.kept, len(found.moved)) == ({}, 200, 2)
+
+
+def test_a_threshold_of_a_rule_for_training_only_drops_nothing(tmp_path: Path) -> None:
+    rules = with_training_only(RULES, ["upper_body_missing"])
+    made = with_value(clip(), "posture.upper_body", 0.2)
+    films = recorded([(Thing(source(200, turns=((0, 200),))), (Thing(made),))], rules)
+    found = what_if(written(films, rules, tmp_path), {"upper_body_missing": 0.9})
+    assert (found.lost, found.clips, found.after.kept) == ({}, 1, 200)
+    assert list(map(sentence, found.moved)) == [
+        "if upper_body_missing asked for posture.upper_body >= 0.9, not 0.5 ratio of frames; "
+        "what fails is kept, for training only"
+    ]
 
 
 def test_a_source_that_would_be_dropped_takes_its_clips_with_it(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ class LightSystem:
         *shared, speech = (
             dataset.family(each) for each in self.recipes(phase, config, exports, device)
         )
-        return LightPhase("light-asd", config, dataset, *shared, voiced=speech)
+        return LightPhase("light-asd", config, dataset.real(), *shared, voiced=speech)
 
 
 SYSTEM: System = LightSystem(CONFIGS)

@@ -34,7 +34,7 @@ class SyncNetSystem:
     ) -> SyncNetPhase:
         """Raises NotPrepared."""
         families = [dataset.family(each) for each in self.recipes(phase, config, exports, device)]
-        return SyncNetPhase("syncnet", config, dataset, *families)
+        return SyncNetPhase("syncnet", config, dataset.real(), *families)
 
 
 SYSTEM: System = SyncNetSystem(CONFIGS)

@@ -122,6 +122,49 @@ def test_the_root_and_the_backend_are_those_that_the_dataset_names(dataset: Path
         _ = Motions.open(dataset, "nothing").pose_backend
 
 
+USES = (
+    Made(0, 30, "train", "ada"),
+    Made(1, 31, "train", "ada", use="train"),
+    Made(2, 32, "val", "bea", use="all"),
+    Made(3, 33, "val", "bea", use="train"),
+    Made(4, 34, "test", "cid", use="train"),
+)
+"""Val and test hold such clips as no build of ours puts there."""
+
+
+def seeds(motions: Motions) -> set[int]:
+    return {entry.frames - 30 for entry in motions.entries}
+
+
+@pytest.mark.parametrize(
+    ("splits", "default", "whole"),
+    [
+        (("train",), {0, 1}, {0}),
+        (("val",), {2}, {2}),
+        (("test",), set(), set()),
+        (("train", "val"), {0, 1, 2}, {0, 2}),
+        ((), {0, 1, 2, 3, 4}, {0, 2}),
+    ],
+)
+def test_clips_for_training_only_are_read_in_train_alone_unless_asked_for(
+    tmp_path: Path, splits: tuple[str, ...], default: set[int], whole: set[int]
+) -> None:
+    folder = write_dataset(tmp_path, USES)
+    assert seeds(Motions.open(folder, *splits)) == default
+    assert seeds(Motions.open(folder, *splits, use="all")) == whole
+    named = splits or ("train", "val", "test")
+    asked = {seed for seed, made in enumerate(USES) if made.split in named}
+    assert seeds(Motions.open(folder, *splits, use="any")) == asked
+
+
+def test_every_clip_of_a_dataset_of_before_serves_for_all(tmp_path: Path) -> None:
+    folder = write_dataset(tmp_path, USES)
+    table = pq.read_table(folder / "clips.parquet").drop_columns(["use", "synthetic"])
+    pq.write_table(table, folder / "clips.parquet")
+    assert seeds(Motions.open(folder, "val")) == {2, 3}
+    assert all(entry.measured_on for entry in Motions.open(folder).entries)
+
+
 # ---- what is wrong -----------------------------------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ ROWS = [
         "licence": "CC BY",
         "title": 'A "talk", with commas',
         "language": "en",
+        "synthetic": "dubbed",
     },
     {"locator": "talks/b.mp4", "title": "zweites, für Müller 東京"},
     {"locator": "https://example.org/c.mp4"},
@@ -435,3 +436,21 @@ def test_the_example_of_the_readme_is_a_source_list(tmp_path: Path) -> None:
         "sermon",
         "panel contribution",
     ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "mark"),
+    [("dubbed", "dubbed"), ("Generated ", "generated"), ("none", None), ("", None)],
+)
+def test_a_list_says_what_is_dubbed_or_generated(
+    tmp_path: Path, cell: str, mark: str | None
+) -> None:
+    (tmp_path / "a.csv").write_text(f"path,synthetic\nb.mp4,{cell}\n")
+    assert [one.origin.synthetic for one in read_sources(tmp_path / "a.csv")] == [mark]
+
+
+def test_a_mark_that_is_none_of_them_is_a_row_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("path,synthetic\nb.mp4,deepfake\nc.mp4,\n")
+    bad, good = read_sources(tmp_path / "a.csv")
+    assert "synthetic is none, dubbed or generated, got 'deepfake'" in bad.fault
+    assert (good.fault, good.origin.synthetic) == ("", None)
