@@ -13,7 +13,7 @@ from pipeline.weights import located, placed, taken_by
 AUTO = "auto"
 ORDER: Mapping[str, tuple[str, ...]] = {
     "speech": ("segmentation", "embedded"),
-    "sync": ("light-asd", "embedded"),
+    "sync": ("light-asd", "syncnet", "embedded"),
 }
 """What `auto` tries, best first: only what was measured on real footage and did better than the next
 (docs/decisions/0016-auto.md). The last needs nothing more to install."""
