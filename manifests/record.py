@@ -478,16 +478,11 @@ class Sync(Record):
         description="frames by which the audio window was moved; 0 where the offset was not sure enough, too small to "
         "matter, or led to where the source has no sound"
     )
-    late: int = Field(
+    apart: int = Field(
         default=0,
-        description="frames by which the stored sound is late all the same, where the backend is sure of it; negative: "
-        "early; 0 where it is not sure, or where the window was moved",
+        description="frames by which the stored sound is late or early all the same, where the backend is sure of it; 0 "
+        "where it is not sure, or where the window was moved",
     )
-
-    @property
-    def apart(self) -> int:
-        """Frames by which the stored sound is surely late or early."""
-        return abs(self.late)
 
 
 class Framing(Record):

@@ -65,6 +65,6 @@ class MeasureSync:
             confidence=score.confidence,
             speaking=score.speaking,
             shifted=score.offset if moves else 0,
-            late=score.offset if sure and not moves else 0,
+            apart=abs(score.offset) if sure and not moves else 0,
         )
         return clip.model_copy(update={"sync": section})

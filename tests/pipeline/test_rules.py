@@ -71,7 +71,7 @@ JUDGED: dict[Why, tuple[str, float, float]] = {
     Why.FACE_HIDDEN: ("posture.face_seen", 0.7, 0.3),
     Why.STATIC: ("posture.stillness", 0.05, 0.02),
     Why.NOT_SPEAKER: ("sync.speaking", 0.5, -0.5),
-    Why.OUT_OF_SYNC: ("sync.late", 2, 3),
+    Why.OUT_OF_SYNC: ("sync.apart", 2, 3),
     Why.OUTSIDE_FRAME: ("framing.outside", 0.4, 0.5),
     Why.ENLARGED: ("framing.enlarged", 1.5, 2.5),
 }

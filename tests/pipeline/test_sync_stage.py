@@ -79,6 +79,26 @@ def test_an_offset_that_is_less_than_sure_moves_nothing(tmp_path: Path) -> None:
     assert shifted(tmp_path, Says(7, SURE - 0.01)) == 0
 
 
+@pytest.mark.parametrize(
+    ("says", "until", "apart"),
+    [
+        (Says(7, SURE), 300, 0),  # moved
+        (Says(7, SURE), 252, 7),  # no sound is there
+        (Says(1, SURE), 300, 1),
+        (Says(7, SURE - 0.01), 252, 0),
+        (Says(-1, SURE), 300, 1),
+        (Says(-7, 99.0, sure_from=None), 300, 0),
+    ],
+)
+def test_what_is_surely_late_or_early_and_stays_so_is_on_record(
+    tmp_path: Path, says: Says, until: int, apart: int
+) -> None:
+    store = Store(tmp_path)
+    some, origin = seen(store, until=until)
+    section = need(MeasureSync(says)(some, SpanFrames(origin, some, store)).sync, "sync")
+    assert section.apart == apart
+
+
 def test_a_backend_that_was_never_shown_to_be_right_moves_nothing(tmp_path: Path) -> None:
     assert shifted(tmp_path, Says(7, 99.0, sure_from=None)) == 0
 
@@ -137,6 +157,8 @@ def flat(facts: object) -> list[object]:
 
 
 def test_only_what_docs_truth_has_measured_is_ever_sure() -> None:
-    backends = (Embedded(), SyncNet(), ActiveSpeaker("lr-asd"))
-    assert [backend.sure_from for backend in backends] == [None] * 3
-    assert ActiveSpeaker("light-asd").sure_from == 2.0
+    assert [backend.sure_from for backend in (SyncNet(), ActiveSpeaker("lr-asd"))] == [None] * 2
+    assert [backend.sure_from for backend in (Embedded(), ActiveSpeaker("light-asd"))] == [
+        1.25,
+        0.8,
+    ]

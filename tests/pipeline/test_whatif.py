@@ -134,7 +134,7 @@ def test_what_could_not_be_measured_passes_no_threshold(tmp_path: Path) -> None:
 
 
 def test_a_rule_that_acts_on_nothing_drops_nothing_at_any_threshold(tmp_path: Path) -> None:
-    found = what_if(one_clip(tmp_path, {}), {"out_of_sync": 1e9, "music_under_speech": -1.0})
+    found = what_if(one_clip(tmp_path, {}), {"back_view": 1e9, "music_under_speech": -1.0})
     assert (found.lost, found.after.kept, len(found.moved)) == ({}, 200, 2)
 
 
