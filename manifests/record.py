@@ -480,8 +480,8 @@ class Sync(Record):
     )
     apart: int = Field(
         default=0,
-        description="frames by which the stored sound is late or early all the same, where the backend is sure of it; 0 "
-        "where it is not sure, or where the window was moved",
+        description="frames by which the stored sound is late or early all the same, where the backend is sure of it; "
+        "0 where it is not sure, or where the window was moved",
     )
 
 
