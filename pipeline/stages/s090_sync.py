@@ -42,7 +42,7 @@ class MeasureSync:
             return f"offsets are recorded and no sound is moved: {name} was not shown to be right on real footage"
         return (
             f"the sound is moved by an offset of {self.least_shift:g} frames or more where {name} is sure of it, from "
-            f"confidence {sure_from:g} on; of the other clips it is recorded: docs/truth.md, Sure by chance"
+            f"confidence {sure_from:g} on; of the other clips it is recorded: docs/truth/sync.md"
         )
 
     def __call__(self, clip: Clip, frames: Frames, /) -> Clip:

@@ -117,7 +117,7 @@ def test_every_dropped_second_has_a_row_with_its_reason(built: Built) -> None:
 
 def test_what_no_proven_filter_covers_is_measured_and_said_to_be_unknown(built: Built) -> None:
     rows = built.table("decisions")
-    for measurement in ("speech.overlap", "sync.speaking"):
+    for measurement in ("speech.overlap", "speech.music"):
         assert set(rows[rows.measurement == measurement].verdict) == {"unknown"}
 
 

@@ -49,8 +49,9 @@ def test_a_filter_acts_with_the_backends_it_was_shown_with() -> None:
 
 def test_sound_is_moved_only_with_a_backend_that_was_shown_to_be_right() -> None:
     for name, state, said in (
-        ("embedded", "unproven", "no sound is moved"),
-        ("light-asd", "partly", "from confidence 2 on"),
+        ("lr-asd", "unproven", "no sound is moved"),
+        ("embedded", "partly", "from confidence 1.25 on"),
+        ("light-asd", "partly", "from confidence 0.8 on"),
     ):
         found = findings(load(None, (f"sync.backend={name}",)))
         (correction,) = [each for each in found if each.part == "correction"]

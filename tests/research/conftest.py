@@ -15,6 +15,7 @@ LISTS = {
     "sync/others": ("listener.mp4", "sitter.mp4"),
     "sync/generated": ("made.mp4@0", "made.mp4@250"),
     "sync/resting": ("sitter",),
+    "sync/cuts": ("talker-17.mp4@100",),
     "filters/backdrops": ("trees.mp4", "street.mp4"),
 }
 ACTORS = (

@@ -115,7 +115,7 @@ def test_the_offset_of_a_sure_clip_is_kept(motions: Motions, tmp_path: Path) -> 
     [
         ("light-asd", "published", 2.0, 0, 4),
         ("light-asd", "published", 2.0, 4, 0),
-        ("light-asd", "published", 1.9, 0, 0),
+        ("light-asd", "published", 0.7, 0, 0),
         ("light-asd", "own", 9.0, 0, 0),
         ("syncnet", "published", 9.0, 0, 0),
         ("somebody's", "own", 9.0, 0, 0),
