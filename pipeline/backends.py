@@ -15,8 +15,8 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "speech": ("segmentation", "embedded"),
     "sync": ("light-asd", "syncnet", "embedded"),
 }
-"""What `auto` tries, best first: only what was measured on real footage and did better than the next
-(docs/decisions/0016-auto.md). The last needs nothing more to install."""
+"""What `auto` tries, in order (docs/decisions/0016-auto.md): what was measured on real footage, best first, and
+syncnet, which was not and which somebody who fetched it wants. The last needs nothing more to install."""
 
 Placed = tuple[str, Path | None]
 """A backend's name and its file or folder of weights."""
